@@ -1,0 +1,1 @@
+//! The core of the lab: see `ARCHITECTURE.md` for the map.

@@ -1,0 +1,1 @@
+//! The real world: harness, adapters, command line and API.
