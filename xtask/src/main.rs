@@ -1,3 +1,86 @@
-//! Set-up, serve, test and bench.
+//! `cargo xtask`: the jobs of this repository that are more than one cargo command.
+//!
+//! Each job of CI is one `cargo xtask …`, so that a person can run exactly what CI runs. Nothing of the lab
+//! itself lives here: this crate only installs tools ([`setup`]), starts programs ([`serve`]) and judges how
+//! they ended ([`test`]). The map:
+//!
+//! - [`workspace`]: where things are, and the environment in which every command runs
+//! - [`command`]: run a command, show its command line, say how it failed
+//! - [`setup`]: what a machine lacks, and how to get it
+//! - [`serve`], [`test`], [`bench`]: the three jobs
 
-fn main() {}
+mod bench;
+mod command;
+mod serve;
+mod setup;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{setup::Purpose, workspace::Workspace};
+
+/// Set up, open, test and measure Cache Lab.
+///
+/// A first visit needs one command: `cargo xtask serve`. It installs what is missing (and says so before it
+/// does), builds the lab and opens it on localhost. `cargo xtask test` is what CI runs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    job: Job,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  cargo xtask serve                     open the lab on http://localhost:8080/
+  cargo xtask test                      everything that CI checks
+  cargo xtask test --list               the stages of the tests
+  cargo xtask test --only clippy size   some of them, in their usual order
+  cargo xtask bench -- herd             the benchmarks whose name contains `herd`
+
+Tools are kept in .tools/ (and, for other clones on this machine, in the user's cache directory). To use them
+without xtask: export PATH=\"$PWD/.tools/bin:$PATH\"";
+
+#[derive(Subcommand)]
+enum Job {
+    /// Install what this machine lacks to build, serve and test the lab
+    ///
+    /// Debian packages by apt-get (as root or with sudo), the wasm32 target by rustup, trunk, wasm-bindgen and
+    /// wasm-pack at pinned versions into .tools/, and what e2e/package-lock.json names by npm. It lists all of
+    /// it first; when nothing is missing it returns at once, without the network.
+    Setup {
+        /// Only show what is missing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Open the lab on localhost, with the real servers behind it
+    Serve(serve::Options),
+    /// Run every check that CI runs, stage by stage
+    Test(test::Options),
+    /// Measure: the benchmarks of lab-core, each beside its baseline
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.job) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(job: Job) -> anyhow::Result<()> {
+    let workspace = Workspace::locate()?;
+    match job {
+        Job::Setup { dry_run } => setup::run(&workspace, Purpose::Everything, dry_run),
+        Job::Serve(options) => serve::run(&workspace, &options),
+        Job::Test(options) => test::run(&workspace, &options),
+        Job::Bench(options) => bench::run(&workspace, &options),
+    }
+}
