@@ -1,1 +1,3 @@
 //! The real world: harness, adapters, command line and API.
+
+pub mod harness;

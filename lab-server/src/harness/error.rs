@@ -1,0 +1,139 @@
+//! What can go wrong with real servers, each with what to do next. Faults that a scenario asks for are not
+//! errors; they are in `links.rs` and on the nodes.
+
+use std::io;
+use std::time::Duration;
+
+use super::links::Link;
+
+/// Why the harness could not start its servers, or could not do what was asked of them.
+#[derive(Debug, thiserror::Error)]
+pub enum HarnessError {
+    /// Faults by address need all of 127.0.0.0/8 on the loopback interface and `setpriv`: Linux has both.
+    #[error(
+        "the lab starts real servers on Linux only (it needs 127.0.0.0/8 and setpriv): elsewhere name running \
+         ones with --redis and --postgres, or use the simulated world"
+    )]
+    NotLinux,
+    /// The sizes asked for are out of range.
+    #[error("{0}")]
+    Spec(String),
+    /// A program that the servers need is not on this machine.
+    #[error("{program} is not installed: run `cargo xtask setup`, or `apt-get install {package}`")]
+    MissingBinary {
+        /// The program looked for.
+        program: String,
+        /// The Debian package that brings it.
+        package: &'static str,
+    },
+    /// The newest PostgreSQL on this machine is older than 15.
+    #[error("PostgreSQL 15 or newer is needed, found {found}: run `cargo xtask setup`")]
+    OldPostgres {
+        /// What the installed `postgres --version` says.
+        found: String,
+    },
+    /// Somebody took the port between the probe and the start, more often than the harness retries.
+    #[error(
+        "{server}: port {port} is taken by another program, and so were the ports tried before; see what \
+         listens with `ss -ltnp`\n{log_tail}"
+    )]
+    PortClash {
+        /// The server that could not listen.
+        server: String,
+        /// Its port at the last attempt.
+        port: u16,
+        /// The last lines of its log.
+        log_tail: String,
+    },
+    /// No port was free in the range that the harness draws from.
+    #[error("no free port for {server} in {first}..{end}: see what listens with `ss -ltnp`")]
+    NoFreePort {
+        /// The server that needs one.
+        server: String,
+        /// The first port of the range.
+        first: u16,
+        /// The port after the last one.
+        end: u16,
+    },
+    /// A server ended while it should have become ready.
+    #[error("{server} ended at its start ({status}); the last lines of its log:\n{log_tail}")]
+    Died {
+        /// The server.
+        server: String,
+        /// How it ended.
+        status: String,
+        /// The last lines of its log.
+        log_tail: String,
+    },
+    /// A server runs but did not become ready in time.
+    #[error(
+        "{server} was not ready in time ({missing}), deadline {allowed:?}: is the machine very busy? The last \
+         lines of its log:\n{log_tail}"
+    )]
+    NotReady {
+        /// The server.
+        server: String,
+        /// What was still missing at the last look.
+        missing: String,
+        /// The time that the whole start was given.
+        allowed: Duration,
+        /// The last lines of its log.
+        log_tail: String,
+    },
+    /// The operating system refused.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A Redis node refused a command of the harness.
+    #[error("{doing}: {source}")]
+    Redis {
+        /// What was being done.
+        doing: String,
+        /// Redis' answer.
+        source: redis::RedisError,
+    },
+    /// PostgreSQL refused a statement of the harness.
+    #[error("{doing}: {source}")]
+    Postgres {
+        /// What was being done.
+        doing: String,
+        /// PostgreSQL's answer.
+        source: tokio_postgres::Error,
+    },
+    /// Servers named by `--redis` and `--postgres` are not ours to break.
+    #[error("{wanted} needs servers that the lab has started itself: run without --redis and --postgres")]
+    External {
+        /// What was asked for.
+        wanted: &'static str,
+    },
+    /// No such link in this harness.
+    #[error("there is no link {0}: it has fewer servers or nodes")]
+    UnknownLink(Link),
+    /// No such app server or node in this harness.
+    #[error("there is no {0} here: ask for more in HarnessSpec")]
+    UnknownPlace(String),
+}
+
+impl HarnessError {
+    /// Wraps an error of the operating system with what was being done.
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+
+    /// Wraps an answer of Redis with what was being done.
+    pub(crate) fn redis(doing: impl Into<String>) -> impl FnOnce(redis::RedisError) -> Self {
+        let doing = doing.into();
+        move |source| Self::Redis { doing, source }
+    }
+
+    /// Wraps an answer of PostgreSQL with what was being done.
+    pub(crate) fn postgres(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Postgres { doing, source }
+    }
+}

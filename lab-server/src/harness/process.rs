@@ -1,0 +1,406 @@
+//! Child processes that cannot outlive us. Knows nothing of Redis or PostgreSQL.
+//!
+//! Linux sends a child its *parent death signal* when the **thread** that spawned it ends, so all children are
+//! spawned by one thread that lives as long as the process. The signal is set by `setpriv --pdeathsig KILL`,
+//! which then becomes the server: pid and parent stay the same. Should we die before it is set, the shell in
+//! between sees another parent and ends.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::oneshot;
+
+use super::error::HarnessError;
+
+/// Between two looks at something that becomes ready.
+pub(crate) const POLL: Duration = Duration::from_millis(10);
+
+/// How much of a log is read for its last lines.
+const LOG_TAIL_BYTES: u64 = 4096;
+const LOG_TAIL_LINES: usize = 15;
+
+/// Ends unless its parent is the process that asked for it ($0), then becomes the program.
+const GUARD: &str = r#"test "$PPID" = "$0" && exec "$@""#;
+
+/// The operating system's account that a child runs as.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) user_id: u32,
+    pub(crate) group_id: u32,
+}
+
+/// How to start a child; kept to start it again.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    /// What errors call it.
+    pub(crate) name: String,
+    pub(crate) setpriv: PathBuf,
+    /// Another account than ours; only root can ask for it.
+    pub(crate) account: Option<Account>,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
+    pub(crate) directory: PathBuf,
+    /// Standard output and error are appended here.
+    pub(crate) log: PathBuf,
+}
+
+impl Launch {
+    /// Starts the child.
+    pub(crate) async fn spawn(&self) -> Result<Process, HarnessError> {
+        let starting = || HarnessError::io(format!("start {}", self.name));
+        let (reply, answer) = oneshot::channel();
+        nursery()
+            .map_err(starting())?
+            .send(Order {
+                launch: self.clone(),
+                reply,
+            })
+            .map_err(|_| gone())
+            .map_err(starting())?;
+        answer
+            .await
+            .map_err(|_| gone())
+            .and_then(|spawned| spawned)
+            .map_err(starting())
+    }
+
+    /// Runs a program that ends by itself; its success is the answer.
+    pub(crate) async fn run(&self, deadline: Deadline) -> Result<(), HarnessError> {
+        let process = self.spawn().await?;
+        loop {
+            match process.ended() {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(process.died(status)),
+                None if deadline.passed() => return Err(process.not_ready(deadline, "still running")),
+                None => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+
+    fn command(&self) -> io::Result<Command> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        let mut command = Command::new(&self.setpriv);
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some(account) = &self.account {
+            command.arg(format!("--reuid={}", account.user_id));
+            command.arg(format!("--regid={}", account.group_id));
+            command.arg("--init-groups");
+        }
+        command
+            .args(["--", "/bin/sh", "-c", GUARD])
+            .arg(std::process::id().to_string());
+        command.arg(&self.program).args(&self.arguments);
+        // What the user has set for PostgreSQL's clients or for messages must not change our servers.
+        command
+            .env_clear()
+            .env("LC_ALL", "C")
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        // A Ctrl-C in the terminal is for us; we end the children.
+        command.process_group(0).current_dir(&self.directory);
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Ok(command)
+    }
+}
+
+/// The instant by which a start must be done, and what it had been given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
+    allowed: Duration,
+}
+
+impl Deadline {
+    pub(crate) fn after(allowed: Duration) -> Self {
+        Self {
+            at: Instant::now() + allowed,
+            allowed,
+        }
+    }
+
+    pub(crate) fn passed(&self) -> bool {
+        Instant::now() >= self.at
+    }
+}
+
+/// A child process. Dropping it kills it, together with its own children, and reaps it.
+pub(crate) struct Process {
+    name: String,
+    log: PathBuf,
+    child: Mutex<Child>,
+    pid: Pid,
+}
+
+impl Process {
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_pid().cast_unsigned()
+    }
+
+    /// How it ended, or `None` while it lives (running or stopped).
+    pub(crate) fn ended(&self) -> Option<ExitStatus> {
+        self.child().try_wait().ok().flatten()
+    }
+
+    /// Sends a signal; to a process that has ended this does nothing, since its pid may be another's by now.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let mut child = self.child();
+        if matches!(child.try_wait(), Ok(None)) {
+            // The only failure left is that it has just ended.
+            let _ = kill_process(self.pid, signal);
+        }
+    }
+
+    /// The processes that this one has forked and that still live.
+    pub(crate) fn children(&self) -> Vec<Pid> {
+        children_of(self.pid)
+    }
+
+    /// Sends a signal to the children of a process that is stopped: it forks no more and reaps none, so that
+    /// the pids found stay theirs. Answers with them.
+    pub(crate) fn signal_children(&self, signal: Signal) -> Vec<Pid> {
+        let children = if self.ended().is_none() {
+            self.children()
+        } else {
+            Vec::new()
+        };
+        for &child in &children {
+            // The only failure left is that it has just ended.
+            let _ = kill_process(child, signal);
+        }
+        children
+    }
+
+    /// Kills the process and its children, and waits until all are gone (the wait is bounded).
+    pub(crate) fn kill(&self) {
+        self.signal(Signal::STOP);
+        let children = self.signal_children(Signal::KILL);
+        self.signal(Signal::KILL);
+        let _ = self.child().wait();
+        let limit = Instant::now() + Duration::from_secs(1);
+        while children.iter().any(|&child| is_running(child)) && Instant::now() < limit {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Asks it to end by a signal, and kills it when it has not ended in time.
+    pub(crate) fn end(&self, signal: Signal, within: Duration) {
+        self.signal(signal);
+        let limit = Instant::now() + within;
+        while self.ended().is_none() && Instant::now() < limit {
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.kill();
+    }
+
+    /// Polls until `probe` finds nothing missing. Ends early, with the log's last lines, when the process dies
+    /// or the deadline passes.
+    pub(crate) async fn ready<F, R>(&self, deadline: Deadline, mut probe: F) -> Result<(), HarnessError>
+    where
+        F: FnMut() -> R,
+        R: Future<Output = Result<(), String>>,
+    {
+        loop {
+            if let Some(status) = self.ended() {
+                return Err(self.died(status));
+            }
+            let Err(missing) = probe().await else {
+                return Ok(());
+            };
+            if deadline.passed() {
+                return Err(self.not_ready(deadline, &missing));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// The last lines of its log.
+    pub(crate) fn log_tail(&self) -> String {
+        tail(&self.log).unwrap_or_else(|error| format!("(no log at {}: {error})", self.log.display()))
+    }
+
+    fn died(&self, status: ExitStatus) -> HarnessError {
+        HarnessError::Died {
+            server: self.name.clone(),
+            status: status.to_string(),
+            log_tail: self.log_tail(),
+        }
+    }
+
+    fn not_ready(&self, deadline: Deadline, missing: &str) -> HarnessError {
+        HarnessError::NotReady {
+            server: self.name.clone(),
+            missing: missing.to_owned(),
+            allowed: deadline.allowed,
+            log_tail: self.log_tail(),
+        }
+    }
+
+    fn child(&self) -> MutexGuard<'_, Child> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            self.kill();
+        }
+    }
+}
+
+struct Order {
+    launch: Launch,
+    /// If nobody waits for the answer any more, the process in it is dropped, which kills it.
+    reply: oneshot::Sender<io::Result<Process>>,
+}
+
+/// The thread that spawns every child. It ends with the process: its sender is never dropped.
+fn nursery() -> io::Result<mpsc::Sender<Order>> {
+    static NURSERY: Mutex<Option<mpsc::Sender<Order>>> = Mutex::new(None);
+    let mut nursery = NURSERY.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(sender) = &*nursery {
+        return Ok(sender.clone());
+    }
+    let (sender, orders) = mpsc::channel::<Order>();
+    thread::Builder::new().name("nursery".to_owned()).spawn(move || {
+        for order in orders {
+            let spawned = spawn_here(order.launch);
+            // Without a reader the process is dropped here, which kills it.
+            let _ = order.reply.send(spawned);
+        }
+    })?;
+    *nursery = Some(sender.clone());
+    Ok(sender)
+}
+
+fn spawn_here(launch: Launch) -> io::Result<Process> {
+    let child = launch.command()?.spawn()?;
+    let pid = Pid::from_child(&child);
+    Ok(Process {
+        name: launch.name,
+        log: launch.log,
+        child: Mutex::new(child),
+        pid,
+    })
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the thread that spawns children is gone")
+}
+
+/// The children of a process, found in `/proc`: one file a process, no list to keep.
+fn children_of(parent: Pid) -> Vec<Pid> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        .filter(|&pid| stat(pid).is_some_and(|stat| stat.parent == parent.as_raw_pid() && stat.state != 'Z'))
+        .collect()
+}
+
+/// Whether the process exists and is more than a zombie.
+fn is_running(pid: Pid) -> bool {
+    stat(pid).is_some_and(|stat| stat.state != 'Z')
+}
+
+struct Stat {
+    state: char,
+    parent: i32,
+}
+
+/// `/proc/<pid>/stat`: pid, name in parentheses (which may hold spaces and parentheses), state, parent.
+fn stat(pid: Pid) -> Option<Stat> {
+    let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some(Stat {
+        state: fields.next()?.chars().next()?,
+        parent: fields.next()?.parse().ok()?,
+    })
+}
+
+fn tail(log: &Path) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    Ok(lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(directory: &Path, script: &str) -> Launch {
+        Launch {
+            name: "shell".to_owned(),
+            setpriv: PathBuf::from("/usr/bin/setpriv"),
+            account: None,
+            program: PathBuf::from("/bin/sh"),
+            arguments: vec!["-c".into(), script.into()],
+            directory: directory.to_owned(),
+            log: directory.join("log"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_fails_shows_the_end_of_its_log() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let launch = shell(directory.path(), "seq 1 100; echo 'the last line' >&2; exit 3");
+        let error = launch
+            .run(Deadline::after(Duration::from_secs(10)))
+            .await
+            .expect_err("exit 3");
+        let HarnessError::Died { status, log_tail, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(status, "exit status: 3");
+        assert!(log_tail.ends_with("the last line"));
+        assert_eq!(log_tail.lines().count(), LOG_TAIL_LINES);
+    }
+
+    #[tokio::test]
+    async fn a_deadline_ends_the_program() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let error = shell(directory.path(), "echo waiting; sleep 60")
+            .run(Deadline::after(Duration::from_millis(100)))
+            .await
+            .expect_err("it sleeps for a minute");
+        assert!(matches!(error, HarnessError::NotReady { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn killing_takes_the_children_along() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let process = shell(directory.path(), "sleep 60 & sleep 60 & wait")
+            .spawn()
+            .await
+            .expect("a shell");
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let two_children = || async {
+            if process.children().len() == 2 {
+                Ok(())
+            } else {
+                Err("two children".to_owned())
+            }
+        };
+        process
+            .ready(deadline, two_children)
+            .await
+            .expect("it forks twice");
+        let children = process.children();
+        drop(process);
+        assert!(!children.into_iter().any(is_running));
+    }
+}
