@@ -37,6 +37,8 @@ pub(crate) fn run(workspace: &Workspace, purpose: Purpose, dry_run: bool) -> any
         );
         if !dry_run {
             missing.install(workspace)?;
+            let still = Missing::find(workspace, purpose);
+            anyhow::ensure!(still.is_empty(), "installed, and yet not found:\n{still}");
             println!("set-up: done");
         }
     }
