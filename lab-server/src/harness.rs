@@ -6,7 +6,8 @@
 //! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name;
 //! - `redis_cluster`, `postgres`: what makes them servers of the lab;
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs;
-//! - `place`, `links`: the names of nodes and of the links between them;
+//! - `place`: the names of app servers and nodes; `links`: the links between them and the faults on them;
+//! - `proxy`: carries the links' bytes;
 //! - `error`: what can go wrong.
 
 mod binaries;
@@ -20,8 +21,10 @@ mod place;
 mod ports;
 mod postgres;
 mod process;
+mod proxy;
 mod redis_cluster;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use redis::RedisConnectionInfo;
@@ -32,11 +35,12 @@ pub use binaries::Search;
 use directory::Directory;
 pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint};
 pub use error::HarnessError;
-pub use links::Link;
+pub use links::{Link, Links, Way};
 pub use place::{AppServer, PostgresNode, RedisNode};
 use postgres::PostgresCluster;
 pub use postgres::PostgresServer;
 use process::Deadline;
+use proxy::Proxy;
 pub use redis_cluster::RedisServer;
 use redis_cluster::{ClusterPlan, RedisCluster};
 
@@ -96,8 +100,10 @@ pub struct Harness {
     own: Option<Own>,
 }
 
-/// What we started. The fields are dropped in this order: the servers, then the directory that they live in.
+/// What we started. The fields are dropped in this order: the links, the servers, the directory that they live
+/// in.
 struct Own {
+    proxy: Proxy,
     redis: RedisCluster,
     postgres: PostgresCluster,
     _directory: Directory,
@@ -122,22 +128,26 @@ impl Harness {
             setpriv: &binaries.setpriv,
             directory: directory.path().join("redis"),
         };
+        let proxy = Proxy::new(Links::new(links(&plan.names(), &spec)))?;
+        let postgres_directory = directory.path().join("postgres");
         let (redis, postgres) = try_join!(
-            RedisCluster::start(&plan, deadline),
+            RedisCluster::start(&plan, &proxy, deadline),
             PostgresCluster::start(
                 &binaries,
-                directory.path().join("postgres"),
+                postgres_directory,
                 spec.postgres_replicas,
-                deadline,
-                |_, primary| Ok(primary)
+                &proxy,
+                deadline
             )
         )?;
         let direct = direct(&redis, &postgres);
-        let servers = vec![direct.clone(); usize::from(spec.servers)];
-        let endpoints = Endpoints::new(servers, direct);
+        let servers =
+            (1..=spec.servers).map(|server| proxied(&direct, AppServer(server), &redis, &postgres, &proxy));
+        let endpoints = Endpoints::new(servers.collect::<Result<_, _>>()?, direct);
         Ok(Self {
             endpoints,
             own: Some(Own {
+                proxy,
                 redis,
                 postgres,
                 _directory: directory,
@@ -157,6 +167,11 @@ impl Harness {
     /// How to reach the servers.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
+    }
+
+    /// The links between the places here, to delay, cut, black-hole or reset.
+    pub fn links(&self) -> Result<&Links, HarnessError> {
+        Ok(self.own("a fault on a link")?.proxy.links())
     }
 
     /// The Redis nodes of our own, the masters by shard, then the replicas.
@@ -207,4 +222,53 @@ fn direct(redis: &RedisCluster, postgres: &PostgresCluster) -> Reach {
         postgres: postgres.collect(),
         redis_settings: RedisConnectionInfo::default(),
     }
+}
+
+/// An app server's own addresses for every node: 127.0.(10 + server).x, x = i for commands to Redis node i,
+/// 100 + i for subscriptions to it, 200 + j for PostgreSQL node j.
+fn proxied(
+    direct: &Reach,
+    server: AppServer,
+    redis: &RedisCluster,
+    postgres: &PostgresCluster,
+    proxy: &Proxy,
+) -> Result<Reach, HarnessError> {
+    let address = |last: u8| Ipv4Addr::new(127, 0, 10 + server.0, last);
+    let mut reach = direct.clone();
+    for (number, (node, endpoint)) in (1..).zip(redis.nodes.iter().zip(&mut reach.redis)) {
+        let (data, bus) = (Link::Data(server, node.name()), Link::Bus(server, node.name()));
+        endpoint.data = proxy.listen(address(number), node.listens(), data)?.into();
+        endpoint.bus = proxy.listen(address(100 + number), node.listens(), bus)?.into();
+    }
+    for (number, (node, endpoint)) in (1..).zip(postgres.nodes.iter().zip(&mut reach.postgres)) {
+        let listens = proxy.listen(
+            address(200 + number),
+            node.listens(),
+            Link::Sql(server, node.name()),
+        )?;
+        endpoint.config = postgres::config(listens, postgres::DATABASE);
+    }
+    Ok(reach)
+}
+
+/// Every link that can be broken here.
+fn links(redis: &[RedisNode], spec: &HarnessSpec) -> Vec<Link> {
+    let mut links = Vec::new();
+    for from in redis {
+        for to in redis.iter().filter(|&to| to != from) {
+            links.extend([Link::Gossip(*from, *to), Link::Replication(*from, *to)]);
+        }
+    }
+    let replicas = (1..=spec.postgres_replicas).map(PostgresNode::Replica);
+    links.extend(replicas.clone().map(Link::Wal));
+    for server in (1..=spec.servers).map(AppServer) {
+        links.extend(
+            redis
+                .iter()
+                .flat_map(|&node| [Link::Data(server, node), Link::Bus(server, node)]),
+        );
+        let postgres = std::iter::once(PostgresNode::Primary).chain(replicas.clone());
+        links.extend(postgres.map(|node| Link::Sql(server, node)));
+    }
+    links
 }

@@ -1,7 +1,12 @@
-//! Links between places and the faults on them. `proxy.rs` carries the bytes.
+//! Links between places, and the rule in force on each. `proxy.rs` carries the bytes by these rules.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
+use tokio::sync::watch;
+
+use super::error::HarnessError;
 use super::place::{AppServer, PostgresNode, RedisNode};
 
 /// A kind of connection between two places, named by who opens it. Each can be broken by itself.
@@ -13,12 +18,142 @@ pub enum Link {
     Bus(AppServer, RedisNode),
     /// A server's connections to a PostgreSQL node.
     Sql(AppServer, PostgresNode),
-    /// The first Redis node's cluster-bus connection to the second: its pings, and the answers.
+    /// The first Redis node's cluster-bus connection to the second: its pings, and the answers. Each pair of
+    /// nodes has two such links, one opened by each.
     Gossip(RedisNode, RedisNode),
     /// The first Redis node's connection to the second as its replica.
     Replication(RedisNode, RedisNode),
     /// A PostgreSQL replica's stream of the primary's write-ahead log.
     Wal(PostgresNode),
+}
+
+/// The ways that bytes take on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the place that opens the connection: requests, pings.
+    Forth,
+    /// To the place that opened it: answers, what the bus delivers, the write-ahead log.
+    Back,
+    /// Both.
+    Both,
+}
+
+/// All links of a harness and the rules in force on them. A rule holds for the connections that are there and
+/// for those opened while it lasts.
+pub struct Links {
+    rules: BTreeMap<Link, watch::Sender<Rule>>,
+    /// For connections that belong to no link (an observer's): never changed.
+    unnamed: watch::Sender<Rule>,
+}
+
+/// What holds on a link now.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rule {
+    pub(crate) forth: WayRule,
+    pub(crate) back: WayRule,
+    /// New connections are swallowed.
+    pub(crate) black_hole: bool,
+    /// How often the connections of that time were swallowed, and how often they were reset: counted, so that a
+    /// short fault is not overlooked.
+    pub(crate) black_holes: u64,
+    pub(crate) resets: u64,
+}
+
+/// What holds on one way of a link now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WayRule {
+    pub(crate) delay: Duration,
+    pub(crate) cut: bool,
+}
+
+impl Links {
+    pub(crate) fn new(links: impl IntoIterator<Item = Link>) -> Self {
+        let rules = links
+            .into_iter()
+            .map(|link| (link, watch::Sender::default()))
+            .collect();
+        Self {
+            rules,
+            unnamed: watch::Sender::default(),
+        }
+    }
+
+    /// Every link there is, to pick from: all links of a node, for example.
+    pub fn all(&self) -> impl Iterator<Item = Link> {
+        self.rules.keys().copied()
+    }
+
+    /// Adds a latency: whatever is sent from now on arrives that much later, in order; what is under way keeps
+    /// its pace, and the throughput stays. (Opening a connection is not delayed.)
+    pub fn delay(&self, link: Link, way: Way, delay: Duration) -> Result<(), HarnessError> {
+        self.change(link, |rule| rule.each(way, |way| way.delay = delay))
+    }
+
+    /// A partition: nothing arrives, neither bytes nor the end of a connection, and no new connection comes
+    /// about. All of it waits, and arrives in order after [`heal`](Self::heal), as TCP sends again what was lost.
+    pub fn cut(&self, link: Link, way: Way) -> Result<(), HarnessError> {
+        self.change(link, |rule| rule.each(way, |way| way.cut = true))
+    }
+
+    /// A half-open connection: the place that opened it keeps a socket that is open and silent for ever, the
+    /// other side's is closed, and what was under way is discarded. New connections end the same way. Healing
+    /// admits new connections only.
+    pub fn black_hole(&self, link: Link) -> Result<(), HarnessError> {
+        self.change(link, |rule| {
+            rule.black_hole = true;
+            rule.black_holes += 1;
+        })
+    }
+
+    /// Ends the connections there are with RST, at both ends, swallowed ones too; not a rule: new ones are
+    /// admitted.
+    pub fn reset(&self, link: Link) -> Result<(), HarnessError> {
+        self.change(link, |rule| rule.resets += 1)
+    }
+
+    /// Lifts every rule on the link, both ways.
+    pub fn heal(&self, link: Link) -> Result<(), HarnessError> {
+        self.change(link, Rule::lift)
+    }
+
+    /// Lifts every rule on every link.
+    pub fn heal_all(&self) {
+        for rule in self.rules.values() {
+            rule.send_modify(Rule::lift);
+        }
+    }
+
+    /// The rule to carry a connection by.
+    pub(crate) fn rule(&self, link: Option<Link>) -> watch::Receiver<Rule> {
+        link.and_then(|link| self.rules.get(&link))
+            .unwrap_or(&self.unnamed)
+            .subscribe()
+    }
+
+    fn change(&self, link: Link, change: impl FnOnce(&mut Rule)) -> Result<(), HarnessError> {
+        self.sender(link)?.send_modify(change);
+        Ok(())
+    }
+
+    fn sender(&self, link: Link) -> Result<&watch::Sender<Rule>, HarnessError> {
+        self.rules.get(&link).ok_or(HarnessError::UnknownLink(link))
+    }
+}
+
+impl Rule {
+    fn each(&mut self, way: Way, change: impl Fn(&mut WayRule)) {
+        if way != Way::Back {
+            change(&mut self.forth);
+        }
+        if way != Way::Forth {
+            change(&mut self.back);
+        }
+    }
+
+    fn lift(&mut self) {
+        self.each(Way::Both, |way| *way = WayRule::default());
+        self.black_hole = false;
+    }
 }
 
 impl fmt::Display for Link {

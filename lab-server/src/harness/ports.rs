@@ -17,22 +17,18 @@ const RANGE: Range<u16> = 12_000..22_000;
 /// How many ports are tried before giving up.
 const ATTEMPTS: usize = 500;
 
-/// A port with the listeners that hold it.
-pub(crate) struct Reservation {
-    pub(crate) port: u16,
-    /// One for each claim, in the same order. Dropping one frees its address for the server that will listen
-    /// there; or the holder listens on it itself.
-    pub(crate) held: Vec<TcpListener>,
-}
-
-/// Finds a port that is free on every claimed (address, offset) at once, and holds it.
-pub(crate) fn reserve(server: &str, claims: &[(Ipv4Addr, u16)]) -> Result<Reservation, HarnessError> {
+/// Finds a port that is free on every claimed (address, offset) at once. The listeners hold it, one for each claim
+/// in the same order: dropping one frees its address for the server that will listen there.
+pub(crate) fn reserve<const N: usize>(
+    server: &str,
+    claims: [(Ipv4Addr, u16); N],
+) -> Result<(u16, [TcpListener; N]), HarnessError> {
     // A random start keeps concurrent harnesses apart.
     let start = RandomState::new().hash_one(server) as usize % RANGE.len();
     for attempt in 0..ATTEMPTS {
         let port = RANGE.start + ((start + attempt * 7) % RANGE.len()) as u16;
         if let Some(held) = hold(port, claims) {
-            return Ok(Reservation { port, held });
+            return Ok((port, held));
         }
     }
     Err(HarnessError::NoFreePort {
@@ -42,11 +38,12 @@ pub(crate) fn reserve(server: &str, claims: &[(Ipv4Addr, u16)]) -> Result<Reserv
     })
 }
 
-fn hold(port: u16, claims: &[(Ipv4Addr, u16)]) -> Option<Vec<TcpListener>> {
-    claims
+fn hold<const N: usize>(port: u16, claims: [(Ipv4Addr, u16); N]) -> Option<[TcpListener; N]> {
+    let held: Option<Vec<TcpListener>> = claims
         .iter()
         .map(|&(address, offset)| TcpListener::bind((address, port + offset)).ok())
-        .collect()
+        .collect();
+    held?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -56,12 +53,12 @@ mod tests {
     #[test]
     fn a_port_taken_at_any_claim_is_not_given_out() {
         let claims = [(Ipv4Addr::LOCALHOST, 0), (Ipv4Addr::LOCALHOST, BUS_OFFSET)];
-        let first = reserve("one", &claims).expect("a free port");
-        assert!(RANGE.contains(&first.port));
-        assert!(hold(first.port, &claims).is_none());
-        let second = reserve("two", &claims).expect("another free port");
-        assert_ne!(first.port, second.port);
-        drop(first.held);
-        assert_eq!(hold(first.port, &claims).map(|held| held.len()), Some(2));
+        let (first, held) = reserve("one", claims).expect("a free port");
+        assert!(RANGE.contains(&first));
+        assert!(hold(first, claims).is_none());
+        let (second, _held) = reserve("two", claims).expect("another free port");
+        assert_ne!(first, second);
+        drop(held);
+        assert!(hold(first, claims).is_some());
     }
 }

@@ -19,10 +19,12 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::binaries::Binaries;
 use super::error::HarnessError;
+use super::links::Link;
 use super::node::Node;
 use super::place::PostgresNode;
 use super::ports;
 use super::process::{Account, Deadline, Launch, Process};
+use super::proxy::Proxy;
 
 /// The account, the database and its user: all without a password, on loopback only.
 const OS_USER: &str = "postgres";
@@ -91,13 +93,13 @@ struct Site<'a> {
 
 impl PostgresCluster {
     /// Starts the primary, then all replicas at once; ready when every replica streams and has replayed what
-    /// the primary had. `upstream` says at which address a replica reaches the primary.
+    /// the primary had. Each replica reaches the primary through a link of its own.
     pub(crate) async fn start(
         binaries: &Binaries,
         directory: PathBuf,
         replicas: u8,
+        proxy: &Proxy,
         deadline: Deadline,
-        upstream: impl Fn(PostgresNode, SocketAddr) -> Result<SocketAddr, HarnessError>,
     ) -> Result<Self, HarnessError> {
         let site = Site {
             binaries,
@@ -113,10 +115,11 @@ impl PostgresCluster {
         created.map_err(HarnessError::postgres(format!("create the database {DATABASE}")))?;
         let names = (1..=replicas).map(PostgresNode::Replica);
         let starts = names.map(|name| {
-            let upstream = upstream(name, primary.listens);
-            let site = &site;
-            let primary = &primary;
-            async move { site.start_replica(name, primary, upstream?).await }
+            let (site, primary) = (&site, &primary);
+            async move {
+                let upstream = proxy.listen(upstream_address(name), primary.listens, Link::Wal(name))?;
+                site.start_replica(name, primary, upstream).await
+            }
         });
         let mut replicas = try_join_all(starts).await?;
         let mut nodes = vec![primary];
@@ -206,7 +209,8 @@ impl Site<'_> {
         more: &[OsString],
     ) -> Result<PostgresServer, HarnessError> {
         let address = address(name);
-        let port = ports::reserve(&name.to_string(), &[(address, 0)])?.port;
+        let (port, held) = ports::reserve(&name.to_string(), [(address, 0)])?;
+        drop(held);
         let mut arguments: Vec<OsString> = vec!["-D".into(), self.data_directory(name).into()];
         for setting in [format!("listen_addresses={address}"), format!("port={port}")] {
             arguments.extend(["-c".into(), setting.into()]);
@@ -358,10 +362,21 @@ fn connection_string(address: SocketAddr, name: PostgresNode) -> String {
     format!("host={host} port={port} user={USER} application_name={name} connect_timeout=2")
 }
 
+/// Where a node listens.
 fn address(name: PostgresNode) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 3, position(name))
+}
+
+/// Where a replica finds the primary, through the proxy.
+fn upstream_address(replica: PostgresNode) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 4, position(replica))
+}
+
+/// The primary is node 1, its replicas follow.
+fn position(name: PostgresNode) -> u8 {
     match name {
-        PostgresNode::Primary => Ipv4Addr::new(127, 0, 3, 1),
-        PostgresNode::Replica(number) => Ipv4Addr::new(127, 0, 3, 1 + number),
+        PostgresNode::Primary => 1,
+        PostgresNode::Replica(number) => 1 + number,
     }
 }
 

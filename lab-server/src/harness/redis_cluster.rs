@@ -1,11 +1,12 @@
 //! A Redis Cluster formed by hand, so that its roles and slots are the same each time: `redis-cli --cluster
 //! create` pairs replicas at random and refuses fewer than three masters.
 //!
-//! Node i listens on 127.0.1.i and connects from there too (`bind-source-addr`), so that who connects can be told.
+//! Node i listens on 127.0.1.i, connects from there too (`bind-source-addr`) and announces 127.0.2.i, where the
+//! proxy listens: everyone who follows the cluster's own addresses, its nodes first of all, goes through a link.
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,10 +16,12 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, Value, cmd};
 
 use super::error::HarnessError;
+use super::links::Link;
 use super::node::Node;
 use super::place::RedisNode;
 use super::ports::{self, BUS_OFFSET};
 use super::process::{Deadline, Launch, Process};
+use super::proxy::Proxy;
 
 /// Slots of a Redis Cluster.
 const SLOTS: u32 = 16_384;
@@ -54,12 +57,34 @@ pub struct RedisServer {
     node: Node,
 }
 
+/// The listeners on the addresses that a node announces, for the proxy.
+struct Announced {
+    clients: TcpListener,
+    bus: TcpListener,
+}
+
+impl ClusterPlan<'_> {
+    /// The nodes, masters first: node i is the i-th of these, counted from 1.
+    pub(crate) fn names(&self) -> Vec<RedisNode> {
+        let masters = (0..self.masters).map(RedisNode::Master);
+        let replicas = (0..self.masters * self.replicas_per_master).map(RedisNode::Replica);
+        masters.chain(replicas).collect()
+    }
+}
+
 impl RedisCluster {
     /// Starts the nodes, forms the cluster and waits until every node says that it is complete.
-    pub(crate) async fn start(plan: &ClusterPlan<'_>, deadline: Deadline) -> Result<Self, HarnessError> {
-        let cluster = Self {
-            nodes: start_nodes(plan, deadline).await?,
-        };
+    pub(crate) async fn start(
+        plan: &ClusterPlan<'_>,
+        proxy: &Proxy,
+        deadline: Deadline,
+    ) -> Result<Self, HarnessError> {
+        let mut nodes = Vec::new();
+        for (server, announced) in start_nodes(plan, deadline).await? {
+            server.serve(announced, plan, proxy)?;
+            nodes.push(server);
+        }
+        let cluster = Self { nodes };
         cluster.form(deadline).await?;
         Ok(cluster)
     }
@@ -177,10 +202,11 @@ async fn missing(
 }
 
 /// Starts every node; on a port clash all of them anew on other ports.
-async fn start_nodes(plan: &ClusterPlan<'_>, deadline: Deadline) -> Result<Vec<RedisServer>, HarnessError> {
-    let masters = (0..plan.masters).map(RedisNode::Master);
-    let replicas = (0..plan.masters * plan.replicas_per_master).map(RedisNode::Replica);
-    let names: Vec<RedisNode> = masters.chain(replicas).collect();
+async fn start_nodes(
+    plan: &ClusterPlan<'_>,
+    deadline: Deadline,
+) -> Result<Vec<(RedisServer, Announced)>, HarnessError> {
+    let names = plan.names();
     let mut attempt = 1;
     loop {
         let starts = (1u8..)
@@ -198,11 +224,10 @@ async fn start_node(
     deadline: Deadline,
     number: u8,
     name: RedisNode,
-) -> Result<RedisServer, HarnessError> {
-    let (real, shown) = (Ipv4Addr::new(127, 0, 1, number), Ipv4Addr::new(127, 0, 1, number));
-    let claims = [(real, 0), (real, BUS_OFFSET)];
-    let reservation = ports::reserve(&name.to_string(), &claims)?;
-    let port = reservation.port;
+) -> Result<(RedisServer, Announced), HarnessError> {
+    let (real, shown) = (Ipv4Addr::new(127, 0, 1, number), Ipv4Addr::new(127, 0, 2, number));
+    let claims = [(shown, 0), (shown, BUS_OFFSET), (real, 0), (real, BUS_OFFSET)];
+    let (port, [clients, bus, own_clients, own_bus]) = ports::reserve(&name.to_string(), claims)?;
     let directory = plan.directory.join(name.to_string());
     // The directory of an earlier attempt may be there: nothing was stored in it.
     fs::create_dir_all(&directory).map_err(HarnessError::io(format!("make {}", directory.display())))?;
@@ -215,7 +240,8 @@ async fn start_node(
         log: directory.join("redis.log"),
         directory,
     };
-    drop(reservation.held);
+    // From here on the node itself must be able to listen.
+    drop((own_clients, own_bus));
     let server = RedisServer {
         name,
         slots: slots(name, plan.masters),
@@ -227,7 +253,7 @@ async fn start_node(
         .answers(deadline)
         .await
         .map_err(|error| port_clash(error, port))?;
-    Ok(server)
+    Ok((server, Announced { clients, bus }))
 }
 
 fn arguments(real: Ipv4Addr, shown: Ipv4Addr, port: u16, node_timeout: Duration) -> Vec<OsString> {
@@ -363,6 +389,26 @@ impl RedisServer {
             words.join(" "),
             self.name
         )))
+    }
+
+    /// Puts the announced addresses into service: between nodes a link is told by the address that the peer
+    /// connects from; others (an observer that follows the cluster's addresses) are of no link.
+    fn serve(&self, announced: Announced, plan: &ClusterPlan<'_>, proxy: &Proxy) -> Result<(), HarnessError> {
+        let (here, names) = (self.name, plan.names());
+        let node_at = move |peer: IpAddr| match peer {
+            IpAddr::V4(peer) if peer.octets()[..3] == [127, 0, 1] => {
+                names.get(usize::from(peer.octets()[3]).checked_sub(1)?).copied()
+            }
+            _ => None,
+        };
+        let replica_at = node_at.clone();
+        proxy.serve(announced.clients, self.listens, move |peer| {
+            replica_at(peer).map(|peer| Link::Replication(peer, here))
+        })?;
+        let own_bus = SocketAddr::new(self.listens.ip(), self.listens.port() + BUS_OFFSET);
+        proxy.serve(announced.bus, own_bus, move |peer| {
+            node_at(peer).map(|peer| Link::Gossip(peer, here))
+        })
     }
 
     fn process(&self) -> std::sync::Arc<Process> {
