@@ -16,7 +16,7 @@ use anyhow::{Context as _, bail};
 use crate::{
     command,
     setup::{self, Purpose},
-    workspace::Workspace,
+    workspace::{QUICK_RELEASE, Workspace},
 };
 
 /// Where `lab serve` listens; `Trunk.toml` names the same port.
@@ -89,7 +89,7 @@ fn announce(options: &Options) {
 fn build_lab(workspace: &Workspace, options: &Options) -> Command {
     let mut build = workspace.cargo(["build", "--package", "lab-server", "--bin", "lab"]);
     if !options.dev {
-        build.arg("--release");
+        build.arg("--release").envs(QUICK_RELEASE);
     }
     build
 }
@@ -181,4 +181,18 @@ fn page_answers(port: u16) -> bool {
         Ok(status.ends_with(b"200"))
     };
     ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trunk_passes_the_api_on_to_where_lab_serve_listens() {
+        let workspace = Workspace::locate().expect("the tests run in the repository");
+        let trunk =
+            std::fs::read_to_string(workspace.path("Trunk.toml")).expect("the repository has a Trunk.toml");
+        let backend = format!("backend = \"http://127.0.0.1:{API_PORT}/api\"");
+        assert!(trunk.contains(&backend), "Trunk.toml has no line `{backend}`");
+    }
 }

@@ -4,7 +4,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, ensure};
 
-use crate::{command, setup::debian, workspace::Workspace};
+use crate::{
+    command,
+    setup::debian,
+    workspace::{QUICK_RELEASE, Workspace},
+};
 
 use super::download;
 
@@ -167,11 +171,10 @@ fn passed(lines: &[String]) -> u64 {
 
 fn wasm_core(workspace: &Workspace) -> anyhow::Result<Report> {
     let mut tests = wasm_pack_test(workspace);
-    // Thousands of runs are computed here: optimised, but without the slow last steps of the release profile.
+    // Thousands of runs are computed here, which an unoptimised build would take minutes for.
     tests
         .args(["--release", "lab-core", "--test", "determinism"])
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+        .envs(QUICK_RELEASE);
     count_tests(tests)
 }
 
