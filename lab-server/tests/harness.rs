@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use lab_server::harness::{
-    AppServer, Endpoints, Harness, HarnessError, HarnessSpec, Link, PostgresNode, Reach, RedisNode, Search,
-    Way,
+    AppServer, Endpoints, Harness, HarnessError, HarnessSpec, Link, PostgresNode, Reach, RedisNode, Way,
 };
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::cluster::ClusterClientBuilder;
@@ -364,26 +363,4 @@ async fn raw_link(harness: &Harness) -> (Link, TcpStream) {
         .expect("in time")
         .expect("an answer");
     (Link::Data(AppServer(1), first_master()), raw)
-}
-
-#[tokio::test]
-async fn what_cannot_be_started_is_said_in_types() {
-    let nowhere = Search::Only(vec![std::env::temp_dir().join("no-programs-here")]);
-    let missing = Harness::start(HarnessSpec {
-        search: nowhere,
-        ..HarnessSpec::default()
-    })
-    .await
-    .err();
-    let Some(HarnessError::MissingBinary { .. }) = &missing else {
-        panic!("{missing:?}")
-    };
-    assert!(missing.is_some_and(|error| error.to_string().contains("cargo xtask setup")));
-    let too_many = Harness::start(HarnessSpec {
-        masters: 13,
-        ..HarnessSpec::default()
-    })
-    .await
-    .err();
-    assert!(matches!(too_many, Some(HarnessError::Spec(_))));
 }

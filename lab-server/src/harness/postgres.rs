@@ -72,14 +72,24 @@ pub(crate) struct PostgresCluster {
 pub struct PostgresServer {
     name: PostgresNode,
     listens: SocketAddr,
+    data_directory: PathBuf,
     node: Node,
+}
+
+impl Drop for PostgresCluster {
+    /// Lets all nodes shut down at once; each is then waited for.
+    fn drop(&mut self) {
+        for server in &self.nodes {
+            server.shut_down();
+        }
+    }
 }
 
 impl Drop for PostgresServer {
     /// An immediate shutdown, as after a crash, but with the postmaster there to free its shared memory.
     fn drop(&mut self) {
-        self.node.resume();
-        self.process().end(Signal::QUIT, SHUTDOWN_WITHIN);
+        self.shut_down();
+        self.process().end_within(SHUTDOWN_WITHIN);
     }
 }
 
@@ -211,7 +221,8 @@ impl Site<'_> {
         let address = address(name);
         let (port, held) = ports::reserve(&name.to_string(), [(address, 0)])?;
         drop(held);
-        let mut arguments: Vec<OsString> = vec!["-D".into(), self.data_directory(name).into()];
+        let data_directory = self.data_directory(name);
+        let mut arguments: Vec<OsString> = vec!["-D".into(), data_directory.clone().into()];
         for setting in [format!("listen_addresses={address}"), format!("port={port}")] {
             arguments.extend(["-c".into(), setting.into()]);
         }
@@ -221,6 +232,7 @@ impl Site<'_> {
         let server = PostgresServer {
             name,
             listens,
+            data_directory,
             node: Node::start(launch).await?,
         };
         server
@@ -259,8 +271,8 @@ impl PostgresServer {
     }
 
     /// SIGSTOP to the postmaster and all its backends: connections stay, nothing answers.
-    pub fn pause(&self) {
-        self.node.pause();
+    pub fn pause(&self) -> Result<(), HarnessError> {
+        self.node.pause()
     }
 
     /// SIGCONT.
@@ -295,11 +307,26 @@ impl PostgresServer {
         connected.map_err(HarnessError::postgres(format!("connect to {}", self.name)))
     }
 
-    /// Waits until it accepts connections: a replica does once it has replayed to a consistent state.
+    /// Waits until it accepts connections (a replica does once it has replayed to a consistent state), and not
+    /// another PostgreSQL that took its port.
     async fn answers(&self, deadline: Deadline) -> Result<(), HarnessError> {
-        let probe = config(self.listens, "postgres");
-        let connects = || async { connect(&probe).await.map(drop).map_err(|error| describe(&error)) };
-        self.process().ready(deadline, connects).await
+        let process = self.process();
+        let config = config(self.listens, "postgres");
+        let probe = async || {
+            let row = connect(&config)
+                .await?
+                .query_one("SHOW data_directory", &[])
+                .await?;
+            Ok(Path::new(row.get::<_, &str>(0)) == self.data_directory)
+        };
+        let answers = || async {
+            match probe().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(format!("{} on {}", self.name, self.listens)),
+                Err(error) => Err(describe(&error)),
+            }
+        };
+        process.ready(deadline, answers).await
     }
 
     /// Waits until the replica streams and has replayed all that was committed here before this call. The
@@ -332,6 +359,11 @@ impl PostgresServer {
             Err(format!("streaming, and replayed to {position}"))
         };
         replica.process().ready(deadline, follows).await
+    }
+
+    fn shut_down(&self) {
+        self.node.resume();
+        self.process().signal(Signal::QUIT);
     }
 
     fn process(&self) -> Arc<Process> {

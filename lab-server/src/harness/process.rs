@@ -189,9 +189,8 @@ impl Process {
         }
     }
 
-    /// Asks it to end by a signal, and kills it when it has not ended in time.
-    pub(crate) fn end(&self, signal: Signal, within: Duration) {
-        self.signal(signal);
+    /// Waits for it to end, and kills it when it has not in time.
+    pub(crate) fn end_within(&self, within: Duration) {
         let limit = Instant::now() + within;
         while self.ended().is_none() && Instant::now() < limit {
             thread::sleep(Duration::from_millis(1));

@@ -337,8 +337,8 @@ impl RedisServer {
     }
 
     /// SIGSTOP: it keeps its connections and answers nothing.
-    pub fn pause(&self) {
-        self.node.pause();
+    pub fn pause(&self) -> Result<(), HarnessError> {
+        self.node.pause()
     }
 
     /// SIGCONT: it works off what came in meanwhile before it learns what it missed.
@@ -361,17 +361,23 @@ impl RedisServer {
         client.get_multiplexed_async_connection_with_config(&config).await
     }
 
+    /// Waits until it answers, and not another Redis that took its port.
     async fn answers(&self, deadline: Deadline) -> Result<(), HarnessError> {
-        let ping = || async {
-            let pinged = async {
-                cmd("PING")
-                    .query_async::<()>(&mut self.try_connect().await?)
-                    .await
-            }
-            .await;
-            pinged.map_err(|error| error.to_string())
+        let process = self.process();
+        let own = format!("process_id:{}", process.pid());
+        let probe = async || -> RedisResult<bool> {
+            let mut connection = self.try_connect().await?;
+            let info: String = cmd("INFO").arg("server").query_async(&mut connection).await?;
+            Ok(info.lines().any(|line| line.trim_end() == own))
         };
-        self.process().ready(deadline, ping).await
+        let answers = || async {
+            match probe().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(format!("{} on {}", own, self.listens)),
+                Err(error) => Err(error.to_string()),
+            }
+        };
+        process.ready(deadline, answers).await
     }
 
     async fn ask<T: redis::FromRedisValue>(
