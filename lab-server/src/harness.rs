@@ -272,3 +272,19 @@ fn links(redis: &[RedisNode], spec: &HarnessSpec) -> Vec<Link> {
     }
     links
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Callers keep a harness in shared state and start it from a task.
+    #[test]
+    fn a_harness_can_be_shared_and_started_anywhere() {
+        fn shared<T: Send + Sync>() {}
+        fn sent<T: Send>(_: T) {}
+        shared::<Harness>();
+        shared::<HarnessError>();
+        sent(Harness::start(HarnessSpec::default()));
+        sent(Harness::connect_to(&[], ""));
+    }
+}

@@ -77,7 +77,7 @@ async fn what_cannot_be_started_is_said_in_types() {
 #[tokio::test]
 async fn a_server_that_dies_at_its_start_shows_its_log() {
     let _turn = TURN.lock().await;
-    let instead = Instead::of_redis("echo 'this is the last line of the log'; exit 7");
+    let instead = Instead::of("redis-server", "echo 'this is the last line of the log'; exit 7");
     let error = Harness::start(HarnessSpec {
         search: instead.search(),
         ..small()
@@ -100,7 +100,23 @@ async fn a_server_that_dies_at_its_start_shows_its_log() {
 #[tokio::test]
 async fn a_port_that_is_taken_is_given_up_for_another() {
     let _turn = TURN.lock().await;
-    let instead = Instead::of_redis(
+    let of_postgres = Instead::of(
+        "postgres",
+        r#"if test "$1" = -D && mkdir "$HERE/once"; then
+             setpriv --pdeathsig KILL /usr/bin/redis-server --port "${6#*=}" --bind "${4#*=}" >"$HERE/log" &
+             until grep -q 'Ready to accept' "$HERE/log"; do sleep 0.01; done
+           fi
+           exec "$(ls -d /usr/lib/postgresql/*/bin/postgres | tail -1)" "$@""#,
+    );
+    Harness::start(HarnessSpec {
+        search: of_postgres.search(),
+        ..small()
+    })
+    .await
+    .expect("on another port");
+    assert!(of_postgres.directory.path().join("once").exists());
+    let instead = Instead::of(
+        "redis-server",
         r#"if mkdir "$HERE/once"; then
              setpriv --pdeathsig KILL /usr/bin/redis-server --port "$2" --bind "$4" --save '' >"$HERE/log" &
              until grep -q 'Ready to accept' "$HERE/log"; do sleep 0.01; done
@@ -116,18 +132,20 @@ async fn a_port_that_is_taken_is_given_up_for_another() {
     assert!(instead.directory.path().join("once").exists());
 }
 
-/// A directory with a script of ours in the place of `redis-server`.
+/// A directory with a script of ours in the place of one of the servers.
 struct Instead {
     directory: tempfile::TempDir,
 }
 
 impl Instead {
-    fn of_redis(script: &str) -> Self {
+    fn of(program: &str, script: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let program = directory.path().join("redis-server");
+        let program = directory.path().join(program);
         let here = directory.path().display();
         fs::write(&program, format!("#!/bin/sh\nHERE={here}\n{script}\n")).expect("a script");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
+        // PostgreSQL may run as another user.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("open to all");
         Self { directory }
     }
 
