@@ -1,1 +1,36 @@
-//! The core of the lab: see `ARCHITECTURE.md` for the map.
+//! The core of the lab: the tiered cache, its policies and failures, and the simulator they run in.
+//!
+//! Nothing in this crate reads a clock, draws entropy, starts a thread or touches a socket: whatever it needs of
+//! the world comes through [`ports`]. That is what lets one body of code run in the browser in virtual time and
+//! natively against real servers.
+//!
+//! # Layout
+//! * [`value`]: key, version, stamp, entry, lookup: the nouns, as newtypes
+//! * [`policy`]: every protection as a named, serialisable choice, and the switches of the lab
+//! * [`ports`]: what the cache asks of the world, one trait a file, with the contract in words
+//! * [`cache`]: the tiered cache, one policy a file
+//! * [`lock`]: the distributed lock
+//! * [`consistency`]: what a reader may be answered: Strong, Bounded, Session, Eventual
+//! * [`trace`]: the events that both worlds write; the digest; the journal
+//! * [`check`]: pure functions over a trace that say what held
+//! * [`world`]: what a scenario may do to the cluster, and the vocabulary of faults
+//! * [`scenario`]: the catalogue: one failure a file, one body for both worlds
+//! * [`service`]: how a server answers a request, the same in both worlds
+//! * [`sim`]: the simulator: executor, network, Redis Cluster, PostgreSQL, bus, balancer
+//! * [`source`]: our own source, embedded, for the lab to show
+//! * [`report`]: what a run amounts to: checks, demonstration, figures
+
+pub mod cache;
+pub mod check;
+pub mod consistency;
+pub mod lock;
+pub mod policy;
+pub mod ports;
+pub mod report;
+pub mod scenario;
+pub mod service;
+pub mod sim;
+pub mod source;
+pub mod trace;
+pub mod value;
+pub mod world;

@@ -1,0 +1,175 @@
+//! A write that returns when everybody has forgotten the old value.
+//!
+//! Everybody is every live member: a server that cannot acknowledge stops to serve L1 when its membership lease
+//! runs out, and it does not renew the lease while the bus is silent to it. So the write ends either way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use super::TieredCache;
+use super::write::WriteError;
+use crate::policy::Acknowledge;
+use crate::ports::{Audience, Body, Bus, Clock, Membership, Notice, Ports};
+use crate::trace::{Kind, WaitFor};
+use crate::value::{Key, ServerId, Version};
+
+/// An invalidation is published so many times before the write gives up.
+const PUBLICATIONS_MAX: u32 = 50;
+
+/// Invalidations of this server that wait for acknowledgements, by number.
+#[derive(Default)]
+pub(super) struct Acknowledgements(Mutex<BTreeMap<u64, Pending>>);
+
+#[derive(Default)]
+struct Pending {
+    from: BTreeSet<ServerId>,
+    waker: Option<Waker>,
+}
+
+impl Acknowledgements {
+    fn open(&self, number: u64) {
+        self.0
+            .lock()
+            .expect("no holder panics")
+            .insert(number, Pending::default());
+    }
+
+    fn close(&self, number: u64) {
+        self.0.lock().expect("no holder panics").remove(&number);
+    }
+
+    /// Notes that `from` carried out the invalidation of that number.
+    pub(super) fn arrived(&self, number: u64, from: ServerId) {
+        let waker = match self.0.lock().expect("no holder panics").get_mut(&number) {
+            Some(pending) => {
+                pending.from.insert(from);
+                pending.waker.take()
+            }
+            None => None,
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Waits until all of `members` have acknowledged.
+    async fn all(&self, number: u64, members: &BTreeSet<ServerId>) {
+        poll_fn(|cx| {
+            let mut all = self.0.lock().expect("no holder panics");
+            match all.get_mut(&number) {
+                Some(pending) if !members.is_subset(&pending.from) => {
+                    pending.waker = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+                _ => Poll::Ready(()),
+            }
+        })
+        .await;
+    }
+}
+
+impl<P: Ports> TieredCache<P> {
+    /// Tells every server that the row changed, and waits as long as the policy says.
+    pub(super) async fn announce(&self, key: &Key, version: Version) -> Result<(), WriteError> {
+        let Acknowledge::Members { again_ms, .. } = self.shared.policy.write.acknowledge else {
+            self.invalidate_others(key, Some(version)).await;
+            return Ok(());
+        };
+        let number = self.next_broadcast();
+        self.shared.acknowledgements.open(number);
+        let result = self
+            .until_acknowledged(key, version, number, Duration::from_millis(again_ms))
+            .await;
+        self.shared.acknowledgements.close(number);
+        result
+    }
+
+    async fn until_acknowledged(
+        &self,
+        key: &Key,
+        version: Version,
+        number: u64,
+        again: Duration,
+    ) -> Result<(), WriteError> {
+        let ports = &self.shared.ports;
+        for _ in 0..PUBLICATIONS_MAX {
+            let body = Body::Invalidate {
+                key: key.clone(),
+                version: Some(version),
+                acknowledge: true,
+            };
+            // A publication that failed is like one that was lost: it is made again.
+            let _ = ports
+                .bus()
+                .publish(Audience::All, self.notice(number, body))
+                .await;
+            // The members are read after the commit: who joins later starts with an empty L1.
+            let Ok(live) = ports.membership().live().await else {
+                ports.clock().sleep(again).await;
+                continue;
+            };
+            let others = live
+                .iter()
+                .map(|member| member.server)
+                .filter(|server| *server != ports.server());
+            let others: BTreeSet<_> = others.collect();
+            self.note(
+                Kind::Waiting {
+                    on: WaitFor::Acknowledgements,
+                },
+                key,
+                Some(version),
+            );
+            let acknowledged = pin!(self.shared.acknowledgements.all(number, &others));
+            let too_late = pin!(ports.clock().sleep(again));
+            if matches!(select(acknowledged, too_late).await, Either::Left(_)) {
+                self.note(
+                    Kind::Woken {
+                        on: WaitFor::Acknowledgements,
+                    },
+                    key,
+                    Some(version),
+                );
+                return Ok(());
+            }
+        }
+        Err(WriteError::Unacknowledged(version))
+    }
+
+    /// Publishes an invalidation and does not wait for anybody.
+    pub(super) async fn invalidate_others(&self, key: &Key, version: Option<Version>) {
+        self.tell(Body::Invalidate {
+            key: key.clone(),
+            version,
+            acknowledge: false,
+        })
+        .await;
+    }
+
+    /// Publishes to everybody. A publication that fails is lost, as with any such bus: subscribers see the hole.
+    pub(super) async fn tell(&self, body: Body) {
+        let notice = self.notice(self.next_broadcast(), body);
+        let _ = self.shared.ports.bus().publish(Audience::All, notice).await;
+    }
+
+    fn next_broadcast(&self) -> u64 {
+        self.shared.broadcasts.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    pub(super) fn notice(&self, number: u64, body: Body) -> Notice {
+        let ports = &self.shared.ports;
+        Notice {
+            from: ports.server(),
+            incarnation: ports.incarnation(),
+            number,
+            body,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! One server of the fleet fills; the others are woken.
+//!
+//! The lease lies in the value's own slot in L2: who finds the slot empty leaves a token there in the same round
+//! trip, reads the database, and stores the value only if its token is still there. A write voids the lease, so a
+//! slow fill cannot bring an old value back. (The mechanism is memcache's, NSDI 2013, section 3.2.1; the token in
+//! the slot is rueidisaside's.)
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::select;
+
+use super::TieredCache;
+use super::local::Epoch;
+use super::read::{Demand, Read};
+use super::signal::Ticket;
+use super::single_flight::Landing;
+use crate::policy::Fleet;
+use crate::ports::{Body, Clock, Entropy, Leased, Ports, SharedCache, Stored};
+use crate::trace::{Kind, WaitFor};
+use crate::value::{Key, Lookup, Tier, Token};
+
+impl<P: Ports> TieredCache<P> {
+    /// Reads from L2, or fills it under a lease, or waits for who does.
+    pub(super) async fn read_leased(&self, key: &Key, demand: Demand, epoch: Epoch) -> Landing {
+        let Fleet::Lease {
+            ttl_ms,
+            wait_ms,
+            deadline_ms,
+        } = self.shared.policy.miss.fleet
+        else {
+            return self.read_database(key).await;
+        };
+        let deadline = self.now().after(Duration::from_millis(deadline_ms));
+        loop {
+            // The ticket comes before the question: the holder may fill between the answer and our waiting.
+            let ticket = self.shared.fills.ticket(key);
+            let token = Token(self.shared.ports.entropy().draw());
+            let lease = Duration::from_millis(ttl_ms);
+            match self.shared.ports.shared().get_or_lease(key, token, lease).await {
+                Ok(Leased::Found(entry)) => {
+                    let Some(entry) = self.fit(Lookup::from(Some(entry)), demand) else {
+                        return self.read_database(key).await;
+                    };
+                    self.store_local(key, &entry, epoch);
+                    return Ok(Read {
+                        entry,
+                        tier: Tier::L2,
+                    });
+                }
+                Ok(Leased::Granted) => return self.fill(key, token, epoch).await,
+                Ok(Leased::Held) if self.now() < deadline => {
+                    self.await_fill(key, ticket, Duration::from_millis(wait_ms)).await;
+                }
+                // L2 gave no answer, or the wait was too long: the reader is served, the caches are left alone.
+                Ok(Leased::Held) | Err(_) => return self.read_database(key).await,
+            }
+        }
+    }
+
+    /// Reads the database and stores the row in place of the lease; then wakes who waits.
+    async fn fill(&self, key: &Key, token: Token, epoch: Epoch) -> Landing {
+        let read = self.read_database(key).await?;
+        let filled = self
+            .shared
+            .ports
+            .shared()
+            .fill(key, token, &read.entry, self.shared_ttl())
+            .await;
+        if filled == Ok(Stored::Stored) {
+            self.store_local(key, &read.entry, epoch);
+            self.tell(Body::Filled { key: key.clone() }).await;
+        } else {
+            self.refuse_local(key, &read.entry);
+        }
+        Ok(read)
+    }
+
+    /// Waits for the holder's notice, but no longer than `at_most`: a notice can be lost.
+    pub(super) async fn await_fill(&self, key: &Key, ticket: Ticket, at_most: Duration) {
+        self.note(Kind::Waiting { on: WaitFor::Push }, key, None);
+        let timer = self.shared.ports.clock().sleep(at_most);
+        select(pin!(ticket.rung()), pin!(timer)).await;
+        self.note(Kind::Woken { on: WaitFor::Push }, key, None);
+    }
+}

@@ -1,0 +1,200 @@
+//! L1: the server's own memory, its epochs, and when it may be served at all.
+//!
+//! The store and its eviction are quick_cache's, with a fixed hasher and a fixed number of shards so that a run
+//! is the same everywhere; versions, ages, expiry and epochs are ours, because no cache crate takes a virtual clock.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{OptionsBuilder, UnitWeighter};
+
+use super::read::Demand;
+use crate::policy::{Acknowledge, Policy};
+use crate::trace::Why;
+use crate::value::{Entry, Instant, Key};
+
+/// Epochs are kept per stripe of keys: bounded memory, and an invalidation of one key at worst refuses the fill of
+/// another.
+const EPOCH_STRIPES: usize = 1024;
+const SHARDS: usize = 16;
+/// L1 is not served for the last part of a membership lease, so that clocks that run unequally do no harm.
+const LEASE_MARGIN: Duration = Duration::from_millis(100);
+
+/// What L1 says of a key.
+pub(super) enum Found {
+    /// It holds it and may serve it.
+    Fit(Entry),
+    /// It holds it and may not serve it.
+    Unfit(Why, Entry),
+    /// It does not hold it.
+    Absent,
+}
+
+/// The epoch of a key when a read began: the proof that no invalidation came since.
+#[derive(Clone, Copy)]
+pub(super) struct Epoch(u64);
+
+#[derive(Clone)]
+struct Held {
+    entry: Entry,
+    expires: Instant,
+}
+
+pub(super) struct LocalCache {
+    store: Cache<Key, Held, UnitWeighter, StableHash>,
+    epochs: Box<[AtomicU64]>,
+    ttl: Duration,
+    guards_epochs: bool,
+    /// Until when this server's membership lets it serve L1; the far future where membership does not matter.
+    lease_until: AtomicU64,
+    /// When the bus last gave a sign of life.
+    heard: AtomicU64,
+    silence_max: Option<Duration>,
+}
+
+impl LocalCache {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let capacity = policy.local.capacity as usize;
+        let options = OptionsBuilder::new()
+            .shards(SHARDS)
+            .estimated_items_capacity(capacity)
+            .weight_capacity(capacity as u64)
+            .build()
+            .expect("every capacity is given");
+        let leased = matches!(policy.write.acknowledge, Acknowledge::Members { .. });
+        Self {
+            store: Cache::with_options(options, UnitWeighter, StableHash, DefaultLifecycle::default()),
+            epochs: (0..EPOCH_STRIPES).map(|_| AtomicU64::new(0)).collect(),
+            ttl: Duration::from_millis(policy.local.ttl_ms),
+            guards_epochs: policy.local.epochs,
+            lease_until: AtomicU64::new(if leased { 0 } else { u64::MAX }),
+            heard: AtomicU64::new(0),
+            silence_max: (policy.bus.silence_ms > 0).then(|| Duration::from_millis(policy.bus.silence_ms)),
+        }
+    }
+
+    /// Looks a key up. Its cost is a hit's cost: one lookup, one clock, a few comparisons.
+    #[inline]
+    pub(super) fn lookup(&self, key: &Key, now: Instant, demand: Demand) -> Found {
+        let Some(Held { entry, expires }) = self.store.get(key) else {
+            return Found::Absent;
+        };
+        if now >= expires {
+            return Found::Unfit(Why::Expired, entry);
+        }
+        if !demand.accepts(&entry.stamp, now) {
+            return Found::Unfit(Why::TooOld, entry);
+        }
+        match self.withheld(now) {
+            Some(why) => Found::Unfit(why, entry),
+            None => Found::Fit(entry),
+        }
+    }
+
+    /// Why nothing may be served from L1 now, if so.
+    #[inline]
+    pub(super) fn withheld(&self, now: Instant) -> Option<Why> {
+        if now.0 >= self.lease_until.load(Ordering::Acquire) {
+            return Some(Why::LeaseRanOut);
+        }
+        let limit = self.silence_max?;
+        (now.since(Instant(self.heard.load(Ordering::Acquire))) > limit).then_some(Why::Gap)
+    }
+
+    /// The epoch of a key, to be taken before a read begins.
+    pub(super) fn epoch(&self, key: &Key) -> Epoch {
+        Epoch(self.stripe(key).load(Ordering::Acquire))
+    }
+
+    /// Takes an entry in, unless an invalidation came since `epoch`. Says for how long it may be served.
+    pub(super) fn store(&self, key: &Key, entry: Entry, epoch: Epoch, now: Instant) -> Result<Duration, Why> {
+        if self.guards_epochs && self.stripe(key).load(Ordering::Acquire) != epoch.0 {
+            return Err(Why::EpochMoved);
+        }
+        self.store.insert(
+            key.clone(),
+            Held {
+                entry,
+                expires: now.after(self.ttl),
+            },
+        );
+        // An invalidation between the question above and the insertion would find nothing to remove: look again.
+        if self.guards_epochs && self.stripe(key).load(Ordering::Acquire) != epoch.0 {
+            self.store.remove(key);
+            return Err(Why::EpochMoved);
+        }
+        Ok(self.ttl)
+    }
+
+    /// Advances the key's epoch and forgets the key. Says whether it was held.
+    pub(super) fn invalidate(&self, key: &Key) -> bool {
+        self.stripe(key).fetch_add(1, Ordering::AcqRel);
+        self.store.remove(key).is_some()
+    }
+
+    /// Advances every epoch and forgets everything.
+    pub(super) fn flush(&self) {
+        for stripe in &self.epochs {
+            stripe.fetch_add(1, Ordering::AcqRel);
+        }
+        self.store.clear();
+    }
+
+    /// A renewal of the membership that was sent at `sent` lasts for `lease`.
+    pub(super) fn renewed(&self, sent: Instant, lease: Duration) {
+        self.lease_until
+            .fetch_max(sent.after(lease.saturating_sub(LEASE_MARGIN)).0, Ordering::AcqRel);
+    }
+
+    /// The bus gave a sign of life.
+    pub(super) fn heard(&self, now: Instant) {
+        self.heard.fetch_max(now.0, Ordering::AcqRel);
+    }
+
+    /// Whether the bus has been silent for too long.
+    pub(super) fn deaf(&self, now: Instant) -> bool {
+        self.silence_max
+            .is_some_and(|limit| now.since(Instant(self.heard.load(Ordering::Acquire))) > limit)
+    }
+
+    fn stripe(&self, key: &Key) -> &AtomicU64 {
+        let hash = StableHash.hash_one(key);
+        // The high bits: the low ones choose quick_cache's shard.
+        &self.epochs[(hash >> 48) as usize % EPOCH_STRIPES]
+    }
+}
+
+/// Hashes a key alike on every platform and in every process.
+#[derive(Clone, Copy, Default)]
+pub(super) struct StableHash;
+
+impl BuildHasher for StableHash {
+    type Hasher = StableHasher;
+
+    fn build_hasher(&self) -> StableHasher {
+        StableHasher(0)
+    }
+
+    fn hash_one<T: Hash>(&self, value: T) -> u64 {
+        let mut hasher = self.build_hasher();
+        value.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+pub(super) struct StableHasher(u64);
+
+impl Hasher for StableHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
+    }
+
+    /// The end mark that `str` adds: every key has it, so it tells nothing.
+    fn write_u8(&mut self, _: u8) {}
+}

@@ -1,0 +1,250 @@
+//! A read: L1, then L2, then the database.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::TieredCache;
+use super::local::{Epoch, Found};
+use super::single_flight::{Landing, Seat};
+use crate::consistency::{Level, Session};
+use crate::policy::{Fleet, SharedWrite};
+use crate::ports::{Clock, Database, DatabaseError, Ports, ReadFrom, SharedCache, Stored};
+use crate::trace::{self, Kind, WaitFor, Why};
+use crate::value::{Entry, Instant, Key, Lookup, Stamp, Tier, Version};
+
+/// What a reader asks of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand {
+    level: Level,
+    floor: Version,
+}
+
+impl Demand {
+    /// A level without a session: at [`Level::Session`], whatever a tier has.
+    pub fn level(level: Level) -> Self {
+        Self {
+            level,
+            floor: Version(0),
+        }
+    }
+
+    /// A level as a session asks for it.
+    pub fn of(session: &Session, level: Level, key: &Key) -> Self {
+        let floor = if level == Level::Session {
+            session.floor(key)
+        } else {
+            Version(0)
+        };
+        Self { level, floor }
+    }
+
+    #[inline]
+    pub(super) fn accepts(self, stamp: &Stamp, now: Instant) -> bool {
+        self.level.accepts(stamp, now, self.floor)
+    }
+}
+
+/// An answer to a reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The row.
+    pub entry: Entry,
+    /// Where it came from.
+    pub tier: Tier,
+}
+
+/// Why a reader got no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The last resort failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl<P: Ports> TieredCache<P> {
+    /// Reads a row at the policy's level.
+    ///
+    /// # Errors
+    /// When neither a cache nor the database gave an answer.
+    pub async fn get(&self, key: &Key) -> Result<Entry, ReadError> {
+        let demand = Demand::level(self.shared.policy.level);
+        self.read(key, demand).await.map(|read| read.entry)
+    }
+
+    /// Reads a row as `demand` asks.
+    ///
+    /// # Errors
+    /// When neither a cache nor the database gave an answer.
+    pub async fn read(&self, key: &Key, demand: Demand) -> Result<Read, ReadError> {
+        let started = self.now();
+        if let Some(entry) = self.read_local(key, demand, started) {
+            self.shared.metrics.hit(Tier::L1, self.now().since(started));
+            return Ok(Read {
+                entry,
+                tier: Tier::L1,
+            });
+        }
+        let read = if demand.level == Level::Strong {
+            self.read_database(key).await
+        } else if self.shared.policy.miss.single_flight {
+            self.read_together(key, demand).await
+        } else {
+            self.read_through(key, demand).await
+        };
+        let took = self.now().since(started);
+        match &read {
+            Ok(read) => self.shared.metrics.hit(read.tier, took),
+            Err(_) => self.shared.metrics.error(took),
+        }
+        read
+    }
+
+    /// Asks L1.
+    #[inline]
+    pub(super) fn read_local(&self, key: &Key, demand: Demand, now: Instant) -> Option<Entry> {
+        match self.shared.local.lookup(key, now, demand) {
+            Found::Fit(entry) => {
+                self.note(Kind::L1Hit, key, Some(entry.stamp.version));
+                Some(entry)
+            }
+            Found::Unfit(why, entry) => {
+                self.note(Kind::L1Unfit { why }, key, Some(entry.stamp.version));
+                None
+            }
+            Found::Absent => {
+                self.note(Kind::L1Miss, key, None);
+                None
+            }
+        }
+    }
+
+    /// Reads for every request of this server that wants the key, or joins the one that already does.
+    async fn read_together(&self, key: &Key, demand: Demand) -> Landing {
+        let fly = || {
+            let (cache, key) = (self.clone(), key.clone());
+            let read = async move { cache.read_through(&key, demand).await };
+            trace::scope(trace::current(), trace::cause(), read).boxed()
+        };
+        match self.shared.flights.board(key, fly) {
+            Seat::Leads(number, flight) => {
+                self.note(Kind::FlightLed, key, None);
+                let landing = flight.await;
+                self.shared.flights.landed(key, number);
+                landing
+            }
+            Seat::Joins(flight) => {
+                self.note(Kind::FlightJoined, key, None);
+                let landing = flight.await;
+                self.note(Kind::Woken { on: WaitFor::Flight }, key, None);
+                match landing {
+                    // The flight's leader may have asked for less than this reader does.
+                    Ok(read)
+                        if !demand.accepts(&read.entry.stamp, self.now()) && read.tier != Tier::Database =>
+                    {
+                        self.read_through(key, demand).await
+                    }
+                    landing => landing,
+                }
+            }
+        }
+    }
+
+    /// Reads from L2 or else from the database, and leaves the value in the tiers that it passed.
+    async fn read_through(&self, key: &Key, demand: Demand) -> Landing {
+        let epoch = self.shared.local.epoch(key);
+        match self.shared.policy.miss.fleet {
+            Fleet::Lease { .. } => self.read_leased(key, demand, epoch).await,
+            Fleet::None => self.read_unprotected(key, demand, epoch).await,
+        }
+    }
+
+    /// Whoever misses reads the database.
+    async fn read_unprotected(&self, key: &Key, demand: Demand, epoch: Epoch) -> Landing {
+        let found = match self.shared.ports.shared().get(key).await {
+            Ok(found) => found,
+            // L2 could not be asked: that is no miss, and what is read now must not be cached.
+            Err(_) => return self.read_database(key).await,
+        };
+        if let Some(entry) = self.fit(found, demand) {
+            self.store_local(key, &entry, epoch);
+            return Ok(Read {
+                entry,
+                tier: Tier::L2,
+            });
+        }
+        let read = self.read_database(key).await?;
+        if self.store_shared(key, &read.entry).await {
+            self.store_local(key, &read.entry, epoch);
+            if self.shared.policy.miss.publish_fill {
+                self.invalidate_others(key, Some(read.entry.stamp.version)).await;
+            }
+        }
+        Ok(read)
+    }
+
+    /// Reads the primary and caches nothing.
+    pub(super) async fn read_database(&self, key: &Key) -> Landing {
+        let row = self.shared.ports.database().read(key, ReadFrom::Primary).await?;
+        Ok(Read {
+            entry: row.into_entry(),
+            tier: Tier::Database,
+        })
+    }
+
+    /// The entry that L2 found, if it is good enough for the reader.
+    pub(super) fn fit(&self, found: Lookup, demand: Demand) -> Option<Entry> {
+        let entry = match found {
+            Lookup::Hit(entry) => entry,
+            Lookup::Negative(stamp) => Entry { value: None, stamp },
+            Lookup::Miss => return None,
+        };
+        demand.accepts(&entry.stamp, self.now()).then_some(entry)
+    }
+
+    /// Stores a fill in L2, and says whether L2 surely holds it (or something newer).
+    async fn store_shared(&self, key: &Key, entry: &Entry) -> bool {
+        let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl());
+        if self.shared.policy.write.shared == SharedWrite::SetIfNewer {
+            matches!(shared.set_if_newer(key, entry, ttl).await, Ok(Stored::Stored))
+        } else {
+            shared.set(key, entry, ttl).await.is_ok()
+        }
+    }
+
+    /// Stores an entry in L1, unless an invalidation came since `epoch`.
+    #[track_caller]
+    pub(super) fn store_local(&self, key: &Key, entry: &Entry, epoch: Epoch) {
+        let kind = match self.shared.local.store(key, entry.clone(), epoch, self.now()) {
+            Ok(ttl) => Kind::L1Stored {
+                value: entry.value.clone(),
+                ttl_ms: millis(ttl),
+            },
+            Err(why) => Kind::L1Refused { why },
+        };
+        self.note(kind, key, Some(entry.stamp.version));
+    }
+
+    /// Notes that L1 does not take in what L2 did not take.
+    #[track_caller]
+    pub(super) fn refuse_local(&self, key: &Key, entry: &Entry) {
+        self.note(
+            Kind::L1Refused { why: Why::L2Refused },
+            key,
+            Some(entry.stamp.version),
+        );
+    }
+
+    #[inline]
+    pub(super) fn now(&self) -> Instant {
+        self.shared.ports.clock().now()
+    }
+
+    pub(super) fn shared_ttl(&self) -> Duration {
+        Duration::from_millis(self.shared.policy.shared_ttl_ms)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,187 @@
+//! What arrives on the bus, and what is missing; and the tasks that keep a server a member.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::TieredCache;
+use crate::policy::Acknowledge;
+use crate::ports::{
+    Arrival, Audience, Body, Bus, BusError, Clock, Membership, Notice, Ports, Subscription, Tasks,
+};
+use crate::trace::{self, Kind, Why};
+use crate::value::{Key, ServerId};
+
+/// How long a server waits before it subscribes or renews anew after a failure.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The last number heard of each publisher's life.
+#[derive(Default)]
+struct Heard(BTreeMap<ServerId, (u64, u64)>);
+
+impl Heard {
+    /// Takes in a number and says how many are missing before it.
+    fn missing(&mut self, notice: &Notice) -> u64 {
+        let life = notice.incarnation;
+        let last = match self.0.get(&notice.from) {
+            Some((incarnation, last)) if *incarnation == life => *last,
+            // A life that is new to us: what it said before we listened is no hole, since L1 was empty then.
+            _ => notice.number.saturating_sub(1),
+        };
+        self.0.insert(notice.from, (life, last.max(notice.number)));
+        // A beat and an acknowledgement repeat the last number; a broadcast is the next one.
+        notice
+            .number
+            .saturating_sub(last)
+            .saturating_sub(u64::from(is_broadcast(&notice.body)))
+    }
+}
+
+fn is_broadcast(body: &Body) -> bool {
+    matches!(body, Body::Invalidate { .. } | Body::Filled { .. })
+}
+
+impl<P: Ports> TieredCache<P> {
+    /// Subscribes, becomes a member where the policy needs it, and starts what runs beside requests.
+    ///
+    /// # Errors
+    /// When the bus cannot be subscribed to.
+    pub async fn start(&self) -> Result<(), BusError> {
+        let ports = &self.shared.ports;
+        let subscription = ports.bus().subscribe().await?;
+        self.shared.local.heard(self.now());
+        let subscriber = self.clone();
+        ports
+            .tasks()
+            .spawn(Box::pin(async move { subscriber.follow(subscription).await }));
+        if let Acknowledge::Members {
+            lease_ms, renew_ms, ..
+        } = self.shared.policy.write.acknowledge
+        {
+            let lease = Duration::from_millis(lease_ms);
+            // A server that is no member yet does not serve L1: the task below tries again.
+            self.renew(lease).await;
+            let member = self.clone();
+            let every = Duration::from_millis(renew_ms);
+            ports
+                .tasks()
+                .spawn(Box::pin(async move { member.stay(lease, every).await }));
+        }
+        if self.shared.policy.bus.beat_ms > 0 {
+            let publisher = self.clone();
+            ports
+                .tasks()
+                .spawn(Box::pin(async move { publisher.beat().await }));
+        }
+        Ok(())
+    }
+
+    /// Carries out what arrives, for ever; subscribes anew when the subscription ends.
+    async fn follow(&self, mut subscription: <P::Bus as Bus>::Subscription) {
+        let mut heard = Heard::default();
+        loop {
+            match subscription.next().await {
+                Arrival::Notice(notice, delivery) => {
+                    self.shared.local.heard(self.now());
+                    trace::scope(None, delivery, self.receive(&mut heard, notice)).await;
+                }
+                Arrival::Closed => {
+                    subscription = self.subscribe_anew().await;
+                    // What was published in between is lost, and nobody knows what it was.
+                    self.lose_notices();
+                    heard = Heard::default();
+                }
+            }
+        }
+    }
+
+    async fn subscribe_anew(&self) -> <P::Bus as Bus>::Subscription {
+        loop {
+            self.shared.ports.clock().sleep(RETRY).await;
+            if let Ok(subscription) = self.shared.ports.bus().subscribe().await {
+                return subscription;
+            }
+        }
+    }
+
+    async fn receive(&self, heard: &mut Heard, notice: Notice) {
+        let missed = heard.missing(&notice);
+        if missed > 0 && notice.from != self.shared.ports.server() {
+            self.note_gap(&notice, missed);
+            self.lose_notices();
+        }
+        let own = notice.from == self.shared.ports.server();
+        match notice.body {
+            Body::Invalidate { .. } if own => {}
+            Body::Invalidate {
+                key,
+                version,
+                acknowledge,
+            } => {
+                self.drop_local(&key, version, Why::Invalidated);
+                if acknowledge {
+                    self.acknowledge(notice.from, notice.number, key).await;
+                }
+            }
+            Body::Filled { key } => self.shared.fills.ring(&key),
+            Body::Acknowledge { number, .. } => self.shared.acknowledgements.arrived(number, notice.from),
+            Body::Beat => {}
+        }
+    }
+
+    async fn acknowledge(&self, to: ServerId, number: u64, key: Key) {
+        let last = self.shared.broadcasts.load(Ordering::Acquire);
+        let notice = self.notice(last, Body::Acknowledge { number, key });
+        // A lost acknowledgement is asked for again by the writer.
+        let _ = self.shared.ports.bus().publish(Audience::One(to), notice).await;
+    }
+
+    /// Notices were missed: whatever L1 holds may be old.
+    fn lose_notices(&self) {
+        if self.shared.policy.bus.gaps {
+            self.shared.local.flush();
+            self.note_bare(Kind::L1Flushed { why: Why::Gap });
+        }
+    }
+
+    fn note_gap(&self, notice: &Notice, missed: u64) {
+        self.note_bare(Kind::GapNoticed {
+            from: notice.from,
+            missed,
+        });
+    }
+
+    /// Renews the membership, for ever; but not while the bus is silent: a server that cannot hear an invalidation
+    /// must not be waited for.
+    async fn stay(&self, lease: Duration, every: Duration) {
+        loop {
+            self.shared.ports.clock().sleep(every).await;
+            if !self.shared.local.deaf(self.now()) {
+                self.renew(lease).await;
+            }
+        }
+    }
+
+    async fn renew(&self, lease: Duration) {
+        let sent = self.now();
+        // A failed renewal is tried again at the next turn; meanwhile the lease runs on.
+        if self.shared.ports.membership().renew(lease).await.is_ok() {
+            self.shared.local.renewed(sent, lease);
+        }
+    }
+
+    /// Publishes a sign of life, for ever.
+    async fn beat(&self) {
+        let every = Duration::from_millis(self.shared.policy.bus.beat_ms);
+        loop {
+            self.shared.ports.clock().sleep(every).await;
+            let last = self.shared.broadcasts.load(Ordering::Acquire);
+            let _ = self
+                .shared
+                .ports
+                .bus()
+                .publish(Audience::All, self.notice(last, Body::Beat))
+                .await;
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A write: the order of its effects is the policy's.
+
+use super::TieredCache;
+use crate::policy::{LocalWrite, Publish, SharedWrite};
+use crate::ports::{Database, DatabaseError, Ports, SharedCache};
+use crate::trace::Why;
+use crate::value::{Entry, Key, Stamp, Value, Version};
+
+/// Why a write did not return a version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// It did not happen.
+    #[error("the write did not happen: {0}")]
+    Failed(String),
+    /// Nobody knows whether it happened.
+    #[error("the write may have happened or not")]
+    Unknown,
+    /// It is committed, but some server may still answer the old value.
+    #[error("committed as {0}, but not every server has confirmed that it forgot the old value")]
+    Unacknowledged(Version),
+}
+
+impl<P: Ports> TieredCache<P> {
+    /// Writes a row, and returns when the policy's promise about the caches holds.
+    ///
+    /// # Errors
+    /// When the database refused, when nobody knows whether it committed, or when a server did not confirm.
+    pub async fn write(&self, key: &Key, value: &Value) -> Result<Version, WriteError> {
+        let early = self.shared.policy.write.publish == Publish::BeforeCommit;
+        if early {
+            self.invalidate_others(key, None).await;
+        }
+        let committed = match self.shared.ports.database().update(key, value).await {
+            Ok(committed) => committed,
+            Err(DatabaseError::Failed(why)) => return Err(WriteError::Failed(why)),
+            Err(DatabaseError::Unknown) => {
+                self.distrust(key).await;
+                return Err(WriteError::Unknown);
+            }
+        };
+        let stamp = Stamp {
+            version: committed.version,
+            as_of: committed.as_of,
+        };
+        let entry = Entry {
+            value: Some(value.clone()),
+            stamp,
+        };
+        self.write_shared(key, &entry).await;
+        self.write_local(key, entry);
+        if !early {
+            self.announce(key, stamp.version).await?;
+        }
+        Ok(stamp.version)
+    }
+
+    /// The row may have changed: nobody may rely on what the caches hold.
+    async fn distrust(&self, key: &Key) {
+        // If L2 cannot be asked either, its time to live is the last bound; there is nobody left to tell.
+        let _ = self.shared.ports.shared().delete(key).await;
+        self.drop_local(key, None, Why::Written);
+        self.invalidate_others(key, None).await;
+    }
+
+    async fn write_shared(&self, key: &Key, entry: &Entry) {
+        let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl());
+        // An L2 that gave no answer keeps the old value until its time to live: what scenario 11 is about.
+        let _ = match self.shared.policy.write.shared {
+            SharedWrite::Leave => Ok(()),
+            SharedWrite::Set => shared.set(key, entry, ttl).await,
+            SharedWrite::SetIfNewer => shared.set_if_newer(key, entry, ttl).await.map(drop),
+            SharedWrite::Delete => shared.delete(key).await,
+        };
+    }
+
+    fn write_local(&self, key: &Key, entry: Entry) {
+        self.drop_local(key, Some(entry.stamp.version), Why::Written);
+        if self.shared.policy.write.local == LocalWrite::Set {
+            let epoch = self.shared.local.epoch(key);
+            self.store_local(key, &entry, epoch);
+        }
+    }
+}

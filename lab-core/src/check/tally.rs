@@ -1,0 +1,141 @@
+//! What was measured: counts and latencies of a part of a trace.
+
+use std::collections::BTreeMap;
+
+use super::{Part, stale_reads};
+use crate::report::{Figure, Unit, figure};
+use crate::trace::{Actor, Kind, NoticeKind, RequestKind, Verb};
+use crate::value::{Instant, Tier};
+
+use super::requests::{Request, requests};
+
+/// Every figure that the part gives rise to.
+pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
+    let mut figures = Figures::default();
+    figures.count(
+        figure::DB_QUERIES,
+        served(part, |actor, verb| {
+            actor == Actor::Primary && verb == Verb::Select
+        }),
+    );
+    figures.count(
+        figure::REDIS_CALLS,
+        served(part, |actor, _| matches!(actor, Actor::RedisMaster(_))),
+    );
+    figures.count(figure::BUS_NOTICES, delivered(part));
+    let reads = part.requests(RequestKind::Read);
+    figures.reads(&reads);
+    figures.staleness(part);
+    let writes = part.requests(RequestKind::Write);
+    figures.mean(figure::WRITE_MEAN, &writes);
+    let computing = part.requests(RequestKind::Compute);
+    if !computing.is_empty() {
+        let computed = part
+            .events()
+            .filter(|(_, event)| matches!(event.kind, Kind::Computed { .. }))
+            .count();
+        figures.count(figure::COMPUTATIONS, computed);
+        let waiters: Vec<_> = computing
+            .into_iter()
+            .filter(|request| request.tier != Some(Tier::Computed))
+            .collect();
+        figures.mean(figure::WAITER_MEAN, &waiters);
+    }
+    figures.0
+}
+
+fn served(part: Part<'_>, counts: impl Fn(Actor, Verb) -> bool) -> usize {
+    let counted = part.events().filter(|(_, event)| match &event.kind {
+        Kind::Served { verb, .. } => event.message.is_some() && counts(event.actor, *verb),
+        _ => false,
+    });
+    counted.count()
+}
+
+fn delivered(part: Part<'_>) -> usize {
+    let notices = part.events().filter(
+        |(_, event)| matches!(&event.kind, Kind::Delivered { notice, .. } if *notice != NoticeKind::Beat),
+    );
+    notices.count()
+}
+
+#[derive(Default)]
+struct Figures(BTreeMap<String, Figure>);
+
+impl Figures {
+    fn put(&mut self, id: &str, value: f64, unit: Unit) {
+        self.0.insert(id.to_owned(), Figure { value, unit });
+    }
+
+    fn count(&mut self, id: &str, count: usize) {
+        self.put(id, count as f64, Unit::Count);
+    }
+
+    fn mean(&mut self, id: &str, requests: &[Request<'_>]) {
+        let took: Vec<f64> = latencies(requests);
+        if !took.is_empty() {
+            self.put(id, took.iter().sum::<f64>() / took.len() as f64, Unit::Millis);
+        }
+    }
+
+    fn reads(&mut self, reads: &[Request<'_>]) {
+        if reads.is_empty() {
+            return;
+        }
+        let from = |tiers: &[Tier]| {
+            let hits = reads
+                .iter()
+                .filter(|read| read.tier.is_some_and(|tier| tiers.contains(&tier)))
+                .count();
+            hits as f64 / reads.len() as f64
+        };
+        self.put(figure::L1_HIT_SHARE, from(&[Tier::L1]), Unit::Share);
+        self.put(figure::HIT_SHARE, from(&[Tier::L1, Tier::L2]), Unit::Share);
+        let took = latencies(reads);
+        if let (Some(p50), Some(p99)) = (quantile(&took, 50), quantile(&took, 99)) {
+            self.put(figure::READ_P50, p50, Unit::Millis);
+            self.put(figure::READ_P99, p99, Unit::Millis);
+        }
+    }
+
+    fn staleness(&mut self, part: Part<'_>) {
+        let writes = requests(part.trace, RequestKind::Write);
+        if writes.is_empty() {
+            return;
+        }
+        let stale = stale_reads(part);
+        self.count(figure::STALE_READS, stale.len());
+        // The age of a stale answer: since the first acknowledged write of something newer.
+        let newer_since = |read: &Request<'_>| {
+            let newer = writes.iter().filter(|write| {
+                write.key == read.key
+                    && write.version > read.version
+                    && write.completed.is_some_and(|done| done < read.sent)
+            });
+            newer
+                .map(|write| write.completed_at)
+                .min()
+                .unwrap_or(Instant::FAR)
+        };
+        let ages = stale
+            .iter()
+            .map(|read| read.completed_at.since(newer_since(read)).as_secs_f64() * 1e3);
+        self.put(figure::STALENESS_MAX, ages.fold(0.0, f64::max), Unit::Millis);
+    }
+}
+
+/// Latencies of the requests that completed, in milliseconds, in ascending order.
+fn latencies(requests: &[Request<'_>]) -> Vec<f64> {
+    let done = requests.iter().filter(|request| request.completed.is_some());
+    let mut took: Vec<f64> = done
+        .map(|request| request.completed_at.since(request.sent_at).as_secs_f64() * 1e3)
+        .collect();
+    took.sort_by(f64::total_cmp);
+    took
+}
+
+/// The value below or at which so many percent of the sorted values lie (nearest rank).
+fn quantile(sorted: &[f64], percent: usize) -> Option<f64> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}

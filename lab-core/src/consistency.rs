@@ -1,0 +1,70 @@
+//! What a reader may be answered.
+//!
+//! A level is a promise to the reader, kept by asking of every tier's stamp whether it is good enough. The as-of
+//! time travels with the entry from the database through the tiers, so a copy is as old as what it was copied from.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::{Instant, Key, Stamp, Version};
+
+/// The promise to a reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Never an older version than the newest that was acknowledged before the read began: the primary is asked.
+    Strong,
+    /// A version that was current at some instant within the bound before the read.
+    Bounded {
+        /// The bound, in milliseconds.
+        within_ms: u64,
+    },
+    /// Never below what this session wrote or read before.
+    Session,
+    /// Whatever a tier has.
+    #[default]
+    Eventual,
+}
+
+/// Clocks of servers may differ by this much; a bound is kept by asking for that much more.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_millis(5);
+
+impl Level {
+    /// Whether a cached entry with this stamp keeps the promise. `floor` is the session's, see [`Session::floor`].
+    pub fn accepts(self, stamp: &Stamp, now: Instant, floor: Version) -> bool {
+        match self {
+            Self::Strong => false,
+            Self::Bounded { within_ms } => {
+                now.since(stamp.as_of) + CLOCK_SKEW_MAX <= Duration::from_millis(within_ms)
+            }
+            Self::Session => stamp.version >= floor,
+            Self::Eventual => true,
+        }
+    }
+}
+
+/// What one client has seen: the lowest version of each key that it may be answered at [`Level::Session`].
+#[derive(Debug, Default)]
+pub struct Session(Mutex<BTreeMap<Key, Version>>);
+
+impl Session {
+    /// The lowest version that keeps the session's promise for `key`; 0 if it has neither read nor written it.
+    pub fn floor(&self, key: &Key) -> Version {
+        self.0
+            .lock()
+            .expect("no holder panics")
+            .get(key)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Notes that the session wrote or read `version`.
+    pub fn saw(&self, key: &Key, version: Version) {
+        let mut floors = self.0.lock().expect("no holder panics");
+        let floor = floors.entry(key.clone()).or_default();
+        *floor = version.max(*floor);
+    }
+}

@@ -1,0 +1,240 @@
+//! Every protection as a named choice.
+//!
+//! A [`Policy`] is plain data: it can be shown, switched, sent and stored. The cache reads it and does what it says;
+//! the lesson's own code is one such value among others ([`Policy::lesson`]).
+
+mod switch;
+
+use serde::{Deserialize, Serialize};
+
+pub use switch::Switch;
+
+use crate::consistency::Level;
+
+/// What the servers do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The local cache of each server.
+    pub local: Local,
+    /// How long an entry lives in L2, in milliseconds.
+    pub shared_ttl_ms: u64,
+    /// What a write does to the caches, and in which order.
+    pub write: WriteRule,
+    /// Who reads the database when nobody has the value.
+    pub miss: MissRule,
+    /// What a read promises.
+    pub level: Level,
+    /// What protects an expensive computation.
+    pub compute: ComputeRule,
+    /// How a subscriber learns that it missed something.
+    pub bus: BusRule,
+}
+
+/// The local cache.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Local {
+    /// Entries that it holds at most.
+    pub capacity: u32,
+    /// How long an entry may be served, in milliseconds.
+    pub ttl_ms: u64,
+    /// Whether a value is refused when an invalidation came while it was on its way.
+    pub epochs: bool,
+}
+
+/// What a write does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WriteRule {
+    /// To L2, after the commit.
+    pub shared: SharedWrite,
+    /// To the writer's own L1.
+    pub local: LocalWrite,
+    /// When the invalidation is published.
+    pub publish: Publish,
+    /// Whether the write returns before or after everybody has forgotten the old value.
+    pub acknowledge: Acknowledge,
+}
+
+/// What a write does to L2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SharedWrite {
+    /// Nothing: the old value stays until its time to live.
+    Leave,
+    /// Store the new value, whatever is there.
+    Set,
+    /// Store the new value unless a newer version is there.
+    SetIfNewer,
+    /// Delete the key.
+    Delete,
+}
+
+/// What a write does to the writer's own L1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LocalWrite {
+    /// Store the new value.
+    Set,
+    /// Forget the key.
+    Drop,
+}
+
+/// When a write publishes its invalidation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Publish {
+    /// Before the database commits.
+    BeforeCommit,
+    /// After the commit and after L2 was written.
+    AfterCommit,
+}
+
+/// Whether a write waits for the other servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Acknowledge {
+    /// Fire and forget.
+    No,
+    /// Until every live member has acknowledged, or its membership lease has run out.
+    Members {
+        /// How long a membership lease lasts, in milliseconds.
+        lease_ms: u64,
+        /// How often a member renews it, in milliseconds.
+        renew_ms: u64,
+        /// After how long an unacknowledged invalidation is published again, in milliseconds.
+        again_ms: u64,
+    },
+}
+
+/// What a read does when L1 misses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MissRule {
+    /// Whether requests of one server share one read.
+    pub single_flight: bool,
+    /// What keeps the servers from reading the database all at once.
+    pub fleet: Fleet,
+    /// Whether a fill publishes an invalidation, as the lesson's `set` does.
+    pub publish_fill: bool,
+}
+
+/// What keeps the servers from reading the database all at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fleet {
+    /// Nothing.
+    None,
+    /// A lease in the value's own slot: one server fills, the others are woken.
+    Lease {
+        /// After how long the lease is void, in milliseconds.
+        ttl_ms: u64,
+        /// The longest wait for the holder before asking again, in milliseconds.
+        wait_ms: u64,
+        /// After how long a reader gives up waiting and reads the database without caching, in milliseconds.
+        deadline_ms: u64,
+    },
+}
+
+/// What protects an expensive computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ComputeRule {
+    /// Nothing: whoever misses computes.
+    Unprotected,
+    /// Whoever misses takes a lock over the fleet; the others wait.
+    Lock(LockRule),
+}
+
+/// How the lock over an expensive computation is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockRule {
+    /// After how long a lock is void, in milliseconds (the lesson's `lockTimeout`).
+    pub ttl_ms: u64,
+    /// How those wait who did not get it.
+    pub wait: LockWait,
+    /// Whether the caches are read once more after the lock was got.
+    pub recheck: bool,
+    /// After how long a waiter gives up with an error, in milliseconds.
+    pub deadline_ms: u64,
+}
+
+/// How a request waits for somebody else's computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockWait {
+    /// Try again every so often (the lesson's `lockRetry`).
+    Retry {
+        /// Milliseconds between tries.
+        every_ms: u64,
+    },
+    /// Sleep until the holder's notice, or until this long has passed.
+    Push {
+        /// Milliseconds after which to try again without a notice.
+        at_most_ms: u64,
+    },
+    /// Wait once, then compute without the lock if the value is still missing.
+    Once {
+        /// Milliseconds.
+        for_ms: u64,
+    },
+}
+
+/// How a subscriber learns that it missed something.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusRule {
+    /// Whether L1 is emptied when a notice's sequence number shows a hole.
+    pub gaps: bool,
+    /// How often a server publishes a sign of life with its last sequence number, in milliseconds; 0 = never.
+    pub beat_ms: u64,
+    /// After how long without any notice L1 is not served, in milliseconds; 0 = never.
+    pub silence_ms: u64,
+}
+
+impl Policy {
+    /// The lesson's code as it stands in its class: L1 for 60 s, L2 for 3600 s, a fill that publishes, fire and
+    /// forget; and no lock, which is its second step.
+    pub fn lesson() -> Self {
+        Self {
+            local: Local {
+                capacity: 10_000,
+                ttl_ms: 60_000,
+                epochs: false,
+            },
+            shared_ttl_ms: 3_600_000,
+            write: WriteRule {
+                shared: SharedWrite::Set,
+                local: LocalWrite::Set,
+                publish: Publish::AfterCommit,
+                acknowledge: Acknowledge::No,
+            },
+            miss: MissRule {
+                single_flight: false,
+                fleet: Fleet::None,
+                publish_fill: false,
+            },
+            level: Level::Eventual,
+            compute: ComputeRule::Unprotected,
+            bus: BusRule {
+                gaps: false,
+                beat_ms: 0,
+                silence_ms: 0,
+            },
+        }
+    }
+
+    /// The lesson's first listing: database, own L1, publish; L2 keeps the old value.
+    pub fn lesson_first_listing() -> Self {
+        Self::lesson().with(Switch::WriteShared, false)
+    }
+
+    /// This policy with one switch turned.
+    #[must_use]
+    pub fn with(mut self, switch: Switch, on: bool) -> Self {
+        switch.set(&mut self, on);
+        self
+    }
+}

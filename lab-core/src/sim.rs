@@ -1,0 +1,113 @@
+//! The simulator: a whole cluster in virtual time, deterministic from a seed.
+//!
+//! * [`kernel`]: the state of everything and the agenda of what happens next
+//! * [`executor`]: polls the code under study; the seed picks who is next
+//! * [`random`]: independent streams of chance from one seed
+//! * [`network`]: how long a message takes, and what a fault does to it
+//! * [`redis`], [`postgres`], [`balancer`]: plain state machines
+//! * [`adapters`]: the ports over all this
+//! * [`world`]: what a scenario drives
+//!
+//! Only the code under study is async. Redis, PostgreSQL, the bus and the balancer are synchronous and keep to the
+//! real systems' rules.
+
+mod adapters;
+pub mod balancer;
+mod executor;
+mod kernel;
+mod network;
+mod postgres;
+mod random;
+pub mod redis;
+mod world;
+
+use std::sync::{Arc, Mutex};
+
+pub use adapters::SimPorts;
+pub use world::SimWorld;
+
+use crate::scenario::{self, Run, RunSpec};
+use crate::trace;
+use crate::world::WorldError;
+use executor::Executor;
+use kernel::Kernel;
+
+/// Computes a whole run.
+///
+/// # Errors
+/// When the scenario asks for what the simulator cannot do, or the run does not come to an end.
+pub fn run(spec: &RunSpec) -> Result<Run, WorldError> {
+    let mut simulation = Simulation::new(spec);
+    loop {
+        if let Progress::Done(result) = simulation.advance(u32::MAX) {
+            return result;
+        }
+    }
+}
+
+/// How far a simulation is.
+#[derive(Debug)]
+pub enum Progress {
+    /// There is more to do.
+    Running,
+    /// The run is over.
+    Done(Result<Run, WorldError>),
+}
+
+/// A run that is computed in slices, so that a page can breathe in between.
+pub struct Simulation {
+    spec: RunSpec,
+    kernel: Kernel,
+    executor: Executor,
+    outcome: Arc<Mutex<Option<Result<(), WorldError>>>>,
+}
+
+impl Simulation {
+    /// A run that has not begun.
+    pub fn new(spec: &RunSpec) -> Self {
+        let kernel = Kernel::new(spec.seed);
+        let mut executor = Executor::new(spec.seed);
+        let outcome = Arc::new(Mutex::new(None));
+        let (world, result, body) = (SimWorld::new(kernel.clone()), Arc::clone(&outcome), spec.clone());
+        executor.spawn(
+            None,
+            Box::pin(async move {
+                let play = scenario::play(body.scenario, &world, &body.policy, &body.settings);
+                let played = trace::scope(None, None, play).await;
+                *result.lock().expect("no holder panics") = Some(played);
+            }),
+        );
+        Self {
+            spec: spec.clone(),
+            kernel,
+            executor,
+            outcome,
+        }
+    }
+
+    /// Goes on for at most so many steps (a step is one poll of a task, or one arrival).
+    pub fn advance(&mut self, steps_max: u32) -> Progress {
+        for _ in 0..steps_max {
+            let stuck = !self.executor.step(&self.kernel);
+            let outcome = self.outcome.lock().expect("no holder panics").take();
+            match outcome {
+                Some(played) => return Progress::Done(played.map(|()| self.finish())),
+                None if stuck => return Progress::Done(Err(self.executor.stuck(&self.kernel))),
+                None => {}
+            }
+        }
+        Progress::Running
+    }
+
+    /// Steps so far: polls and arrivals.
+    pub fn steps(&self) -> u64 {
+        self.executor.steps()
+    }
+
+    fn finish(&mut self) -> Run {
+        self.executor.end();
+        let trace = self.kernel.take_trace();
+        let report = scenario::judge(self.spec.scenario, &trace, &self.spec.settings);
+        Run { trace, report }
+    }
+}

@@ -1,0 +1,350 @@
+//! The ports over the simulator: thin, since the kernel does the work.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::kernel::{Kernel, MASTERS, Pending, Reply};
+use super::postgres::{Rows, Statement};
+use super::redis::{Answer, Command};
+use crate::ports::{
+    Arrival, Audience, Body, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy,
+    Leased, Locked, Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Row, SharedCache,
+    SharedError, Stored, Subscription, Tasks, Unlocked,
+};
+use crate::trace::{self, Actor, EventId, MessageId, Note, Verb};
+use crate::value::{Entry, Instant, Key, Lookup, ServerId, Token, Value};
+
+/// A redirected command is sent anew so many times at most.
+const REDIRECTIONS_MAX: u32 = 5;
+
+/// All ports of one simulated server.
+#[derive(Clone)]
+pub struct SimPorts {
+    kernel: Kernel,
+    server: ServerId,
+    watched: bool,
+}
+
+impl SimPorts {
+    pub(super) fn new(kernel: Kernel, server: ServerId) -> Self {
+        Self {
+            kernel,
+            server,
+            watched: true,
+        }
+    }
+
+    /// Sends a command to whom the slot belongs, following redirections.
+    fn command(
+        &self,
+        key: &Key,
+        verb: Verb,
+        command: Command,
+    ) -> impl Future<Output = Result<Answer, SharedError>> + Send {
+        let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
+        async move {
+            let mut shard = kernel.state().owner(&key);
+            for _ in 0..REDIRECTIONS_MAX {
+                let call = kernel.state().command(server, shard, &key, verb, command.clone());
+                match Pending::new(kernel.clone(), call).await {
+                    Reply::Command(Answer::Moved(owner)) => shard = owner,
+                    Reply::Command(answer) => return Ok(answer),
+                    Reply::Failed(why) => return Err(SharedError::Failed(why.to_owned())),
+                    _ => return Err(SharedError::Unknown),
+                }
+            }
+            Err(SharedError::Failed("too many redirections".to_owned()))
+        }
+    }
+
+    fn statement(
+        &self,
+        verb: Verb,
+        statement: Statement,
+    ) -> impl Future<Output = Result<Rows, DatabaseError>> + Send {
+        let (kernel, server) = (self.kernel.clone(), self.server);
+        async move {
+            let call = kernel.state().statement(server, verb, statement);
+            match Pending::new(kernel.clone(), call).await {
+                Reply::Rows(rows) => Ok(rows),
+                Reply::Failed(why) => Err(DatabaseError::Failed(why.to_owned())),
+                _ => Err(DatabaseError::Unknown),
+            }
+        }
+    }
+}
+
+/// An answer that does not belong to its question.
+fn odd<T>(answer: &T) -> String
+where
+    T: std::fmt::Debug,
+{
+    format!("unexpected answer: {answer:?}")
+}
+
+impl Ports for SimPorts {
+    type Clock = Self;
+    type Shared = Self;
+    type Database = Self;
+    type Bus = Self;
+    type Membership = Self;
+    type Tasks = Self;
+    type Entropy = Self;
+    type Observer = Self;
+
+    fn server(&self) -> ServerId {
+        self.server
+    }
+
+    fn incarnation(&self) -> u64 {
+        1
+    }
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn shared(&self) -> &Self {
+        self
+    }
+
+    fn database(&self) -> &Self {
+        self
+    }
+
+    fn bus(&self) -> &Self {
+        self
+    }
+
+    fn membership(&self) -> &Self {
+        self
+    }
+
+    fn tasks(&self) -> &Self {
+        self
+    }
+
+    fn entropy(&self) -> &Self {
+        self
+    }
+
+    fn observer(&self) -> &Self {
+        self
+    }
+}
+
+impl Clock for SimPorts {
+    fn now(&self) -> Instant {
+        self.kernel.now()
+    }
+
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send {
+        self.kernel.sleep(time)
+    }
+}
+
+impl Tasks for SimPorts {
+    fn spawn(&self, task: BoxFuture) {
+        self.kernel.state().spawn(Actor::Server(self.server), task);
+    }
+}
+
+impl Entropy for SimPorts {
+    fn draw(&self) -> u64 {
+        self.kernel.state().entropy.bits()
+    }
+}
+
+impl Observer for SimPorts {
+    fn enabled(&self) -> bool {
+        self.watched
+    }
+
+    fn sees_nodes(&self) -> bool {
+        true
+    }
+
+    fn note_at(&self, actor: Actor, note: Note) -> EventId {
+        self.kernel.state().note(actor, note)
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::Server(self.server)
+    }
+
+    fn next_message(&self) -> MessageId {
+        self.kernel.state().journal.next_message()
+    }
+}
+
+impl SharedCache for SimPorts {
+    fn home(&self, key: &Key) -> Actor {
+        Actor::RedisMaster(super::redis::shard_of_slot(
+            super::redis::slot(key.as_str()),
+            MASTERS,
+        ))
+    }
+
+    async fn get(&self, key: &Key) -> Result<Lookup, SharedError> {
+        match self.command(key, Verb::Get, Command::Get).await? {
+            Answer::Found(entry) => Ok(Lookup::from(Some(entry))),
+            Answer::Nothing => Ok(Lookup::Miss),
+            other => Err(SharedError::Failed(odd(&other))),
+        }
+    }
+
+    async fn set(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<(), SharedError> {
+        match self
+            .command(key, Verb::Set, Command::Set(entry.clone(), ttl))
+            .await?
+        {
+            Answer::Done => Ok(()),
+            other => Err(SharedError::Failed(odd(&other))),
+        }
+    }
+
+    async fn set_if_newer(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<Stored, SharedError> {
+        stored(
+            self.command(key, Verb::SetIfNewer, Command::SetIfNewer(entry.clone(), ttl))
+                .await?,
+        )
+    }
+
+    async fn delete(&self, key: &Key) -> Result<(), SharedError> {
+        match self.command(key, Verb::Delete, Command::Delete).await? {
+            Answer::Done => Ok(()),
+            other => Err(SharedError::Failed(odd(&other))),
+        }
+    }
+
+    async fn get_or_lease(&self, key: &Key, token: Token, ttl: Duration) -> Result<Leased, SharedError> {
+        match self.command(key, Verb::Lease, Command::Lease(token, ttl)).await? {
+            Answer::Found(entry) => Ok(Leased::Found(entry)),
+            Answer::Granted => Ok(Leased::Granted),
+            Answer::Held => Ok(Leased::Held),
+            other => Err(SharedError::Failed(odd(&other))),
+        }
+    }
+
+    async fn fill(
+        &self,
+        key: &Key,
+        token: Token,
+        entry: &Entry,
+        ttl: Duration,
+    ) -> Result<Stored, SharedError> {
+        stored(
+            self.command(key, Verb::Fill, Command::Fill(token, entry.clone(), ttl))
+                .await?,
+        )
+    }
+
+    async fn lock(&self, name: &Key, token: Token, ttl: Duration) -> Result<Locked, SharedError> {
+        match self.command(name, Verb::Lock, Command::Lock(token, ttl)).await? {
+            Answer::Granted => Ok(Locked::Granted),
+            Answer::Held => Ok(Locked::Held),
+            other => Err(SharedError::Failed(odd(&other))),
+        }
+    }
+
+    async fn unlock(&self, name: &Key, token: Token) -> Result<Unlocked, SharedError> {
+        match self.command(name, Verb::Unlock, Command::Unlock(token)).await? {
+            Answer::Released => Ok(Unlocked::Released),
+            Answer::NotHeld => Ok(Unlocked::NotHeld),
+            other => Err(SharedError::Failed(odd(&other))),
+        }
+    }
+}
+
+fn stored(answer: Answer) -> Result<Stored, SharedError> {
+    match answer {
+        Answer::Done => Ok(Stored::Stored),
+        Answer::Refused => Ok(Stored::Refused),
+        other => Err(SharedError::Failed(odd(&other))),
+    }
+}
+
+impl Database for SimPorts {
+    async fn read(&self, key: &Key, from: ReadFrom) -> Result<Row, DatabaseError> {
+        match self
+            .statement(Verb::Select, Statement::Select(key.clone(), from))
+            .await?
+        {
+            Rows::Row(row) => Ok(row),
+            other => Err(DatabaseError::Failed(odd(&other))),
+        }
+    }
+
+    async fn update(&self, key: &Key, value: &Value) -> Result<Committed, DatabaseError> {
+        match self
+            .statement(Verb::Update, Statement::Update(key.clone(), value.clone()))
+            .await?
+        {
+            Rows::Committed(committed) => Ok(committed),
+            other => Err(DatabaseError::Failed(odd(&other))),
+        }
+    }
+}
+
+impl Membership for SimPorts {
+    async fn renew(&self, lease: Duration) -> Result<(), DatabaseError> {
+        let statement = Statement::Renew(self.server, self.incarnation(), lease);
+        self.statement(Verb::Renew, statement).await.map(drop)
+    }
+
+    async fn live(&self) -> Result<Vec<Member>, DatabaseError> {
+        match self.statement(Verb::Members, Statement::Members).await? {
+            Rows::Members(members) => Ok(members),
+            other => Err(DatabaseError::Failed(odd(&other))),
+        }
+    }
+}
+
+impl Bus for SimPorts {
+    type Subscription = SimSubscription;
+
+    async fn publish(&self, audience: Audience, notice: Notice) -> Result<Published, BusError> {
+        let verb = match notice.body {
+            Body::Invalidate { .. } => Verb::PublishInvalidate,
+            Body::Filled { .. } => Verb::PublishFilled,
+            Body::Acknowledge { .. } => Verb::PublishAcknowledge,
+            Body::Beat => Verb::PublishBeat,
+        };
+        let call = self.kernel.state().publish(verb, audience, notice);
+        match Pending::new(self.kernel.clone(), call).await {
+            Reply::Published(receivers) => Ok(Published { receivers }),
+            Reply::Failed(why) => Err(BusError::Failed(why.to_owned())),
+            _ => Err(BusError::Unknown),
+        }
+    }
+
+    async fn subscribe(&self) -> Result<SimSubscription, BusError> {
+        self.kernel.state().subscribe(self.server);
+        Ok(SimSubscription {
+            kernel: self.kernel.clone(),
+            server: self.server,
+        })
+    }
+}
+
+/// A simulated server's stream of notices.
+pub struct SimSubscription {
+    kernel: Kernel,
+    server: ServerId,
+}
+
+impl Subscription for SimSubscription {
+    async fn next(&mut self) -> Arrival {
+        poll_fn(
+            |cx| match self.kernel.state().next_notice(self.server, cx.waker()) {
+                Some((notice, delivery)) => {
+                    trace::set_cause(delivery);
+                    Poll::Ready(Arrival::Notice(notice, delivery))
+                }
+                None => Poll::Pending,
+            },
+        )
+        .await
+    }
+}

@@ -1,0 +1,170 @@
+//! The executor: polls the code under study, one task at a time, in an order that the seed picks.
+//!
+//! Nothing else decides anything: when no task is ready, time jumps to the next arrival. A task belongs to an actor
+//! and dies with it. No lock is held while a task is polled or dropped, and a wake of a task that is gone is a no-op.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+
+use super::kernel::Kernel;
+use super::random::{Purpose, Stream};
+use crate::ports::BoxFuture;
+use crate::trace::{self, Actor};
+use crate::value::Instant;
+use crate::world::WorldError;
+
+/// Polls at one instant before the run counts as a livelock.
+const POLLS_AT_ONE_INSTANT_MAX: u32 = 1_000_000;
+
+type Ready = Arc<Mutex<Vec<u32>>>;
+
+struct TaskWaker {
+    task: u32,
+    queued: AtomicBool,
+    ready: Ready,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.ready.lock().expect("no holder panics").push(self.task);
+        }
+    }
+}
+
+struct Task {
+    owner: Option<Actor>,
+    future: BoxFuture,
+    waker: Arc<TaskWaker>,
+    /// The same, as the context of a poll wants it.
+    handle: Waker,
+}
+
+pub(super) struct Executor {
+    /// By number. Numbers are not used twice, so a late wake hits nobody.
+    tasks: Vec<Option<Task>>,
+    ready: Ready,
+    order: Stream,
+    steps: u64,
+    instant: Instant,
+    polls_at_instant: u32,
+}
+
+impl Executor {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            tasks: Vec::new(),
+            ready: Arc::default(),
+            order: Stream::new(seed, Purpose::Scheduler),
+            steps: 0,
+            instant: Instant(0),
+            polls_at_instant: 0,
+        }
+    }
+
+    /// Starts a task; with an owner, it dies when the owner does.
+    pub(super) fn spawn(&mut self, owner: Option<Actor>, future: BoxFuture) {
+        let task = u32::try_from(self.tasks.len()).expect("a run has fewer than 2^32 tasks");
+        let waker = Arc::new(TaskWaker {
+            task,
+            queued: AtomicBool::new(true),
+            ready: Arc::clone(&self.ready),
+        });
+        let handle = Waker::from(Arc::clone(&waker));
+        self.tasks.push(Some(Task {
+            owner,
+            future,
+            waker,
+            handle,
+        }));
+        self.ready.lock().expect("no holder panics").push(task);
+    }
+
+    /// Polls one ready task, or lets the next thing arrive. `false` if there is neither: the run is stuck.
+    pub(super) fn step(&mut self, kernel: &Kernel) -> bool {
+        self.steps += 1;
+        if let Some(task) = self.pick() {
+            self.polls_at_instant += 1;
+            self.poll(task);
+        } else {
+            let Some(now) = kernel.arrive() else {
+                return false;
+            };
+            if now != self.instant {
+                (self.instant, self.polls_at_instant) = (now, 0);
+            }
+        }
+        self.settle(kernel);
+        self.polls_at_instant < POLLS_AT_ONE_INSTANT_MAX
+    }
+
+    /// Picks a ready task by chance.
+    fn pick(&mut self) -> Option<u32> {
+        let mut ready = self.ready.lock().expect("no holder panics");
+        match ready.len() {
+            0 | 1 => ready.pop(),
+            many => {
+                let many = u32::try_from(many).unwrap_or(u32::MAX);
+                Some(ready.swap_remove(self.order.below(many) as usize))
+            }
+        }
+    }
+
+    fn poll(&mut self, number: u32) {
+        let Some(task) = self.tasks[number as usize].as_mut() else {
+            return;
+        };
+        task.waker.queued.store(false, Ordering::Release);
+        let mut context = Context::from_waker(&task.handle);
+        if trace::unscoped(|| task.future.as_mut().poll(&mut context)).is_ready() {
+            self.tasks[number as usize] = None;
+        }
+    }
+
+    /// Starts the tasks that were asked for, and ends those of actors that died.
+    fn settle(&mut self, kernel: &Kernel) {
+        let Some((spawned, killed)) = kernel.take_orders() else {
+            return;
+        };
+        for actor in killed {
+            for task in &mut self.tasks {
+                if task.as_ref().is_some_and(|task| task.owner == Some(actor)) {
+                    *task = None;
+                }
+            }
+        }
+        for (owner, future) in spawned {
+            self.spawn(Some(owner), future);
+        }
+    }
+
+    /// Polls and arrivals so far.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Drops every task.
+    pub(super) fn end(&mut self) {
+        self.tasks.clear();
+    }
+
+    /// Names what a run that cannot go on waits for.
+    pub(super) fn stuck(&self, kernel: &Kernel) -> WorldError {
+        let owners = self.tasks.iter().flatten().map(|task| match task.owner {
+            Some(actor) => actor.to_string(),
+            None => "the scenario".to_owned(),
+        });
+        let mut blocked: Vec<_> = owners.collect();
+        blocked.sort();
+        blocked.dedup();
+        WorldError::Stuck {
+            at: kernel.now(),
+            blocked: blocked.join(", "),
+        }
+    }
+}

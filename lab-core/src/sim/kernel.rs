@@ -1,0 +1,364 @@
+//! The kernel: the state of everything that is not the code under study, and the agenda of what arrives when.
+//!
+//! A server's call becomes an [`Envelope`] that the network carries to a node; the node, a plain state machine,
+//! carries it out and sends an answer back, which wakes the task that waits. Everything is ordered by time and, at
+//! one instant, by when it was put on the agenda.
+
+mod calls;
+mod deliver;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+use std::time::Duration;
+
+pub(super) use calls::{Pending, Reply};
+
+use super::SimPorts;
+use super::balancer::Balancer;
+use super::network::{Fate, Network};
+use super::postgres::{Pool, Postgres, Record, Rows, Statement};
+use super::random::{Purpose, Stream};
+use super::redis::{Answer, Change, Cluster, Command};
+use crate::cache::TieredCache;
+use crate::consistency::Session;
+use crate::ports::traced::Traced;
+use crate::ports::{Audience, BoxFuture, Notice};
+use crate::service::{Request, Response};
+use crate::trace::{Actor, EventId, Journal, MessageId, Note, OperationId, Trace, Verb};
+use crate::value::{ClientId, Instant, Key, ServerId};
+use crate::world::{Balancing, ClusterSpec, Fault};
+
+/// Masters of the simulated cluster, each with one replica.
+pub(super) const MASTERS: u8 = 3;
+const POSTGRES_REPLICAS: u8 = 2;
+/// When a message vanishes, its sender gives up after so long.
+const CALL_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the primary works on a statement, besides [`ClusterSpec::query_time`].
+const STATEMENT_NS: (u64, u64) = (150_000, 450_000);
+
+/// A server's cache as the simulator runs it.
+pub(super) type SimCache = TieredCache<Traced<SimPorts>>;
+
+/// What is on its way.
+struct Envelope {
+    from: Actor,
+    to: Actor,
+    /// The call that waits for an answer.
+    call: Option<u32>,
+    message: Option<MessageId>,
+    operation: Option<OperationId>,
+    /// The event that sent it.
+    cause: Option<EventId>,
+    parcel: Parcel,
+}
+
+enum Parcel {
+    Command(Key, Verb, Command),
+    CommandAnswer(Answer),
+    Change(Key, Verb, Change),
+    Statement(Verb, Statement, Instant),
+    /// The primary has worked on a write, and commits it.
+    Commit(Verb, Statement, Instant),
+    /// The primary is done with the statement.
+    Worked(Rows),
+    StatementAnswer(Rows),
+    Record(Record),
+    Publish(Verb, Audience, Notice),
+    Published(u32),
+    Notice(Notice),
+    Request(ClientId, Request),
+    Response(Key, Response),
+}
+
+enum What {
+    Timer(Waker),
+    Arrival(u32),
+    GiveUp(u32, Loss),
+}
+
+/// Why a call will not be answered.
+#[derive(Clone, Copy)]
+enum Loss {
+    /// It was not sent.
+    Refused,
+    /// It was sent, or not, and nothing came back.
+    Vanished,
+}
+
+struct Scheduled {
+    at: Instant,
+    order: u64,
+    what: What,
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+
+impl Eq for Scheduled {}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}
+
+/// A slot for something that is looked up by number, and whose number is used again.
+struct Slots<T> {
+    slots: Vec<Option<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+        }
+    }
+}
+
+impl<T> Slots<T> {
+    fn put(&mut self, item: T) -> u32 {
+        if let Some(number) = self.free.pop() {
+            self.slots[number as usize] = Some(item);
+            return number;
+        }
+        self.slots.push(Some(item));
+        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 things are under way at once")
+    }
+
+    fn take(&mut self, number: u32) -> Option<T> {
+        let item = self.slots[number as usize].take();
+        if item.is_some() {
+            self.free.push(number);
+        }
+        item
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut T> {
+        self.slots[number as usize].as_mut()
+    }
+}
+
+/// What the simulator keeps of a server.
+pub(super) struct Server {
+    pub(super) cache: SimCache,
+    pool: Pool<Envelope>,
+    subscription: Option<Inbox>,
+}
+
+/// What arrived on a subscription and was not read yet.
+#[derive(Default)]
+struct Inbox {
+    notices: VecDeque<(Notice, Option<EventId>)>,
+    waker: Option<Waker>,
+}
+
+pub(super) struct State {
+    now: Instant,
+    order: u64,
+    agenda: BinaryHeap<Reverse<Scheduled>>,
+    under_way: Slots<Envelope>,
+    calls: Slots<calls::Call>,
+    pub(super) journal: Journal,
+    pub(super) entropy: Stream,
+    service: Stream,
+    network: Network,
+    redis: Cluster,
+    postgres: Postgres,
+    pub(super) servers: Vec<Server>,
+    sessions: BTreeMap<ClientId, Arc<Session>>,
+    pub(super) balancer: Balancer,
+    query_time: Duration,
+    dead: BTreeSet<Actor>,
+    spawned: Vec<(Actor, BoxFuture)>,
+    killed: Vec<Actor>,
+}
+
+/// A handle to the state. The lock is never contended: one thread runs a simulation. It is there because the ports'
+/// futures must be `Send`, as they are in a real server.
+#[derive(Clone)]
+pub(super) struct Kernel(Arc<Mutex<State>>);
+
+impl Kernel {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            now: Instant(0),
+            order: 0,
+            agenda: BinaryHeap::new(),
+            under_way: Slots::default(),
+            calls: Slots::default(),
+            journal: Journal::default(),
+            entropy: Stream::new(seed, Purpose::Entropy),
+            service: Stream::new(seed, Purpose::Service),
+            network: Network::new(seed),
+            redis: Cluster::new(MASTERS),
+            postgres: Postgres::new(POSTGRES_REPLICAS),
+            servers: Vec::new(),
+            sessions: BTreeMap::new(),
+            balancer: Balancer::new(Balancing::RoundRobin, 1),
+            query_time: Duration::ZERO,
+            dead: BTreeSet::new(),
+            spawned: Vec::new(),
+            killed: Vec::new(),
+        })))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no holder panics")
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.state().now
+    }
+
+    /// Lets the next thing on the agenda happen, and says when that is. `None`: nothing more will ever happen.
+    pub(super) fn arrive(&self) -> Option<Instant> {
+        let mut state = self.state();
+        let Reverse(Scheduled { at, what, .. }) = state.agenda.pop()?;
+        state.now = at;
+        let waker = match what {
+            What::Timer(waker) => Some(waker),
+            What::Arrival(number) => match state.under_way.take(number) {
+                Some(envelope) => state.deliver(self, envelope),
+                None => None,
+            },
+            What::GiveUp(call, Loss::Refused) => {
+                state.answer(call, Reply::Failed("the connection was refused"), None)
+            }
+            What::GiveUp(call, Loss::Vanished) => state.answer(call, Reply::Unknown, None),
+        };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Some(at)
+    }
+
+    /// The tasks to start, and the actors whose tasks must end.
+    pub(super) fn take_orders(&self) -> Option<(Vec<(Actor, BoxFuture)>, Vec<Actor>)> {
+        let mut state = self.state();
+        if state.spawned.is_empty() && state.killed.is_empty() {
+            return None;
+        }
+        Some((
+            std::mem::take(&mut state.spawned),
+            std::mem::take(&mut state.killed),
+        ))
+    }
+
+    /// Ends the run: the servers go, the trace stays.
+    pub(super) fn take_trace(&self) -> Trace {
+        let mut state = self.state();
+        let journal = std::mem::take(&mut state.journal);
+        let servers = std::mem::take(&mut state.servers);
+        drop(state);
+        // Dropped outside the lock: a cache's parts hold handles to this kernel.
+        drop(servers);
+        journal.into_trace()
+    }
+
+    /// A future that is ready after `time`.
+    pub(super) fn sleep(&self, time: Duration) -> calls::Sleep {
+        calls::Sleep::new(self.clone(), time)
+    }
+}
+
+impl State {
+    pub(super) fn note(&mut self, actor: Actor, note: Note) -> EventId {
+        self.journal.note(self.now, actor, note)
+    }
+
+    /// Sets the cluster up as the scenario wants it.
+    pub(super) fn configure(&mut self, spec: &ClusterSpec) {
+        self.balancer = Balancer::new(spec.balancing, spec.servers);
+        self.query_time = spec.query_time;
+    }
+
+    /// Adds a server.
+    pub(super) fn add_server(&mut self, cache: SimCache, connections: u32) {
+        self.servers.push(Server {
+            cache,
+            pool: Pool::new(connections),
+            subscription: None,
+        });
+    }
+
+    /// Starts a task of an actor.
+    pub(super) fn spawn(&mut self, owner: Actor, task: BoxFuture) {
+        if !self.dead.contains(&owner) {
+            self.spawned.push((owner, task));
+        }
+    }
+
+    /// Begins a fault; `false` if this world has no such fault.
+    pub(super) fn inject(&mut self, fault: Fault) -> bool {
+        match fault {
+            Fault::Kill(actor @ Actor::Server(server)) => {
+                self.dead.insert(actor);
+                self.killed.push(actor);
+                self.server(server).subscription = None;
+                self.give_up_requests(server);
+                true
+            }
+            Fault::Kill(_) => false,
+            fault => self.network.inject(fault),
+        }
+    }
+
+    /// A row that no cache has heard of.
+    pub(super) fn insert(&mut self, key: &Key, value: &crate::value::Value) -> Record {
+        let record = self.postgres.commit(key.clone(), value.clone(), self.now);
+        for replica in 1..=self.postgres.replicas() {
+            self.postgres.replay(replica, record.clone());
+        }
+        record
+    }
+
+    fn session(&mut self, client: ClientId) -> Arc<Session> {
+        Arc::clone(self.sessions.entry(client).or_default())
+    }
+
+    fn schedule(&mut self, at: Instant, what: What) {
+        self.order += 1;
+        self.agenda.push(Reverse(Scheduled {
+            at,
+            order: self.order,
+            what,
+        }));
+    }
+
+    /// Puts an envelope on its way.
+    fn post(&mut self, fate: Fate, envelope: Envelope) {
+        match fate {
+            Fate::Arrives(at) => {
+                let number = self.under_way.put(envelope);
+                self.schedule(at, What::Arrival(number));
+            }
+            Fate::Refused => self.give_up(envelope.call, Duration::ZERO, Loss::Refused),
+            Fate::Vanishes => self.give_up(envelope.call, CALL_TIMEOUT, Loss::Vanished),
+        }
+    }
+
+    /// Whoever waits for an answer to this call will not get one.
+    fn give_up(&mut self, call: Option<u32>, after: Duration, loss: Loss) {
+        if let Some(call) = call {
+            self.schedule(self.now.after(after), What::GiveUp(call, loss));
+        }
+    }
+
+    fn server(&mut self, server: ServerId) -> &mut Server {
+        &mut self.servers[server.index()]
+    }
+}

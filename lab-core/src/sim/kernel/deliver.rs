@@ -1,0 +1,675 @@
+//! What is sent, and what happens when it arrives.
+
+use std::panic::Location;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::{
+    Answer, Audience, Command, Envelope, Inbox, Kernel, Loss, MASTERS, Notice, Parcel, Reply, Request, Rows,
+    STATEMENT_NS, State, Statement,
+};
+use crate::ports::{Body, ReadFrom};
+use crate::service;
+use crate::sim::network::{Fate, link};
+use crate::trace::{self, Actor, EventId, Kind, Note, OperationId, Outcome, Verb};
+use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
+use crate::world::{Link, Route};
+
+/// What of an answer the trace tells.
+#[derive(Default)]
+struct Told {
+    value: Option<Value>,
+    version: Option<Version>,
+    lsn: Option<u64>,
+}
+
+impl State {
+    // ── sending ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Sends a command to a shard's master.
+    pub(in crate::sim) fn command(
+        &mut self,
+        server: ServerId,
+        shard: u8,
+        key: &Key,
+        verb: Verb,
+        command: Command,
+    ) -> u32 {
+        let call = self.open_call(None);
+        let (from, to) = (Actor::Server(server), Actor::RedisMaster(shard));
+        let fate = self.network.send(link(from, to), self.now);
+        let envelope = self.envelope(from, to, call, Parcel::Command(key.clone(), verb, command));
+        self.post(fate, envelope);
+        call
+    }
+
+    /// Sends a statement, as soon as the server's pool has a connection. Membership has a connection of its own: a
+    /// herd must not cost a server its lease.
+    pub(in crate::sim) fn statement(&mut self, server: ServerId, verb: Verb, statement: Statement) -> u32 {
+        let call = self.open_call(None);
+        let to = match &statement {
+            Statement::Select(_, from) => from.actor(),
+            _ => Actor::Primary,
+        };
+        let parcel = Parcel::Statement(verb, statement, self.now);
+        let envelope = self.envelope(Actor::Server(server), to, call, parcel);
+        if is_pooled(verb) {
+            let (message, operation, cause) = (envelope.message, envelope.operation, envelope.cause);
+            match self.server(server).pool.take(envelope) {
+                Ok(envelope) => self.post_statement(envelope),
+                Err(ahead) => {
+                    let note = Note::new(Kind::Queued { ahead });
+                    self.note(
+                        Actor::Server(server),
+                        note.message(message).operation(operation).cause(cause),
+                    );
+                }
+            }
+        } else {
+            self.post_statement(envelope);
+        }
+        call
+    }
+
+    fn post_statement(&mut self, mut envelope: Envelope) {
+        if let Parcel::Statement(_, _, sent) = &mut envelope.parcel {
+            *sent = self.now;
+        }
+        let fate = self
+            .network
+            .send_alone(link(envelope.from, envelope.to), self.now);
+        self.post(fate, envelope);
+    }
+
+    /// Hands a notice to the bus.
+    pub(in crate::sim) fn publish(&mut self, verb: Verb, audience: Audience, notice: Notice) -> u32 {
+        let call = self.open_call(None);
+        let from = Actor::Server(notice.from);
+        let fate = self.network.send(link(from, Actor::Bus), self.now);
+        let envelope = self.envelope(from, Actor::Bus, call, Parcel::Publish(verb, audience, notice));
+        self.post(fate, envelope);
+        call
+    }
+
+    /// Sends a client's request.
+    pub(in crate::sim) fn request(
+        &mut self,
+        client: ClientId,
+        route: Route,
+        request: Request,
+        line: &'static Location<'static>,
+    ) -> u32 {
+        let server = match route {
+            Route::To(server) => {
+                self.balancer.opened(server);
+                server
+            }
+            Route::Balanced => self.balancer.choose(request.key()),
+        };
+        let call = self.open_call(Some(server));
+        let operation = self.journal.next_operation();
+        let note = Note::new(Kind::Requested {
+            request: request.kind(),
+            server,
+        });
+        let note = note
+            .key(request.key())
+            .operation(operation)
+            .cause(None)
+            .source(line);
+        let sent = self.note(Actor::Client(client), note);
+        let (from, to) = (Actor::Client(client), Actor::Server(server));
+        let fate = self.network.send_alone(link(from, to), self.now);
+        let envelope = Envelope {
+            from,
+            to,
+            call: Some(call),
+            message: None,
+            operation: Some(operation),
+            cause: Some(sent),
+            parcel: Parcel::Request(client, request),
+        };
+        self.post(fate, envelope);
+        call
+    }
+
+    fn envelope(&self, from: Actor, to: Actor, call: u32, parcel: Parcel) -> Envelope {
+        Envelope {
+            from,
+            to,
+            call: Some(call),
+            message: trace::message(),
+            operation: trace::current(),
+            cause: trace::cause(),
+            parcel,
+        }
+    }
+
+    // ── arriving ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// An envelope is there. It wakes at most one task.
+    pub(super) fn deliver(&mut self, kernel: &Kernel, envelope: Envelope) -> Option<Waker> {
+        if self.dead.contains(&envelope.to) {
+            self.give_up(envelope.call, super::CALL_TIMEOUT, Loss::Vanished);
+            return None;
+        }
+        let Envelope {
+            from,
+            to,
+            call,
+            message,
+            operation,
+            cause,
+            parcel,
+        } = envelope;
+        let back = Return {
+            from: to,
+            to: from,
+            call,
+            message,
+            operation,
+        };
+        match parcel {
+            Parcel::Command(key, verb, command) => self.serve_command(back, cause, key, verb, command),
+            Parcel::Statement(verb, statement, sent) => self.work(back, cause, verb, statement, sent),
+            Parcel::Commit(verb, statement, sent) => self.commit(back, cause, verb, statement, sent),
+            Parcel::Worked(rows) => self.send_back(&back, cause, Parcel::StatementAnswer(rows)),
+            Parcel::Publish(verb, audience, notice) => {
+                self.serve_publish(back, cause, verb, audience, &notice)
+            }
+            Parcel::Change(key, verb, change) => self.replay_change(to, cause, key, verb, change),
+            Parcel::Record(record) => self.replay_record(to, cause, record),
+            Parcel::Request(client, request) => self.receive(kernel, back, cause, client, request),
+            Parcel::CommandAnswer(answer) => return self.answer(call?, Reply::Command(answer), cause),
+            Parcel::StatementAnswer(rows) => return self.receive_rows(to, call?, rows, cause),
+            Parcel::Published(receivers) => return self.answer(call?, Reply::Published(receivers), cause),
+            Parcel::Notice(notice) => return self.receive_notice(to, message, cause, notice),
+            Parcel::Response(key, response) => {
+                if let Actor::Server(server) = from {
+                    self.balancer.closed(server);
+                }
+                let done = self.note(to, response.completed(&key).operation(operation).cause(cause));
+                return self.answer(call?, Reply::Response(response), Some(done));
+            }
+        }
+        None
+    }
+
+    fn serve_command(
+        &mut self,
+        back: Return,
+        cause: Option<EventId>,
+        key: Key,
+        verb: Verb,
+        command: Command,
+    ) {
+        let Actor::RedisMaster(shard) = back.from else {
+            return;
+        };
+        let wrote = match &command {
+            Command::Set(entry, _) | Command::SetIfNewer(entry, _) | Command::Fill(_, entry, _) => {
+                Some(entry.clone())
+            }
+            _ => None,
+        };
+        let token = match &command {
+            Command::Lease(token, _) | Command::Lock(token, _) => Some(*token),
+            _ => None,
+        };
+        let (answer, change) = self.redis.apply(shard, &key, command, self.now);
+        let told = match (&answer, wrote) {
+            (Answer::Found(entry), _) => Told::of(entry),
+            (Answer::Done, Some(entry)) => Told::of(&entry),
+            (_, wrote) => Told {
+                version: wrote.map(|entry| entry.stamp.version),
+                ..Told::default()
+            },
+        };
+        let outcome = match &answer {
+            Answer::Found(entry) if entry.value.is_some() => Outcome::Hit,
+            Answer::Found(_) => Outcome::Negative,
+            Answer::Nothing => Outcome::Miss,
+            Answer::Done => Outcome::Done,
+            Answer::Refused => Outcome::Refused,
+            Answer::Granted => token.map_or(Outcome::Done, Outcome::Granted),
+            Answer::Held => Outcome::Held,
+            Answer::Released => Outcome::Released,
+            Answer::NotHeld => Outcome::NotHeld,
+            Answer::Moved(shard) => Outcome::Moved(Actor::RedisMaster(*shard)),
+        };
+        let served = self.served(&back, cause, verb, Some(&key), outcome, told);
+        if let Some(change) = change {
+            let (master, replica) = (back.from, Actor::RedisReplica(shard));
+            let fate = self.network.send(link(master, replica), self.now);
+            let parcel = Parcel::Change(key, verb, change);
+            self.post(
+                fate,
+                Envelope {
+                    from: master,
+                    to: replica,
+                    call: None,
+                    ..back.envelope(served, parcel)
+                },
+            );
+        }
+        self.send_back(&back, served, Parcel::CommandAnswer(answer));
+    }
+
+    /// The primary or a replica begins to work on a statement. A `SELECT` sees the rows as they are when it begins;
+    /// a write commits when the work is done.
+    fn work(
+        &mut self,
+        back: Return,
+        cause: Option<EventId>,
+        verb: Verb,
+        statement: Statement,
+        sent: Instant,
+    ) {
+        let mut work = Duration::from_nanos(self.service.between(STATEMENT_NS.0, STATEMENT_NS.1));
+        let parcel = if matches!(statement, Statement::Select(..)) {
+            work += self.query_time;
+            let key = statement_key(&statement);
+            let (rows, _) = self.postgres.execute(statement, sent, self.now);
+            let (outcome, told) = tell_rows(&rows, None);
+            let served = self.served(&back, cause, verb, key.as_ref(), outcome, told);
+            (Parcel::Worked(rows), served)
+        } else {
+            (Parcel::Commit(verb, statement, sent), cause)
+        };
+        let (parcel, cause) = parcel;
+        let at = self.now.after(work);
+        // To itself: the work takes its time, and then the answer goes back to where the statement came from.
+        let envelope = Envelope {
+            from: back.to,
+            to: back.from,
+            ..back.envelope(cause, parcel)
+        };
+        self.post(Fate::Arrives(at), envelope);
+    }
+
+    fn commit(
+        &mut self,
+        back: Return,
+        cause: Option<EventId>,
+        verb: Verb,
+        statement: Statement,
+        sent: Instant,
+    ) {
+        let key = statement_key(&statement);
+        let wrote = match &statement {
+            Statement::Update(_, value) => Some(value.clone()),
+            _ => None,
+        };
+        let (rows, record) = self.postgres.execute(statement, sent, self.now);
+        let (outcome, told) = tell_rows(&rows, wrote);
+        let served = self.served(&back, cause, verb, key.as_ref(), outcome, told);
+        if let Some(record) = record {
+            for replica in (1..=self.postgres.replicas()).map(Actor::Replica) {
+                let fate = self.network.send(link(back.from, replica), self.now);
+                let parcel = Parcel::Record(record.clone());
+                let envelope = back.envelope(served, parcel);
+                self.post(
+                    fate,
+                    Envelope {
+                        from: back.from,
+                        to: replica,
+                        call: None,
+                        ..envelope
+                    },
+                );
+            }
+        }
+        self.send_back(&back, served, Parcel::StatementAnswer(rows));
+    }
+
+    fn serve_publish(
+        &mut self,
+        back: Return,
+        cause: Option<EventId>,
+        verb: Verb,
+        audience: Audience,
+        notice: &Notice,
+    ) {
+        let servers = (1u8..).map(ServerId).zip(&self.servers);
+        let hearing = servers.filter(|(server, state)| {
+            let meant = audience == Audience::All || audience == Audience::One(*server);
+            meant && state.subscription.is_some()
+        });
+        let receivers: Vec<_> = hearing.map(|(server, _)| server).collect();
+        let count = u32::try_from(receivers.len()).unwrap_or(u32::MAX);
+        let version = match &notice.body {
+            Body::Invalidate { version, .. } => *version,
+            _ => None,
+        };
+        let told = Told {
+            version,
+            ..Told::default()
+        };
+        let served = self.served(
+            &back,
+            cause,
+            verb,
+            notice.body.key(),
+            Outcome::Receivers(count),
+            told,
+        );
+        for server in receivers {
+            let fate = self.network.send(Link::BusTo(server), self.now);
+            let envelope = back.envelope(served, Parcel::Notice(notice.clone()));
+            self.post(
+                fate,
+                Envelope {
+                    to: Actor::Server(server),
+                    call: None,
+                    ..envelope
+                },
+            );
+        }
+        self.send_back(&back, served, Parcel::Published(count));
+    }
+
+    fn replay_change(
+        &mut self,
+        replica: Actor,
+        cause: Option<EventId>,
+        key: Key,
+        verb: Verb,
+        change: crate::sim::redis::Change,
+    ) {
+        let Actor::RedisReplica(shard) = replica else {
+            return;
+        };
+        let entry = change.entry().cloned();
+        self.redis.replay(shard, &key, change);
+        let version = entry.as_ref().map(|entry| entry.stamp.version);
+        let value = entry.and_then(|entry| entry.value);
+        let note = Note::new(Kind::Replayed {
+            verb,
+            value,
+            lsn: None,
+        })
+        .key(&key)
+        .version(version);
+        self.note(replica, note.cause(cause).operation(None));
+    }
+
+    fn replay_record(
+        &mut self,
+        replica: Actor,
+        cause: Option<EventId>,
+        record: crate::sim::postgres::Record,
+    ) {
+        let Actor::Replica(number) = replica else {
+            return;
+        };
+        let kind = Kind::Replayed {
+            verb: Verb::Update,
+            value: Some(record.value.clone()),
+            lsn: Some(record.lsn),
+        };
+        let note = Note::new(kind).key(&record.key).version(record.version);
+        self.postgres.replay(number, record);
+        self.note(replica, note.cause(cause).operation(None));
+    }
+
+    fn receive_rows(
+        &mut self,
+        server: Actor,
+        call: u32,
+        rows: Rows,
+        cause: Option<EventId>,
+    ) -> Option<Waker> {
+        // Membership's own connection is not the pool's.
+        let pooled = matches!(rows, Rows::Row(_) | Rows::Committed(_));
+        if let (true, Actor::Server(server)) = (pooled, server)
+            && let Some(next) = self.server(server).pool.give_back()
+        {
+            self.post_statement(next);
+        }
+        self.answer(call, Reply::Rows(rows), cause)
+    }
+
+    fn receive_notice(
+        &mut self,
+        to: Actor,
+        message: Option<trace::MessageId>,
+        cause: Option<EventId>,
+        notice: Notice,
+    ) -> Option<Waker> {
+        let Actor::Server(server) = to else {
+            return None;
+        };
+        self.server(server).subscription.as_ref()?;
+        let quiet = notice.body == Body::Beat;
+        let delivered = (!quiet).then(|| {
+            let version = match &notice.body {
+                Body::Invalidate { version, .. } => *version,
+                _ => None,
+            };
+            let note = Note::new(Kind::Delivered {
+                notice: notice.body.kind(),
+                from: notice.from,
+            });
+            let note = note
+                .version(version)
+                .message(message)
+                .cause(cause)
+                .operation(None);
+            let note = match notice.body.key() {
+                Some(key) => note.key(key),
+                None => note,
+            };
+            self.note(to, note)
+        });
+        let inbox = self.server(server).subscription.as_mut()?;
+        inbox.notices.push_back((notice, delivered));
+        inbox.waker.take()
+    }
+
+    /// A request reaches its server, which starts a task for it.
+    fn receive(
+        &mut self,
+        kernel: &Kernel,
+        back: Return,
+        cause: Option<EventId>,
+        client: ClientId,
+        request: Request,
+    ) {
+        let Actor::Server(server) = back.from else {
+            return;
+        };
+        let note = Note::new(Kind::Received {
+            request: request.kind(),
+        })
+        .key(request.key());
+        let received = self.note(back.from, note.operation(back.operation).cause(cause));
+        let (cache, session) = (self.server(server).cache.clone(), self.session(client));
+        let (kernel, operation) = (kernel.clone(), back.operation);
+        let serve = async move {
+            let key = request.key().clone();
+            let response = service::serve(&cache, &session, request).await;
+            let mut state = kernel.state();
+            let answered = state.note(back.from, response.answered(&key));
+            state.send_back(&back, Some(answered), Parcel::Response(key, response));
+        };
+        self.spawn(
+            Actor::Server(server),
+            Box::pin(trace::scope(operation, Some(received), serve)),
+        );
+    }
+
+    fn served(
+        &mut self,
+        back: &Return,
+        cause: Option<EventId>,
+        verb: Verb,
+        key: Option<&Key>,
+        outcome: Outcome,
+        told: Told,
+    ) -> Option<EventId> {
+        if verb.is_quiet() {
+            return cause;
+        }
+        let note = Note::new(Kind::Served {
+            verb,
+            outcome,
+            value: told.value,
+            lsn: told.lsn,
+        });
+        let note = note
+            .version(told.version)
+            .message(back.message)
+            .operation(back.operation)
+            .cause(cause);
+        let note = match key {
+            Some(key) => note.key(key),
+            None => note,
+        };
+        Some(self.note(back.from, note))
+    }
+
+    fn send_back(&mut self, back: &Return, cause: Option<EventId>, parcel: Parcel) {
+        let way = link(back.from, back.to);
+        let fate = match parcel {
+            Parcel::StatementAnswer(_) | Parcel::Response(..) => self.network.send_alone(way, self.now),
+            _ => self.network.send(way, self.now),
+        };
+        self.post(fate, back.envelope(cause, parcel));
+    }
+
+    /// An operator deletes a key at its master and its replica at once.
+    pub(in crate::sim) fn delete_shared(&mut self, key: &Key, line: &'static Location<'static>) {
+        let shard = self.redis.owner(key);
+        let (_, change) = self.redis.apply(shard, key, Command::Delete, self.now);
+        if let Some(change) = change {
+            self.redis.replay(shard, key, change);
+        }
+        let note = |kind| Note::new(kind).key(key).source(line);
+        let served = Kind::Served {
+            verb: Verb::Delete,
+            outcome: Outcome::Done,
+            value: None,
+            lsn: None,
+        };
+        self.note(Actor::RedisMaster(shard), note(served));
+        let replayed = Kind::Replayed {
+            verb: Verb::Delete,
+            value: None,
+            lsn: None,
+        };
+        self.note(Actor::RedisReplica(shard), note(replayed));
+    }
+
+    // ── subscriptions ─────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Opens a server's inbox.
+    pub(in crate::sim) fn subscribe(&mut self, server: ServerId) {
+        self.server(server).subscription = Some(Inbox::default());
+    }
+
+    /// Takes the next notice out of a server's inbox; where there is none, `waker` is called when one comes.
+    pub(in crate::sim) fn next_notice(
+        &mut self,
+        server: ServerId,
+        waker: &Waker,
+    ) -> Option<(Notice, Option<EventId>)> {
+        let inbox = self.server(server).subscription.as_mut()?;
+        let next = inbox.notices.pop_front();
+        if next.is_none() {
+            inbox.waker = Some(waker.clone());
+        }
+        next
+    }
+
+    /// The master that a client believes to own a key.
+    pub(in crate::sim) fn owner(&self, key: &Key) -> u8 {
+        self.redis.owner(key).min(MASTERS - 1)
+    }
+}
+
+/// The way back of an answer.
+#[derive(Clone, Copy)]
+struct Return {
+    from: Actor,
+    to: Actor,
+    call: Option<u32>,
+    message: Option<trace::MessageId>,
+    operation: Option<OperationId>,
+}
+
+impl Return {
+    fn envelope(&self, cause: Option<EventId>, parcel: Parcel) -> Envelope {
+        let Self {
+            from,
+            to,
+            call,
+            message,
+            operation,
+        } = *self;
+        Envelope {
+            from,
+            to,
+            call,
+            message,
+            operation,
+            cause,
+            parcel,
+        }
+    }
+}
+
+impl Told {
+    fn of(entry: &crate::value::Entry) -> Self {
+        Self {
+            value: entry.value.clone(),
+            version: Some(entry.stamp.version),
+            lsn: None,
+        }
+    }
+}
+
+fn is_pooled(verb: Verb) -> bool {
+    matches!(verb, Verb::Select | Verb::Update)
+}
+
+fn statement_key(statement: &Statement) -> Option<Key> {
+    match statement {
+        Statement::Select(key, ReadFrom::Primary | ReadFrom::Replica(_)) | Statement::Update(key, _) => {
+            Some(key.clone())
+        }
+        Statement::Renew(..) | Statement::Members => None,
+    }
+}
+
+fn tell_rows(rows: &Rows, wrote: Option<Value>) -> (Outcome, Told) {
+    match rows {
+        Rows::Row(row) => {
+            let outcome = if row.value.is_some() {
+                Outcome::Hit
+            } else {
+                Outcome::Negative
+            };
+            (
+                outcome,
+                Told {
+                    value: row.value.clone(),
+                    version: Some(row.version),
+                    lsn: None,
+                },
+            )
+        }
+        Rows::Committed(committed) => {
+            let told = Told {
+                value: wrote,
+                version: Some(committed.version),
+                lsn: Some(committed.lsn),
+            };
+            (Outcome::Done, told)
+        }
+        Rows::Renewed => (Outcome::Done, Told::default()),
+        Rows::Members(members) => (
+            Outcome::Members(u32::try_from(members.len()).unwrap_or(u32::MAX)),
+            Told::default(),
+        ),
+    }
+}

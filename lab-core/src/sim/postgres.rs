@@ -1,0 +1,244 @@
+//! PostgreSQL: a primary that gives rows their versions, replicas that follow its log, and a pool in each server.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::ports::{Committed, Member, ReadFrom, Row};
+use crate::value::{Instant, Key, ServerId, Value, Version};
+
+/// Bytes of write-ahead log that a commit of one row makes: a heap record and a commit record.
+const WAL_BYTES: u64 = 0x90;
+/// Where the log stands after the tables were made.
+const WAL_START: u64 = 0x0150_0000;
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub(super) enum Statement {
+    Select(Key, ReadFrom),
+    Update(Key, Value),
+    Renew(ServerId, u64, Duration),
+    Members,
+}
+
+/// What a statement answers.
+#[derive(Clone, Debug)]
+pub(super) enum Rows {
+    Row(Row),
+    Committed(Committed),
+    Renewed,
+    Members(Vec<Member>),
+}
+
+/// A row as a commit left it, on its way to the replicas.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) key: Key,
+    pub(super) value: Value,
+    pub(super) version: Version,
+    pub(super) lsn: u64,
+    pub(super) committed: Instant,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Table(BTreeMap<Key, (Value, Version)>);
+
+impl Table {
+    fn row(&self, key: &Key, as_of: Instant) -> Row {
+        match self.0.get(key) {
+            Some((value, version)) => Row {
+                value: Some(value.clone()),
+                version: *version,
+                as_of,
+            },
+            None => Row {
+                value: None,
+                version: Version(0),
+                as_of,
+            },
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Replica {
+    table: Table,
+    /// The commit time of the last record that it replayed.
+    replayed: Instant,
+}
+
+/// The primary with its replicas.
+#[derive(Clone, Debug)]
+pub(super) struct Postgres {
+    table: Table,
+    lsn: u64,
+    members: BTreeMap<ServerId, (u64, Instant)>,
+    replicas: Vec<Replica>,
+}
+
+impl Postgres {
+    pub(super) fn new(replicas: u8) -> Self {
+        Self {
+            table: Table::default(),
+            lsn: WAL_START,
+            members: BTreeMap::new(),
+            replicas: vec![Replica::default(); usize::from(replicas)],
+        }
+    }
+
+    /// How many replicas there are.
+    pub(super) fn replicas(&self) -> u8 {
+        u8::try_from(self.replicas.len()).unwrap_or(u8::MAX)
+    }
+
+    /// Carries a statement out, which was sent at `sent`. A commit also gives the record for the replicas.
+    pub(super) fn execute(
+        &mut self,
+        statement: Statement,
+        sent: Instant,
+        now: Instant,
+    ) -> (Rows, Option<Record>) {
+        match statement {
+            Statement::Select(key, ReadFrom::Primary) => (Rows::Row(self.table.row(&key, sent)), None),
+            Statement::Select(key, ReadFrom::Replica(number)) => {
+                let replica = &self.replicas[usize::from(number) - 1];
+                (Rows::Row(replica.table.row(&key, replica.replayed)), None)
+            }
+            Statement::Update(key, value) => {
+                let record = self.commit(key, value, now);
+                let committed = Committed {
+                    version: record.version,
+                    lsn: record.lsn,
+                    as_of: sent,
+                };
+                (Rows::Committed(committed), Some(record))
+            }
+            Statement::Renew(server, incarnation, lease) => {
+                self.members.insert(server, (incarnation, now.after(lease)));
+                (Rows::Renewed, None)
+            }
+            Statement::Members => {
+                let live = self.members.iter().filter(|(_, (_, until))| now < *until);
+                let member = |(server, (incarnation, _)): (&ServerId, &(u64, Instant))| Member {
+                    server: *server,
+                    incarnation: *incarnation,
+                };
+                (Rows::Members(live.map(member).collect()), None)
+            }
+        }
+    }
+
+    /// Commits a row and says what the log holds of it.
+    pub(super) fn commit(&mut self, key: Key, value: Value, now: Instant) -> Record {
+        let version = self
+            .table
+            .0
+            .get(&key)
+            .map_or(Version(1), |(_, version)| Version(version.0 + 1));
+        self.lsn += WAL_BYTES;
+        self.table.0.insert(key.clone(), (value.clone(), version));
+        Record {
+            key,
+            value,
+            version,
+            lsn: self.lsn,
+            committed: now,
+        }
+    }
+
+    /// A replica replays a record.
+    pub(super) fn replay(&mut self, number: u8, record: Record) {
+        let replica = &mut self.replicas[usize::from(number) - 1];
+        replica.replayed = record.committed;
+        replica.table.0.insert(record.key, (record.value, record.version));
+    }
+}
+
+/// One server's connections to the primary: a call takes a free one, or waits its turn.
+#[derive(Clone, Debug)]
+pub(super) struct Pool<T> {
+    free: u32,
+    waiting: VecDeque<T>,
+}
+
+impl<T> Pool<T> {
+    pub(super) fn new(connections: u32) -> Self {
+        Self {
+            free: connections,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// Takes a connection for a call, or keeps the call and says how many wait before it.
+    pub(super) fn take(&mut self, call: T) -> Result<T, u32> {
+        if self.free > 0 {
+            self.free -= 1;
+            return Ok(call);
+        }
+        self.waiting.push_back(call);
+        Err(u32::try_from(self.waiting.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Gives a connection back, and hands out the call that may go next.
+    pub(super) fn give_back(&mut self) -> Option<T> {
+        let next = self.waiting.pop_front();
+        if next.is_none() {
+            self.free += 1;
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_and_log_positions_grow_and_replicas_follow() {
+        let mut postgres = Postgres::new(2);
+        let key = Key::new("product:1");
+        let first = postgres.commit(key.clone(), Value::new("50"), Instant(1));
+        let second = postgres.commit(key.clone(), Value::new("100"), Instant(2));
+        assert_eq!((first.version, second.version), (Version(1), Version(2)));
+        assert!(second.lsn > first.lsn);
+        postgres.replay(1, first);
+        let mut read =
+            |from| match postgres.execute(Statement::Select(key.clone(), from), Instant(9), Instant(9)) {
+                (Rows::Row(row), None) => row,
+                other => panic!("a select answers a row, not {other:?}"),
+            };
+        assert_eq!(read(ReadFrom::Primary).version, Version(2));
+        let lagging = read(ReadFrom::Replica(1));
+        assert_eq!((lagging.version, lagging.as_of), (Version(1), Instant(1)));
+        assert_eq!(read(ReadFrom::Replica(2)).value, None);
+    }
+
+    #[test]
+    fn a_membership_lease_runs_out() {
+        let mut postgres = Postgres::new(0);
+        let renew = Statement::Renew(ServerId(1), 7, Duration::from_nanos(10));
+        postgres.execute(renew, Instant(0), Instant(0));
+        let mut live = |now| match postgres.execute(Statement::Members, now, now) {
+            (Rows::Members(members), None) => members,
+            other => panic!("members are asked for, not {other:?}"),
+        };
+        assert_eq!(
+            live(Instant(9)),
+            [Member {
+                server: ServerId(1),
+                incarnation: 7
+            }]
+        );
+        assert_eq!(live(Instant(10)), []);
+    }
+
+    #[test]
+    fn a_pool_serves_in_the_order_of_asking() {
+        let mut pool = Pool::new(1);
+        assert_eq!(pool.take('a'), Ok('a'));
+        assert_eq!((pool.take('b'), pool.take('c')), (Err(0), Err(1)));
+        assert_eq!(pool.give_back(), Some('b'));
+        assert_eq!(pool.give_back(), Some('c'));
+        assert_eq!(pool.give_back(), None);
+        assert_eq!(pool.take('d'), Ok('d'));
+    }
+}

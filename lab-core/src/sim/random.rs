@@ -1,0 +1,60 @@
+//! Independent streams of chance from one seed: a draw more in one place changes nothing in another.
+//!
+//! ChaCha8 is the same on every platform, and its streams do not overlap. Logarithms come from libm, because the
+//! platforms' own differ in the last bit.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// What a stream is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// Which ready task is polled next.
+    Scheduler = 1,
+    /// How long messages take.
+    Network = 2,
+    /// What servers draw: tokens, computed values.
+    Entropy = 3,
+    /// Which messages are hit by an extreme delay.
+    Faults = 4,
+    /// How long a node works.
+    Service = 5,
+}
+
+/// A stream of chance.
+pub(super) struct Stream(ChaCha8Rng);
+
+impl Stream {
+    pub(super) fn new(seed: u64, purpose: Purpose) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(purpose as u64);
+        Self(rng)
+    }
+
+    /// Sixty-four random bits.
+    pub(super) fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A number from 0 to below `end`.
+    pub(super) fn below(&mut self, end: u32) -> u32 {
+        self.0.random_range(0..end)
+    }
+
+    /// Whether something happens that happens in `percent` of the cases.
+    pub(super) fn chance(&mut self, percent: u32) -> bool {
+        self.below(100) < percent
+    }
+
+    /// A number from `low` to `high`, each as likely.
+    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+        self.0.random_range(low..=high)
+    }
+
+    /// An exponentially distributed number of nanoseconds.
+    pub(super) fn exponential(&mut self, mean: u64) -> u64 {
+        // 53 bits make a number in (0, 1], so that its logarithm is finite.
+        let unit = ((self.bits() >> 11) + 1) as f64 / (1u64 << 53) as f64;
+        (-libm::log(unit) * mean as f64) as u64
+    }
+}

@@ -1,0 +1,133 @@
+//! The simulated world, as a scenario drives it.
+
+use std::panic::Location;
+use std::time::Duration;
+
+use super::adapters::SimPorts;
+use super::kernel::{Kernel, Pending, Reply};
+use crate::cache::TieredCache;
+use crate::ports::traced::Traced;
+use crate::service::{Request, Response};
+use crate::trace::{Actor, Kind, Note, Outcome, Verb};
+use crate::value::{ClientId, Key, ServerId, Value, Version};
+use crate::world::{ClusterSpec, Fault, Route, World, WorldError};
+
+/// A cluster in virtual time.
+#[derive(Clone)]
+pub struct SimWorld {
+    kernel: Kernel,
+}
+
+impl SimWorld {
+    pub(super) fn new(kernel: Kernel) -> Self {
+        Self { kernel }
+    }
+
+    fn note(&self, note: Note, line: &'static Location<'static>) {
+        self.kernel.state().note(Actor::Lab, note.source(line));
+    }
+}
+
+impl World for SimWorld {
+    #[track_caller]
+    fn start(&self, spec: ClusterSpec) -> impl Future<Output = Result<(), WorldError>> + Send {
+        let kernel = self.kernel.clone();
+        async move {
+            kernel.state().configure(&spec);
+            for server in (1..=spec.servers).map(ServerId) {
+                let ports = Traced::new(SimPorts::new(kernel.clone(), server));
+                let cache = TieredCache::new(ports, spec.policy.clone());
+                kernel
+                    .state()
+                    .add_server(cache.clone(), spec.connections_per_server);
+                cache
+                    .start()
+                    .await
+                    .map_err(|error| WorldError::Broken(error.to_string()))?;
+            }
+            Ok(())
+        }
+    }
+
+    #[track_caller]
+    fn insert(&self, key: &Key, value: &Value) -> impl Future<Output = Result<Version, WorldError>> + Send {
+        let line = Location::caller();
+        async move {
+            let record = self.kernel.state().insert(key, value);
+            let (verb, lsn) = (Verb::Update, Some(record.lsn));
+            let value = Some(value.clone());
+            let served = Kind::Served {
+                verb,
+                outcome: Outcome::Done,
+                value: value.clone(),
+                lsn,
+            };
+            let mut state = self.kernel.state();
+            let note = |kind| Note::new(kind).key(key).version(record.version).source(line);
+            state.note(Actor::Primary, note(served));
+            for replica in 1..=2 {
+                let replayed = Kind::Replayed {
+                    verb,
+                    value: value.clone(),
+                    lsn,
+                };
+                state.note(Actor::Replica(replica), note(replayed));
+            }
+            Ok(record.version)
+        }
+    }
+
+    #[track_caller]
+    fn delete_shared(&self, key: &Key) -> impl Future<Output = Result<(), WorldError>> + Send {
+        let line = Location::caller();
+        async move {
+            self.kernel.state().delete_shared(key, line);
+            Ok(())
+        }
+    }
+
+    #[track_caller]
+    fn request(
+        &self,
+        client: ClientId,
+        route: Route,
+        request: Request,
+    ) -> impl Future<Output = Response> + Send {
+        let line = Location::caller();
+        async move {
+            let call = self.kernel.state().request(client, route, request, line);
+            match Pending::new(self.kernel.clone(), call).await {
+                Reply::Response(response) => response,
+                Reply::Failed(why) => Response::Failed(why.to_owned()),
+                _ => Response::Unknown,
+            }
+        }
+    }
+
+    #[track_caller]
+    fn inject(&self, fault: Fault) -> impl Future<Output = Result<(), WorldError>> + Send {
+        let line = Location::caller();
+        async move {
+            if !self.kernel.state().inject(fault) {
+                let why = "only servers can die here so far".to_owned();
+                return Err(WorldError::Unsupported { fault, why });
+            }
+            self.note(Note::new(Kind::Injected { fault }), line);
+            Ok(())
+        }
+    }
+
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send {
+        self.kernel.sleep(time)
+    }
+
+    #[track_caller]
+    fn phase(&self, name: &'static str) {
+        self.note(
+            Note::new(Kind::Phase {
+                name: name.to_owned(),
+            }),
+            Location::caller(),
+        );
+    }
+}

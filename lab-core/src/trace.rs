@@ -1,0 +1,161 @@
+//! The trace: the one record that both worlds write and that everything else reads.
+//!
+//! The view, the timeline, the code panel, the checks, the golden tests and the replay of a real run all read
+//! [`Event`]s, and nothing else. What is not in the trace does not exist on screen.
+//!
+//! # How a trace reads
+//! * An **operation** is one client's request. It goes [`Kind::Requested`] (at the client) → [`Kind::Received`]
+//!   (at the server) → [`Kind::Answered`] (at the server) → [`Kind::Completed`] (at the client), all with the same
+//!   [`Event::operation`].
+//! * A **message** is one call from a server to a store: [`Kind::Called`] (at the server, with the line of the cache
+//!   that waits) → [`Kind::Queued`] (where it had to wait for a connection) → [`Kind::Served`] (at the node, when
+//!   it takes effect) → [`Kind::Returned`] (at the server), all with the same [`Event::message`]. In a real run the
+//!   node's own instant is not known: `Served` is noted when the answer arrives, just before `Returned`.
+//! * A **notice** on the bus: its publication is such a message with `to` = [`Actor::Bus`]; each subscriber then
+//!   notes [`Kind::Delivered`], with the publication's message id.
+//! * Upkeep is left out ([`Verb::is_quiet`]): beats and renewals of memberships, which are many and always alike.
+//!   What they bring about (a gap noticed, L1 withheld) is in.
+//! * [`Event::cause`] is the event that led to this one: walking it back gives an event's causal past.
+
+mod actor;
+mod digest;
+mod journal;
+mod kind;
+mod operation;
+
+use std::borrow::Cow;
+use std::panic::Location;
+
+use serde::{Deserialize, Serialize};
+
+pub use actor::Actor;
+pub use digest::Digest;
+pub use journal::{Journal, Note};
+pub use kind::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
+pub(crate) use operation::{calling, message};
+pub use operation::{cause, current, scope, set_cause, unscoped};
+
+use crate::value::{Instant, Key, Version};
+
+/// The place of an event in its trace, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventId(pub u32);
+
+impl EventId {
+    /// The event's index in [`Trace::events`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One client's request, from its sending to its completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OperationId(pub u32);
+
+/// One call from a server to a store or to the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MessageId(pub u32);
+
+/// A line of our own source: the one of the cache that is waiting, or the one of the scenario that acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Path from the root of the repository, `lab-core/src/cache/read.rs`.
+    pub file: Cow<'static, str>,
+    /// Line, counted from 1.
+    pub line: u32,
+}
+
+impl From<&'static Location<'static>> for Source {
+    fn from(location: &'static Location<'static>) -> Self {
+        Self {
+            file: Cow::Borrowed(location.file()),
+            line: location.line(),
+        }
+    }
+}
+
+/// One thing that happened, at one actor, at one instant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When; events of a trace never go back in time.
+    pub at: Instant,
+    /// Where.
+    pub actor: Actor,
+    /// What.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// The row that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// The version that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// The event that led to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<EventId>,
+    /// The client's request that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<OperationId>,
+    /// The call that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
+    /// The line of our source that did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+/// A whole run, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// Every event, in order of time; an event's index is its [`EventId`].
+    pub events: Vec<Event>,
+}
+
+impl Trace {
+    /// The fingerprint of the run: equal exactly when every event is equal, file and line left out.
+    pub fn digest(&self) -> u64 {
+        let mut digest = Digest::default();
+        for event in &self.events {
+            digest.event(event);
+        }
+        digest.finish64()
+    }
+
+    /// The fingerprint of the order of events, without times: how [`crate::report`] counts distinct schedules.
+    pub fn schedule(&self) -> u64 {
+        let mut digest = Digest::default();
+        for event in &self.events {
+            digest.order(event);
+        }
+        digest.finish64()
+    }
+
+    /// One event a line, as JSON.
+    ///
+    /// # Errors
+    /// Never for events that this crate made; the serialiser's own error otherwise.
+    pub fn to_json_lines(&self) -> Result<String, serde_json::Error> {
+        let mut lines = String::new();
+        for event in &self.events {
+            lines.push_str(&serde_json::to_string(event)?);
+            lines.push('\n');
+        }
+        Ok(lines)
+    }
+
+    /// Reads what [`Trace::to_json_lines`] wrote; empty lines are skipped.
+    ///
+    /// # Errors
+    /// When a line is no event.
+    pub fn from_json_lines(lines: &str) -> Result<Self, serde_json::Error> {
+        let events = lines
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(serde_json::from_str)
+            .collect::<Result<_, _>>()?;
+        Ok(Self { events })
+    }
+}

@@ -1,0 +1,155 @@
+//! What a scenario may do: start a cluster, send requests, wait, break things.
+//!
+//! There are two worlds: the simulator ([`crate::sim::World`]) and real servers (`lab-server`). A scenario is
+//! written once over this trait, and so is the vocabulary of faults: one word, two interpreters. A fault that a
+//! world cannot do is a typed answer ([`WorldError::Unsupported`]), never a silent skip.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::Policy;
+use crate::service::{Request, Response};
+use crate::trace::Actor;
+use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
+
+/// The cluster that a scenario starts with. Everything beyond it is fixed: three masters with a replica each, one
+/// PostgreSQL primary with two replicas.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterSpec {
+    /// App servers.
+    pub servers: u8,
+    /// What they do.
+    pub policy: Policy,
+    /// How the balancer chooses a server.
+    pub balancing: Balancing,
+    /// Connections to the primary that each server's pool holds.
+    pub connections_per_server: u32,
+    /// How long the primary works on a `SELECT`.
+    pub query_time: Duration,
+}
+
+impl ClusterSpec {
+    /// Four servers with five connections each and quick queries.
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            servers: 4,
+            policy,
+            balancing: Balancing::RoundRobin,
+            connections_per_server: 5,
+            query_time: Duration::ZERO,
+        }
+    }
+}
+
+/// How the load balancer chooses a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balancing {
+    /// One after another.
+    RoundRobin,
+    /// The one with the fewest requests in progress.
+    LeastConnections,
+    /// By the key, so that a key always meets the same server.
+    ConsistentHash,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// To this server, as a test that names its server does.
+    To(ServerId),
+    /// Wherever the balancer sends it.
+    Balanced,
+}
+
+/// A connection that a fault can strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Link {
+    /// From the bus to one server's subscription. Neither that server's publications nor its data pass here.
+    BusTo(ServerId),
+    /// From one actor to another (one direction).
+    From(Actor, Actor),
+}
+
+/// What can go wrong on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// Every message on the link arrives this much later.
+    Delay {
+        /// Where.
+        link: Link,
+        /// By how much, in milliseconds.
+        by_ms: u64,
+    },
+    /// The connection breaks and cannot be made anew.
+    Cut(Link),
+    /// The connection stays open and silent: what is sent into it vanishes.
+    BlackHole(Link),
+    /// The link is whole again.
+    Heal(Link),
+    /// The actor dies, with everything that it was doing.
+    Kill(Actor),
+}
+
+/// Why a world could not do what the scenario asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WorldError {
+    /// This world has no such fault.
+    #[error("this world cannot do {fault:?}: {why}")]
+    Unsupported {
+        /// The fault that was asked for.
+        fault: Fault,
+        /// What is missing.
+        why: String,
+    },
+    /// The world did not start, or broke under way.
+    #[error("{0}")]
+    Broken(String),
+    /// The run did not come to an end.
+    #[error("the run is stuck at {at:?}: {blocked}")]
+    Stuck {
+        /// The instant at which nothing more could happen.
+        at: Instant,
+        /// The tasks that still wait.
+        blocked: String,
+    },
+}
+
+/// A cluster with its servers, clients and faults.
+pub trait World: Clone + Send + Sync + 'static {
+    /// Starts the servers, empty, and returns when all of them are subscribed to the bus.
+    #[track_caller]
+    fn start(&self, spec: ClusterSpec) -> impl Future<Output = Result<(), WorldError>> + Send;
+
+    /// Puts a row into the database before the load begins; no cache learns of it.
+    #[track_caller]
+    fn insert(&self, key: &Key, value: &Value) -> impl Future<Output = Result<Version, WorldError>> + Send;
+
+    /// Deletes a key from L2, as an operator would; no server learns of it.
+    #[track_caller]
+    fn delete_shared(&self, key: &Key) -> impl Future<Output = Result<(), WorldError>> + Send;
+
+    /// Sends a client's request and waits for its answer. A request whose answer never came is
+    /// [`Response::Unknown`].
+    #[track_caller]
+    fn request(
+        &self,
+        client: ClientId,
+        route: Route,
+        request: Request,
+    ) -> impl Future<Output = Response> + Send;
+
+    /// Begins a fault, and returns when it is in force.
+    #[track_caller]
+    fn inject(&self, fault: Fault) -> impl Future<Output = Result<(), WorldError>> + Send;
+
+    /// Waits.
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Notes that the scenario enters a named part.
+    #[track_caller]
+    fn phase(&self, name: &'static str);
+}
