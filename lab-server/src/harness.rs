@@ -2,7 +2,8 @@
 //! with us. It runs no scenario and holds no cache: the adapters connect to what [`Endpoints`] names.
 //!
 //! # Layout
-//! - `binaries`: where the servers' programs are; `directory`: the temporary directory;
+//! - `binaries`: where the servers' programs are; `directory`: the temporary directory; `shared_memory`: what killed servers
+//!   leave in the system;
 //! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name;
 //! - `redis_cluster`, `postgres`: what makes them servers of the lab;
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs;
@@ -23,6 +24,7 @@ mod postgres;
 mod process;
 mod proxy;
 mod redis_cluster;
+mod shared_memory;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -129,7 +131,7 @@ impl Harness {
             directory: directory.path().join("redis"),
         };
         let proxy = Proxy::new(Links::new(links(&plan.names(), &spec)))?;
-        let postgres_directory = directory.path().join("postgres");
+        let postgres_directory = directory.path().join(directory::POSTGRES);
         let (redis, postgres) = try_join!(
             RedisCluster::start(&plan, &proxy, deadline),
             PostgresCluster::start(

@@ -10,8 +10,12 @@ use std::process;
 use tempfile::TempDir;
 
 use super::error::HarnessError;
+use super::shared_memory;
 
 const PREFIX: &str = "cache-lab-";
+
+/// Where the data directories of PostgreSQL lie.
+pub(crate) const POSTGRES: &str = "postgres";
 
 /// Held locked while the owner lives, so that a sweep in another process (or another container, where our pid
 /// means nothing) leaves the directory alone.
@@ -73,6 +77,7 @@ fn sweep(base: &Path) {
         if owner(&path).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
             && File::open(path.join(LOCK_FILE)).is_ok_and(|lock| lock.try_lock().is_ok())
         {
+            shared_memory::free(&path.join(POSTGRES));
             let _ = fs::remove_dir_all(&path);
         }
     }
