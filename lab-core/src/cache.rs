@@ -67,9 +67,7 @@ struct Shared<P: Ports> {
 
 impl<P: Ports> Clone for TieredCache<P> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -127,12 +125,7 @@ impl<P: Ports> TieredCache<P> {
     fn note(&self, kind: Kind, key: &Key, version: Option<Version>) {
         let observer = self.shared.ports.observer();
         if observer.enabled() {
-            observer.note(
-                Note::new(kind)
-                    .key(key)
-                    .version(version)
-                    .source(Location::caller()),
-            );
+            observer.note(Note::new(kind).key(key).version(version).source(Location::caller()));
         }
     }
 

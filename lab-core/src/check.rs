@@ -27,38 +27,23 @@ pub struct Part<'a> {
 impl<'a> Part<'a> {
     /// The trace from the phase of that name to the end; all of it if there is no such phase.
     pub fn since(trace: &'a Trace, phase: &str) -> Self {
-        let from = trace
-            .events
-            .iter()
-            .position(|event| is_phase(event, phase))
-            .unwrap_or(0);
-        Self {
-            trace,
-            from,
-            until: trace.events.len(),
-        }
+        let from = trace.events.iter().position(|event| is_phase(event, phase)).unwrap_or(0);
+        Self { trace, from, until: trace.events.len() }
     }
 
     /// The trace from the phase of that name to the next phase.
     pub fn of(trace: &'a Trace, phase: &str) -> Self {
         let part = Self::since(trace, phase);
         let rest = trace.events.iter().enumerate().skip(part.from + 1);
-        let next = rest
-            .filter(|(_, event)| matches!(event.kind, Kind::Phase { .. }))
-            .map(|(index, _)| index)
-            .next();
-        Self {
-            until: next.unwrap_or(part.until),
-            ..part
-        }
+        let next =
+            rest.filter(|(_, event)| matches!(event.kind, Kind::Phase { .. })).map(|(index, _)| index).next();
+        Self { until: next.unwrap_or(part.until), ..part }
     }
 
     /// Its events, with their places in the whole trace.
     pub fn events(self) -> impl Iterator<Item = (EventId, &'a Event)> {
         let events = self.trace.events[self.from..self.until].iter();
-        (self.from..)
-            .map(|index| EventId(u32::try_from(index).unwrap_or(u32::MAX)))
-            .zip(events)
+        (self.from..).map(|index| EventId(u32::try_from(index).unwrap_or(u32::MAX))).zip(events)
     }
 
     /// The requests that were sent in it, with their answers whenever they came.
@@ -90,10 +75,7 @@ pub fn check(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option<
 /// The same, but the goal does not need it.
 #[track_caller]
 pub fn inform(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option<EventId>) -> Check {
-    Check {
-        goal: false,
-        ..check(id, seen, of, wanted, event)
-    }
+    Check { goal: false, ..check(id, seen, of, wanted, event) }
 }
 
 /// The newest version of a key whose write was acknowledged before the event `before`.
@@ -104,11 +86,10 @@ fn acknowledged(trace: &Trace, key: &Key, before: EventId) -> Version {
 }
 
 /// The reads of a part that are stale.
-pub fn stale_reads<'a>(part: Part<'a>) -> Vec<Request<'a>> {
+pub fn stale_reads(part: Part<'_>) -> Vec<Request<'_>> {
     let reads = part.requests(RequestKind::Read).into_iter();
     let stale = |read: &Request<'_>| {
-        read.version
-            .is_some_and(|version| version < acknowledged(part.trace, read.key, read.sent))
+        read.version.is_some_and(|version| version < acknowledged(part.trace, read.key, read.sent))
     };
     reads.filter(stale).collect()
 }
@@ -133,43 +114,23 @@ pub fn read_your_writes(part: Part<'_>) -> Check {
         });
         mine.filter_map(|write| write.version).max()
     };
-    let reads: Vec<_> = part
-        .requests(RequestKind::Read)
-        .into_iter()
-        .filter(|read| own(read).is_some())
-        .collect();
+    let reads: Vec<_> =
+        part.requests(RequestKind::Read).into_iter().filter(|read| own(read).is_some()).collect();
     let below = reads.iter().filter(|read| read.version < own(read));
     let broken: Vec<_> = below.filter_map(|read| read.completed).collect();
     let (seen, of) = (broken.len() as u64, reads.len() as u64);
-    inform(
-        "read-your-writes",
-        seen,
-        Some(of),
-        Bound::AtMost(0),
-        broken.first().copied(),
-    )
+    inform("read-your-writes", seen, Some(of), Bound::AtMost(0), broken.first().copied())
 }
 
 /// Every request of the part was answered with a row, a version, or a plain yes.
 #[track_caller]
 pub fn all_answered(part: Part<'_>) -> Check {
-    let kinds = [
-        RequestKind::Read,
-        RequestKind::Write,
-        RequestKind::Compute,
-        RequestKind::Forget,
-    ];
+    let kinds = [RequestKind::Read, RequestKind::Write, RequestKind::Compute, RequestKind::Forget];
     let all: Vec<_> = kinds.into_iter().flat_map(|kind| part.requests(kind)).collect();
     let answered = all.iter().filter(|request| request.succeeded).count();
     let lost = all
         .iter()
         .find(|request| !request.succeeded)
         .map(|request| request.completed.unwrap_or(request.sent));
-    check(
-        "all-answered",
-        answered as u64,
-        Some(all.len() as u64),
-        Bound::Exactly(all.len() as u64),
-        lost,
-    )
+    check("all-answered", answered as u64, Some(all.len() as u64), Bound::Exactly(all.len() as u64), lost)
 }

@@ -53,12 +53,7 @@ pub struct Session(Mutex<BTreeMap<Key, Version>>);
 impl Session {
     /// The lowest version that keeps the session's promise for `key`; 0 if it has neither read nor written it.
     pub fn floor(&self, key: &Key) -> Version {
-        self.0
-            .lock()
-            .expect("no holder panics")
-            .get(key)
-            .copied()
-            .unwrap_or_default()
+        self.0.lock().expect("no holder panics").get(key).copied().unwrap_or_default()
     }
 
     /// Notes that the session wrote or read `version`.

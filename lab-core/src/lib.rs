@@ -16,7 +16,7 @@
 //! * [`world`]: what a scenario may do to the cluster, and the vocabulary of faults
 //! * [`scenario`]: the catalogue: one failure a file, one body for both worlds
 //! * [`service`]: how a server answers a request, the same in both worlds
-//! * [`sim`]: the simulator: executor, network, Redis Cluster, PostgreSQL, bus, balancer
+//! * [`sim`]: the simulator: executor, network, Redis Cluster, `PostgreSQL`, bus, balancer
 //! * [`source`]: our own source, embedded, for the lab to show
 //! * [`report`]: what a run amounts to: checks, demonstration, figures
 

@@ -32,13 +32,7 @@ impl Lock {
         token: Token,
         ttl: Duration,
     ) -> impl Future<Output = Result<Option<Self>, SharedError>> + Send {
-        let (lock, answer) = (
-            Self {
-                name: name.clone(),
-                token,
-            },
-            shared.lock(name, token, ttl),
-        );
+        let (lock, answer) = (Self { name: name.clone(), token }, shared.lock(name, token, ttl));
         async move { Ok((answer.await? == Locked::Granted).then_some(lock)) }
     }
 

@@ -199,11 +199,7 @@ impl Policy {
     /// forget; and no lock, which is its second step.
     pub fn lesson() -> Self {
         Self {
-            local: Local {
-                capacity: 10_000,
-                ttl_ms: 60_000,
-                epochs: false,
-            },
+            local: Local { capacity: 10_000, ttl_ms: 60_000, epochs: false },
             shared_ttl_ms: 3_600_000,
             write: WriteRule {
                 shared: SharedWrite::Set,
@@ -211,18 +207,10 @@ impl Policy {
                 publish: Publish::AfterCommit,
                 acknowledge: Acknowledge::No,
             },
-            miss: MissRule {
-                single_flight: false,
-                fleet: Fleet::None,
-                publish_fill: false,
-            },
+            miss: MissRule { single_flight: false, fleet: Fleet::None, publish_fill: false },
             level: Level::Eventual,
             compute: ComputeRule::Unprotected,
-            bus: BusRule {
-                gaps: false,
-                beat_ms: 0,
-                silence_ms: 0,
-            },
+            bus: BusRule { gaps: false, beat_ms: 0, silence_ms: 0 },
         }
     }
 

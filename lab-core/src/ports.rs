@@ -7,6 +7,7 @@
 //! `#[track_caller]` stands on the methods so that [`traced::Traced`] can note which line of the cache waits.
 
 mod bus;
+pub mod contract;
 
 mod database;
 mod membership;
@@ -30,7 +31,7 @@ pub trait Ports: Clone + Send + Sync + 'static {
     type Clock: Clock;
     /// L2.
     type Shared: SharedCache;
-    /// PostgreSQL.
+    /// `PostgreSQL`.
     type Database: Database;
     /// The channel of invalidations.
     type Bus: Bus;
@@ -51,7 +52,7 @@ pub trait Ports: Clone + Send + Sync + 'static {
     fn clock(&self) -> &Self::Clock;
     /// L2.
     fn shared(&self) -> &Self::Shared;
-    /// PostgreSQL.
+    /// `PostgreSQL`.
     fn database(&self) -> &Self::Database;
     /// The channel of invalidations.
     fn bus(&self) -> &Self::Bus;

@@ -66,10 +66,7 @@ impl FromStr for ScenarioId {
     type Err = UnknownScenario;
 
     fn from_str(text: &str) -> Result<Self, UnknownScenario> {
-        Self::ALL
-            .into_iter()
-            .find(|id| id.slug() == text)
-            .ok_or_else(|| UnknownScenario(text.to_owned()))
+        Self::ALL.into_iter().find(|id| id.slug() == text).ok_or_else(|| UnknownScenario(text.to_owned()))
     }
 }
 
@@ -105,13 +102,7 @@ pub struct Lesson {
 }
 
 const fn coming(number: u8, slug: &'static str, title: &'static str, chapter: Chapter) -> Lesson {
-    Lesson {
-        number,
-        slug,
-        title,
-        chapter,
-        scenario: None,
-    }
+    Lesson { number, slug, title, chapter, scenario: None }
 }
 
 const fn ready(
@@ -121,53 +112,19 @@ const fn ready(
     title: &'static str,
     chapter: Chapter,
 ) -> Lesson {
-    Lesson {
-        number,
-        slug,
-        title,
-        chapter,
-        scenario: Some(id),
-    }
+    Lesson { number, slug, title, chapter, scenario: Some(id) }
 }
 
 /// The whole course.
 pub const COURSE: [Lesson; 15] = [
-    ready(
-        ScenarioId::InvalidationDelay,
-        1,
-        "invalidation-delay",
-        "Invalidation delay",
-        Chapter::Freshness,
-    ),
+    ready(ScenarioId::InvalidationDelay, 1, "invalidation-delay", "Invalidation delay", Chapter::Freshness),
     coming(2, "lost-invalidation", "Lost invalidation", Chapter::Freshness),
     coming(3, "stale-set-race", "Stale-set race", Chapter::Freshness),
-    ready(
-        ScenarioId::ThunderingHerd,
-        4,
-        "thundering-herd",
-        "Thundering herd",
-        Chapter::HerdsAndLocks,
-    ),
-    ready(
-        ScenarioId::StampedeLock,
-        5,
-        "stampede-lock",
-        "Stampede lock",
-        Chapter::HerdsAndLocks,
-    ),
+    ready(ScenarioId::ThunderingHerd, 4, "thundering-herd", "Thundering herd", Chapter::HerdsAndLocks),
+    ready(ScenarioId::StampedeLock, 5, "stampede-lock", "Stampede lock", Chapter::HerdsAndLocks),
     coming(6, "lock-expiry", "Lock expiry & fencing", Chapter::HerdsAndLocks),
-    coming(
-        7,
-        "mass-expiry",
-        "Mass expiry & early refresh",
-        Chapter::HerdsAndLocks,
-    ),
-    coming(
-        8,
-        "consistency-levels",
-        "Consistency levels",
-        Chapter::Consistency,
-    ),
+    coming(7, "mass-expiry", "Mass expiry & early refresh", Chapter::HerdsAndLocks),
+    coming(8, "consistency-levels", "Consistency levels", Chapter::Consistency),
     coming(9, "replication-lag", "Replication lag", Chapter::Consistency),
     coming(10, "cold-start", "Cold start & warming", Chapter::Failure),
     coming(11, "node-failure", "Node failure", Chapter::Failure),
@@ -292,12 +249,7 @@ impl RunSpec {
     /// A preset of a scenario at its default settings; `None` if it has no such preset.
     pub fn preset(scenario: ScenarioId, preset: &str, seed: u64) -> Option<Self> {
         let policy = (scenario.scenario().preset(preset)?.policy)();
-        Some(Self {
-            scenario,
-            policy,
-            seed,
-            settings: Settings::defaults(scenario),
-        })
+        Some(Self { scenario, policy, seed, settings: Settings::defaults(scenario) })
     }
 }
 

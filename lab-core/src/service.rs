@@ -87,17 +87,13 @@ impl Response {
     /// The note that a server sends this answer.
     pub fn answered(&self, key: &Key) -> Note {
         let (outcome, value, tier) = self.parts();
-        Note::new(Kind::Answered { outcome, value, tier })
-            .key(key)
-            .version(self.version())
+        Note::new(Kind::Answered { outcome, value, tier }).key(key).version(self.version())
     }
 
     /// The note that this answer reached the client.
     pub fn completed(&self, key: &Key) -> Note {
         let (outcome, value, tier) = self.parts();
-        Note::new(Kind::Completed { outcome, value, tier })
-            .key(key)
-            .version(self.version())
+        Note::new(Kind::Completed { outcome, value, tier }).key(key).version(self.version())
     }
 }
 

@@ -8,7 +8,7 @@
 //! * [`adapters`]: the ports over all this
 //! * [`world`]: what a scenario drives
 //!
-//! Only the code under study is async. Redis, PostgreSQL, the bus and the balancer are synchronous and keep to the
+//! Only the code under study is async. Redis, `PostgreSQL`, the bus and the balancer are synchronous and keep to the
 //! real systems' rules.
 
 mod adapters;
@@ -26,9 +26,11 @@ use std::sync::{Arc, Mutex};
 pub use adapters::SimPorts;
 pub use world::SimWorld;
 
+use crate::policy::Policy;
 use crate::scenario::{self, Run, RunSpec};
 use crate::trace;
-use crate::world::WorldError;
+use crate::value::ServerId;
+use crate::world::{ClusterSpec, WorldError};
 use executor::Executor;
 use kernel::Kernel;
 
@@ -41,6 +43,36 @@ pub fn run(spec: &RunSpec) -> Result<Run, WorldError> {
     loop {
         if let Progress::Done(result) = simulation.advance(u32::MAX) {
             return result;
+        }
+    }
+}
+
+/// Runs a body over the bare ports of so many servers, whose caches stay idle: how the port contract is tested.
+///
+/// # Errors
+/// When the body waits for what never comes.
+pub fn on_ports<F, T>(seed: u64, servers: u8, body: impl FnOnce(Vec<SimPorts>) -> F) -> Result<T, WorldError>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let (kernel, mut executor) = (Kernel::new(seed), Executor::new(seed));
+    let world = SimWorld::new(kernel.clone());
+    let ports =
+        (1..=servers).map(|server| world.add_server(ServerId(server), &ClusterSpec::new(Policy::lesson())));
+    let body = body(ports.collect());
+    let outcome = Arc::new(Mutex::new(None));
+    let result = Arc::clone(&outcome);
+    let task = async move { *result.lock().expect("no holder panics") = Some(body.await) };
+    executor.spawn(None, Box::pin(trace::scope(None, None, task)));
+    loop {
+        let goes_on = executor.step(&kernel);
+        if let Some(outcome) = outcome.lock().expect("no holder panics").take() {
+            executor.end();
+            return Ok(outcome);
+        }
+        if !goes_on {
+            return Err(executor.stuck(&kernel));
         }
     }
 }
@@ -77,12 +109,7 @@ impl Simulation {
                 *result.lock().expect("no holder panics") = Some(played);
             }),
         );
-        Self {
-            spec: spec.clone(),
-            kernel,
-            executor,
-            outcome,
-        }
+        Self { spec: spec.clone(), kernel, executor, outcome }
     }
 
     /// Goes on for at most so many steps (a step is one poll of a task, or one arrival).

@@ -28,8 +28,5 @@ pub const FILES: &[(&str, &str)] = embedded![
 
 /// The text of a file, if it is embedded.
 pub fn text(file: &str) -> Option<&'static str> {
-    FILES
-        .iter()
-        .find(|(path, _)| *path == file)
-        .map(|(_, text)| *text)
+    FILES.iter().find(|(path, _)| *path == file).map(|(_, text)| *text)
 }

@@ -70,10 +70,7 @@ pub struct Source {
 
 impl From<&'static Location<'static>> for Source {
     fn from(location: &'static Location<'static>) -> Self {
-        Self {
-            file: Cow::Borrowed(location.file()),
-            line: location.line(),
-        }
+        Self { file: Cow::Borrowed(location.file()), line: location.line() }
     }
 }
 

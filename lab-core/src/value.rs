@@ -93,11 +93,9 @@ impl Instant {
     }
 
     /// This instant moved later by `by`, or [`Instant::FAR`] if that cannot be told.
+    #[must_use]
     pub fn after(self, by: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX)))
     }
 
     /// Milliseconds since the run began.
@@ -195,7 +193,7 @@ pub enum Tier {
     L1,
     /// Redis Cluster.
     L2,
-    /// PostgreSQL.
+    /// `PostgreSQL`.
     Database,
     /// The application's own computation.
     Computed,

@@ -14,7 +14,7 @@ use crate::trace::Actor;
 use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
 
 /// The cluster that a scenario starts with. Everything beyond it is fixed: three masters with a replica each, one
-/// PostgreSQL primary with two replicas.
+/// `PostgreSQL` primary with two replicas.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterSpec {
     /// App servers.

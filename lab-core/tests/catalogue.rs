@@ -9,17 +9,11 @@ use lab_core::trace::Trace;
 
 /// Light scenarios are tried under many seeds; the herd, whose runs are long, under fewer.
 fn seeds(scenario: ScenarioId) -> u64 {
-    if scenario == ScenarioId::ThunderingHerd {
-        20
-    } else {
-        200
-    }
+    if scenario == ScenarioId::ThunderingHerd { 20 } else { 200 }
 }
 
 fn presets() -> impl Iterator<Item = (ScenarioId, &'static Preset)> {
-    ScenarioId::ALL
-        .into_iter()
-        .flat_map(|id| id.scenario().presets.iter().map(move |preset| (id, preset)))
+    ScenarioId::ALL.into_iter().flat_map(|id| id.scenario().presets.iter().map(move |preset| (id, preset)))
 }
 
 fn run(scenario: ScenarioId, preset: &str, seed: u64) -> lab_core::scenario::Run {
@@ -40,12 +34,7 @@ fn every_preset_does_what_its_role_says() {
             );
             verdict.add(seed, &run.report, run.trace.schedule());
             if let Role::Partial(promised) = preset.role {
-                for check in run
-                    .report
-                    .checks
-                    .iter()
-                    .filter(|check| promised.contains(&check.id.as_str()))
-                {
+                for check in run.report.checks.iter().filter(|check| promised.contains(&check.id.as_str())) {
                     assert!(check.holds, "{scenario} {} seed {seed}: {check:?}", preset.name);
                 }
             }
@@ -55,7 +44,7 @@ fn every_preset_does_what_its_role_says() {
             Role::Green => assert_eq!(held, tried, "{scenario} {}: {verdict:?}", preset.name),
             Role::Red => assert_eq!(held, 0, "{scenario} {}: {verdict:?}", preset.name),
             Role::Wrong | Role::Partial(_) => {
-                assert!(held < tried, "{scenario} {}: no seed broke it", preset.name)
+                assert!(held < tried, "{scenario} {}: no seed broke it", preset.name);
             }
         }
         let schedules = verdict.schedules.len();
@@ -71,19 +60,10 @@ fn every_preset_does_what_its_role_says() {
 fn recorded_seeds_still_break_what_they_broke() {
     for (scenario, preset) in presets() {
         let broken = preset.role != Role::Green;
-        assert_eq!(
-            preset.breaking_seed.is_some(),
-            broken,
-            "{scenario} {}",
-            preset.name
-        );
+        assert_eq!(preset.breaking_seed.is_some(), broken, "{scenario} {}", preset.name);
         if let Some(seed) = preset.breaking_seed {
             let report = run(scenario, preset.name, seed).report;
-            assert!(
-                !report.goal_held(),
-                "{scenario} {} seed {seed}: {report:?}",
-                preset.name
-            );
+            assert!(!report.goal_held(), "{scenario} {} seed {seed}: {report:?}", preset.name);
         }
     }
 }
@@ -92,23 +72,9 @@ fn recorded_seeds_still_break_what_they_broke() {
 fn the_same_spec_gives_the_same_run() {
     for (scenario, preset) in presets() {
         let (one, other) = (run(scenario, preset.name, 7), run(scenario, preset.name, 7));
-        let differs = one
-            .trace
-            .events
-            .iter()
-            .zip(&other.trace.events)
-            .position(|(one, other)| one != other);
-        assert_eq!(
-            differs, None,
-            "{scenario} {}: the first event that differs",
-            preset.name
-        );
-        assert_eq!(
-            one.trace.digest(),
-            other.trace.digest(),
-            "{scenario} {}",
-            preset.name
-        );
+        let differs = one.trace.events.iter().zip(&other.trace.events).position(|(one, other)| one != other);
+        assert_eq!(differs, None, "{scenario} {}: the first event that differs", preset.name);
+        assert_eq!(one.trace.digest(), other.trace.digest(), "{scenario} {}", preset.name);
     }
 }
 
@@ -118,12 +84,7 @@ fn every_line_that_an_event_names_is_embedded() {
         for event in run(scenario, preset.name, 1).trace.events {
             let Some(line) = event.source else { continue };
             let text = source::text(&line.file).unwrap_or_else(|| panic!("{} is not embedded", line.file));
-            assert!(
-                text.lines().count() >= line.line as usize,
-                "{}:{}",
-                line.file,
-                line.line
-            );
+            assert!(text.lines().count() >= line.line as usize, "{}:{}", line.file, line.line);
         }
     }
 }
@@ -133,10 +94,7 @@ fn a_trace_survives_its_json() {
     for (scenario, preset) in presets() {
         let trace = run(scenario, preset.name, 1).trace;
         let lines = trace.to_json_lines().expect("an event is JSON");
-        assert_eq!(
-            Trace::from_json_lines(&lines).expect("what we wrote we can read"),
-            trace
-        );
+        assert_eq!(Trace::from_json_lines(&lines).expect("what we wrote we can read"), trace);
     }
 }
 
@@ -144,11 +102,7 @@ fn a_trace_survives_its_json() {
 fn time_never_goes_back_and_causes_come_first() {
     for (scenario, preset) in presets() {
         let events = run(scenario, preset.name, 3).trace.events;
-        assert!(
-            events.windows(2).all(|pair| pair[0].at <= pair[1].at),
-            "{scenario} {}",
-            preset.name
-        );
+        assert!(events.windows(2).all(|pair| pair[0].at <= pair[1].at), "{scenario} {}", preset.name);
         for (index, event) in events.iter().enumerate() {
             assert!(
                 event.cause.is_none_or(|cause| cause.index() < index),

@@ -35,10 +35,7 @@ struct Pending {
 
 impl Acknowledgements {
     fn open(&self, number: u64) {
-        self.0
-            .lock()
-            .expect("no holder panics")
-            .insert(number, Pending::default());
+        self.0.lock().expect("no holder panics").insert(number, Pending::default());
     }
 
     fn close(&self, number: u64) {
@@ -84,9 +81,7 @@ impl<P: Ports> TieredCache<P> {
         };
         let number = self.next_broadcast();
         self.shared.acknowledgements.open(number);
-        let result = self
-            .until_acknowledged(key, version, number, Duration::from_millis(again_ms))
-            .await;
+        let result = self.until_acknowledged(key, version, number, Duration::from_millis(again_ms)).await;
         self.shared.acknowledgements.close(number);
         result
     }
@@ -100,43 +95,21 @@ impl<P: Ports> TieredCache<P> {
     ) -> Result<(), WriteError> {
         let ports = &self.shared.ports;
         for _ in 0..PUBLICATIONS_MAX {
-            let body = Body::Invalidate {
-                key: key.clone(),
-                version: Some(version),
-                acknowledge: true,
-            };
+            let body = Body::Invalidate { key: key.clone(), version: Some(version), acknowledge: true };
             // A publication that failed is like one that was lost: it is made again.
-            let _ = ports
-                .bus()
-                .publish(Audience::All, self.notice(number, body))
-                .await;
+            let _ = ports.bus().publish(Audience::All, self.notice(number, body)).await;
             // The members are read after the commit: who joins later starts with an empty L1.
             let Ok(live) = ports.membership().live().await else {
                 ports.clock().sleep(again).await;
                 continue;
             };
-            let others = live
-                .iter()
-                .map(|member| member.server)
-                .filter(|server| *server != ports.server());
+            let others = live.iter().map(|member| member.server).filter(|server| *server != ports.server());
             let others: BTreeSet<_> = others.collect();
-            self.note(
-                Kind::Waiting {
-                    on: WaitFor::Acknowledgements,
-                },
-                key,
-                Some(version),
-            );
+            self.note(Kind::Waiting { on: WaitFor::Acknowledgements }, key, Some(version));
             let acknowledged = pin!(self.shared.acknowledgements.all(number, &others));
             let too_late = pin!(ports.clock().sleep(again));
             if matches!(select(acknowledged, too_late).await, Either::Left(_)) {
-                self.note(
-                    Kind::Woken {
-                        on: WaitFor::Acknowledgements,
-                    },
-                    key,
-                    Some(version),
-                );
+                self.note(Kind::Woken { on: WaitFor::Acknowledgements }, key, Some(version));
                 return Ok(());
             }
         }
@@ -145,12 +118,7 @@ impl<P: Ports> TieredCache<P> {
 
     /// Publishes an invalidation and does not wait for anybody.
     pub(super) async fn invalidate_others(&self, key: &Key, version: Option<Version>) {
-        self.tell(Body::Invalidate {
-            key: key.clone(),
-            version,
-            acknowledge: false,
-        })
-        .await;
+        self.tell(Body::Invalidate { key: key.clone(), version, acknowledge: false }).await;
     }
 
     /// Publishes to everybody. A publication that fails is lost, as with any such bus: subscribers see the hole.
@@ -165,11 +133,6 @@ impl<P: Ports> TieredCache<P> {
 
     pub(super) fn notice(&self, number: u64, body: Body) -> Notice {
         let ports = &self.shared.ports;
-        Notice {
-            from: ports.server(),
-            incarnation: ports.incarnation(),
-            number,
-            body,
-        }
+        Notice { from: ports.server(), incarnation: ports.incarnation(), number, body }
     }
 }

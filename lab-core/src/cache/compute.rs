@@ -80,8 +80,7 @@ impl<P: Ports> TieredCache<P> {
                     return Ok(None);
                 }
                 LockWait::Push { at_most_ms } => {
-                    self.await_fill(key, ticket, Duration::from_millis(at_most_ms))
-                        .await;
+                    self.await_fill(key, ticket, Duration::from_millis(at_most_ms)).await;
                 }
             }
             if rule.recheck && self.look(key).await.is_some() {
@@ -101,20 +100,14 @@ impl<P: Ports> TieredCache<P> {
         let (started, demand) = (self.now(), Demand::level(self.shared.policy.level));
         if let Some(entry) = self.read_local(key, demand, started) {
             self.shared.metrics.hit(Tier::L1, self.now().since(started));
-            return Some(Read {
-                entry,
-                tier: Tier::L1,
-            });
+            return Some(Read { entry, tier: Tier::L1 });
         }
         let epoch = self.shared.local.epoch(key);
         let found = self.shared.ports.shared().get(key).await.ok()?;
         let entry = self.fit(found, demand)?;
         self.store_local(key, &entry, epoch);
         self.shared.metrics.hit(Tier::L2, self.now().since(started));
-        Some(Read {
-            entry,
-            tier: Tier::L2,
-        })
+        Some(Read { entry, tier: Tier::L2 })
     }
 
     /// Computes, stores the result in both caches and wakes who waits.
@@ -123,21 +116,8 @@ impl<P: Ports> TieredCache<P> {
         self.note(Kind::ComputeStarted, key, None);
         let value = compute.await;
         self.note(Kind::Computed { value: value.clone() }, key, None);
-        let entry = Entry {
-            value: Some(value),
-            stamp: Stamp {
-                version: Version(1),
-                as_of: started,
-            },
-        };
-        if self
-            .shared
-            .ports
-            .shared()
-            .set(key, &entry, self.shared_ttl())
-            .await
-            .is_ok()
-        {
+        let entry = Entry { value: Some(value), stamp: Stamp { version: Version(1), as_of: started } };
+        if self.shared.ports.shared().set(key, &entry, self.shared_ttl()).await.is_ok() {
             self.store_local(key, &entry, epoch);
             if self.pushes_results() {
                 self.tell(Body::Filled { key: key.clone() }).await;
@@ -146,19 +126,10 @@ impl<P: Ports> TieredCache<P> {
             self.refuse_local(key, &entry);
         }
         self.shared.metrics.hit(Tier::Computed, self.now().since(started));
-        Read {
-            entry,
-            tier: Tier::Computed,
-        }
+        Read { entry, tier: Tier::Computed }
     }
 
     fn pushes_results(&self) -> bool {
-        matches!(
-            self.shared.policy.compute,
-            ComputeRule::Lock(LockRule {
-                wait: LockWait::Push { .. },
-                ..
-            })
-        )
+        matches!(self.shared.policy.compute, ComputeRule::Lock(LockRule { wait: LockWait::Push { .. }, .. }))
     }
 }

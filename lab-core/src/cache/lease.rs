@@ -23,12 +23,7 @@ use crate::value::{Key, Lookup, Tier, Token};
 impl<P: Ports> TieredCache<P> {
     /// Reads from L2, or fills it under a lease, or waits for who does.
     pub(super) async fn read_leased(&self, key: &Key, demand: Demand, epoch: Epoch) -> Landing {
-        let Fleet::Lease {
-            ttl_ms,
-            wait_ms,
-            deadline_ms,
-        } = self.shared.policy.miss.fleet
-        else {
+        let Fleet::Lease { ttl_ms, wait_ms, deadline_ms } = self.shared.policy.miss.fleet else {
             return self.read_database(key).await;
         };
         let deadline = self.now().after(Duration::from_millis(deadline_ms));
@@ -43,10 +38,7 @@ impl<P: Ports> TieredCache<P> {
                         return self.read_database(key).await;
                     };
                     self.store_local(key, &entry, epoch);
-                    return Ok(Read {
-                        entry,
-                        tier: Tier::L2,
-                    });
+                    return Ok(Read { entry, tier: Tier::L2 });
                 }
                 Ok(Leased::Granted) => return self.fill(key, token, epoch).await,
                 Ok(Leased::Held) if self.now() < deadline => {
@@ -61,12 +53,7 @@ impl<P: Ports> TieredCache<P> {
     /// Reads the database and stores the row in place of the lease; then wakes who waits.
     async fn fill(&self, key: &Key, token: Token, epoch: Epoch) -> Landing {
         let read = self.read_database(key).await?;
-        let filled = self
-            .shared
-            .ports
-            .shared()
-            .fill(key, token, &read.entry, self.shared_ttl())
-            .await;
+        let filled = self.shared.ports.shared().fill(key, token, &read.entry, self.shared_ttl()).await;
         if filled == Ok(Stored::Stored) {
             self.store_local(key, &read.entry, epoch);
             self.tell(Body::Filled { key: key.clone() }).await;

@@ -1,9 +1,9 @@
 //! L1: the server's own memory, its epochs, and when it may be served at all.
 //!
-//! The store and its eviction are quick_cache's, with a fixed hasher and a fixed number of shards so that a run
+//! The store and its eviction are `quick_cache`'s, with a fixed hasher and a fixed number of shards so that a run
 //! is the same everywhere; versions, ages, expiry and epochs are ours, because no cache crate takes a virtual clock.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -113,13 +113,7 @@ impl LocalCache {
         if self.guards_epochs && self.stripe(key).load(Ordering::Acquire) != epoch.0 {
             return Err(Why::EpochMoved);
         }
-        self.store.insert(
-            key.clone(),
-            Held {
-                entry,
-                expires: now.after(self.ttl),
-            },
-        );
+        self.store.insert(key.clone(), Held { entry, expires: now.after(self.ttl) });
         // An invalidation between the question above and the insertion would find nothing to remove: look again.
         if self.guards_epochs && self.stripe(key).load(Ordering::Acquire) != epoch.0 {
             self.store.remove(key);
@@ -144,8 +138,7 @@ impl LocalCache {
 
     /// A renewal of the membership that was sent at `sent` lasts for `lease`.
     pub(super) fn renewed(&self, sent: Instant, lease: Duration) {
-        self.lease_until
-            .fetch_max(sent.after(lease.saturating_sub(LEASE_MARGIN)).0, Ordering::AcqRel);
+        self.lease_until.fetch_max(sent.after(lease.saturating_sub(LEASE_MARGIN)).0, Ordering::AcqRel);
     }
 
     /// The bus gave a sign of life.
@@ -155,8 +148,7 @@ impl LocalCache {
 
     /// Whether the bus has been silent for too long.
     pub(super) fn deaf(&self, now: Instant) -> bool {
-        self.silence_max
-            .is_some_and(|limit| now.since(Instant(self.heard.load(Ordering::Acquire))) > limit)
+        self.silence_max.is_some_and(|limit| now.since(Instant(self.heard.load(Ordering::Acquire))) > limit)
     }
 
     fn stripe(&self, key: &Key) -> &AtomicU64 {
@@ -175,12 +167,6 @@ impl BuildHasher for StableHash {
 
     fn build_hasher(&self) -> StableHasher {
         StableHasher(0)
-    }
-
-    fn hash_one<T: Hash>(&self, value: T) -> u64 {
-        let mut hasher = self.build_hasher();
-        value.hash(&mut hasher);
-        hasher.finish()
     }
 }
 

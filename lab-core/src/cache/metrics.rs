@@ -66,9 +66,7 @@ fn empty() -> Histogram<u32> {
 
 fn record(histogram: &mut Option<Histogram<u32>>, took: Duration) {
     let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-    histogram
-        .get_or_insert_with(empty)
-        .saturating_record(nanos.max(1));
+    histogram.get_or_insert_with(empty).saturating_record(nanos.max(1));
 }
 
 impl Metrics {
@@ -97,10 +95,7 @@ impl Metrics {
 
     /// Reads that L1 could not answer.
     pub fn misses(&self) -> u64 {
-        [Tier::L2, Tier::Database, Tier::Computed]
-            .into_iter()
-            .map(|tier| self.tier(tier).answers)
-            .sum()
+        [Tier::L2, Tier::Database, Tier::Computed].into_iter().map(|tier| self.tier(tier).answers).sum()
     }
 
     fn sum(&self, part: impl Fn(&Counts) -> Option<&Histogram<u32>>) -> TierMetrics {
@@ -111,10 +106,6 @@ impl Metrics {
             }
         }
         let quantile = |q| Duration::from_nanos(all.value_at_quantile(q));
-        TierMetrics {
-            answers: all.len(),
-            p50: quantile(0.50),
-            p99: quantile(0.99),
-        }
+        TierMetrics { answers: all.len(), p50: quantile(0.50), p99: quantile(0.99) }
     }
 }

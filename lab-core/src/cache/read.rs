@@ -23,19 +23,12 @@ pub struct Demand {
 impl Demand {
     /// A level without a session: at [`Level::Session`], whatever a tier has.
     pub fn level(level: Level) -> Self {
-        Self {
-            level,
-            floor: Version(0),
-        }
+        Self { level, floor: Version(0) }
     }
 
     /// A level as a session asks for it.
     pub fn of(session: &Session, level: Level, key: &Key) -> Self {
-        let floor = if level == Level::Session {
-            session.floor(key)
-        } else {
-            Version(0)
-        };
+        let floor = if level == Level::Session { session.floor(key) } else { Version(0) };
         Self { level, floor }
     }
 
@@ -80,10 +73,7 @@ impl<P: Ports> TieredCache<P> {
         let started = self.now();
         if let Some(entry) = self.read_local(key, demand, started) {
             self.shared.metrics.hit(Tier::L1, self.now().since(started));
-            return Ok(Read {
-                entry,
-                tier: Tier::L1,
-            });
+            return Ok(Read { entry, tier: Tier::L1 });
         }
         let read = if demand.level == Level::Strong {
             self.read_database(key).await
@@ -161,17 +151,13 @@ impl<P: Ports> TieredCache<P> {
 
     /// Whoever misses reads the database.
     async fn read_unprotected(&self, key: &Key, demand: Demand, epoch: Epoch) -> Landing {
-        let found = match self.shared.ports.shared().get(key).await {
-            Ok(found) => found,
+        let Ok(found) = self.shared.ports.shared().get(key).await else {
             // L2 could not be asked: that is no miss, and what is read now must not be cached.
-            Err(_) => return self.read_database(key).await,
+            return self.read_database(key).await;
         };
         if let Some(entry) = self.fit(found, demand) {
             self.store_local(key, &entry, epoch);
-            return Ok(Read {
-                entry,
-                tier: Tier::L2,
-            });
+            return Ok(Read { entry, tier: Tier::L2 });
         }
         let read = self.read_database(key).await?;
         if self.store_shared(key, &read.entry).await {
@@ -186,10 +172,7 @@ impl<P: Ports> TieredCache<P> {
     /// Reads the primary and caches nothing.
     pub(super) async fn read_database(&self, key: &Key) -> Landing {
         let row = self.shared.ports.database().read(key, ReadFrom::Primary).await?;
-        Ok(Read {
-            entry: row.into_entry(),
-            tier: Tier::Database,
-        })
+        Ok(Read { entry: row.into_entry(), tier: Tier::Database })
     }
 
     /// The entry that L2 found, if it is good enough for the reader.
@@ -216,10 +199,7 @@ impl<P: Ports> TieredCache<P> {
     #[track_caller]
     pub(super) fn store_local(&self, key: &Key, entry: &Entry, epoch: Epoch) {
         let kind = match self.shared.local.store(key, entry.clone(), epoch, self.now()) {
-            Ok(ttl) => Kind::L1Stored {
-                value: entry.value.clone(),
-                ttl_ms: millis(ttl),
-            },
+            Ok(ttl) => Kind::L1Stored { value: entry.value.clone(), ttl_ms: millis(ttl) },
             Err(why) => Kind::L1Refused { why },
         };
         self.note(kind, key, Some(entry.stamp.version));
@@ -228,11 +208,7 @@ impl<P: Ports> TieredCache<P> {
     /// Notes that L1 does not take in what L2 did not take.
     #[track_caller]
     pub(super) fn refuse_local(&self, key: &Key, entry: &Entry) {
-        self.note(
-            Kind::L1Refused { why: Why::L2Refused },
-            key,
-            Some(entry.stamp.version),
-        );
+        self.note(Kind::L1Refused { why: Why::L2Refused }, key, Some(entry.stamp.version));
     }
 
     #[inline]

@@ -36,11 +36,7 @@ impl Signals {
         let mut all = self.0.lock().expect("no holder panics");
         let waiting = all.entry(key.clone()).or_default();
         waiting.tickets += 1;
-        Ticket {
-            signals: self.clone(),
-            key: key.clone(),
-            rung: waiting.rung,
-        }
+        Ticket { signals: self.clone(), key: key.clone(), rung: waiting.rung }
     }
 
     /// Wakes everybody who listens for a key.

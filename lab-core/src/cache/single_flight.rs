@@ -59,11 +59,6 @@ impl Flights {
 
     /// Parts later readers from the flight in progress, and says whether there was one.
     pub(super) fn detach(&self, key: &Key) -> bool {
-        self.0
-            .lock()
-            .expect("no holder panics")
-            .open
-            .remove(key)
-            .is_some()
+        self.0.lock().expect("no holder panics").open.remove(key).is_some()
     }
 }

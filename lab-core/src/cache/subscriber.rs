@@ -30,10 +30,7 @@ impl Heard {
         };
         self.0.insert(notice.from, (life, last.max(notice.number)));
         // A beat and an acknowledgement repeat the last number; a broadcast is the next one.
-        notice
-            .number
-            .saturating_sub(last)
-            .saturating_sub(u64::from(is_broadcast(&notice.body)))
+        notice.number.saturating_sub(last).saturating_sub(u64::from(is_broadcast(&notice.body)))
     }
 }
 
@@ -51,27 +48,18 @@ impl<P: Ports> TieredCache<P> {
         let subscription = ports.bus().subscribe().await?;
         self.shared.local.heard(self.now());
         let subscriber = self.clone();
-        ports
-            .tasks()
-            .spawn(Box::pin(async move { subscriber.follow(subscription).await }));
-        if let Acknowledge::Members {
-            lease_ms, renew_ms, ..
-        } = self.shared.policy.write.acknowledge
-        {
+        ports.tasks().spawn(Box::pin(async move { subscriber.follow(subscription).await }));
+        if let Acknowledge::Members { lease_ms, renew_ms, .. } = self.shared.policy.write.acknowledge {
             let lease = Duration::from_millis(lease_ms);
             // A server that is no member yet does not serve L1: the task below tries again.
             self.renew(lease).await;
             let member = self.clone();
             let every = Duration::from_millis(renew_ms);
-            ports
-                .tasks()
-                .spawn(Box::pin(async move { member.stay(lease, every).await }));
+            ports.tasks().spawn(Box::pin(async move { member.stay(lease, every).await }));
         }
         if self.shared.policy.bus.beat_ms > 0 {
             let publisher = self.clone();
-            ports
-                .tasks()
-                .spawn(Box::pin(async move { publisher.beat().await }));
+            ports.tasks().spawn(Box::pin(async move { publisher.beat().await }));
         }
         Ok(())
     }
@@ -113,11 +101,7 @@ impl<P: Ports> TieredCache<P> {
         let own = notice.from == self.shared.ports.server();
         match notice.body {
             Body::Invalidate { .. } if own => {}
-            Body::Invalidate {
-                key,
-                version,
-                acknowledge,
-            } => {
+            Body::Invalidate { key, version, acknowledge } => {
                 self.drop_local(&key, version, Why::Invalidated);
                 if acknowledge {
                     self.acknowledge(notice.from, notice.number, key).await;
@@ -145,10 +129,7 @@ impl<P: Ports> TieredCache<P> {
     }
 
     fn note_gap(&self, notice: &Notice, missed: u64) {
-        self.note_bare(Kind::GapNoticed {
-            from: notice.from,
-            missed,
-        });
+        self.note_bare(Kind::GapNoticed { from: notice.from, missed });
     }
 
     /// Renews the membership, for ever; but not while the bus is silent: a server that cannot hear an invalidation
@@ -176,12 +157,7 @@ impl<P: Ports> TieredCache<P> {
         loop {
             self.shared.ports.clock().sleep(every).await;
             let last = self.shared.broadcasts.load(Ordering::Acquire);
-            let _ = self
-                .shared
-                .ports
-                .bus()
-                .publish(Audience::All, self.notice(last, Body::Beat))
-                .await;
+            let _ = self.shared.ports.bus().publish(Audience::All, self.notice(last, Body::Beat)).await;
         }
     }
 }

@@ -38,16 +38,10 @@ impl<P: Ports> TieredCache<P> {
                 return Err(WriteError::Unknown);
             }
         };
-        let stamp = Stamp {
-            version: committed.version,
-            as_of: committed.as_of,
-        };
-        let entry = Entry {
-            value: Some(value.clone()),
-            stamp,
-        };
+        let stamp = Stamp { version: committed.version, as_of: committed.as_of };
+        let entry = Entry { value: Some(value.clone()), stamp };
         self.write_shared(key, &entry).await;
-        self.write_local(key, entry);
+        self.write_local(key, &entry);
         if !early {
             self.announce(key, stamp.version).await?;
         }
@@ -73,11 +67,11 @@ impl<P: Ports> TieredCache<P> {
         };
     }
 
-    fn write_local(&self, key: &Key, entry: Entry) {
+    fn write_local(&self, key: &Key, entry: &Entry) {
         self.drop_local(key, Some(entry.stamp.version), Why::Written);
         if self.shared.policy.write.local == LocalWrite::Set {
             let epoch = self.shared.local.epoch(key);
-            self.store_local(key, &entry, epoch);
+            self.store_local(key, entry, epoch);
         }
     }
 }

@@ -14,14 +14,9 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
     let mut figures = Figures::default();
     figures.count(
         figure::DB_QUERIES,
-        served(part, |actor, verb| {
-            actor == Actor::Primary && verb == Verb::Select
-        }),
+        served(part, |actor, verb| actor == Actor::Primary && verb == Verb::Select),
     );
-    figures.count(
-        figure::REDIS_CALLS,
-        served(part, |actor, _| matches!(actor, Actor::RedisMaster(_))),
-    );
+    figures.count(figure::REDIS_CALLS, served(part, |actor, _| matches!(actor, Actor::RedisMaster(_))));
     figures.count(figure::BUS_NOTICES, delivered(part));
     let reads = part.requests(RequestKind::Read);
     figures.reads(&reads);
@@ -30,15 +25,10 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
     figures.mean(figure::WRITE_MEAN, &writes);
     let computing = part.requests(RequestKind::Compute);
     if !computing.is_empty() {
-        let computed = part
-            .events()
-            .filter(|(_, event)| matches!(event.kind, Kind::Computed { .. }))
-            .count();
+        let computed = part.events().filter(|(_, event)| matches!(event.kind, Kind::Computed { .. })).count();
         figures.count(figure::COMPUTATIONS, computed);
-        let waiters: Vec<_> = computing
-            .into_iter()
-            .filter(|request| request.tier != Some(Tier::Computed))
-            .collect();
+        let waiters: Vec<_> =
+            computing.into_iter().filter(|request| request.tier != Some(Tier::Computed)).collect();
         figures.mean(figure::WAITER_MEAN, &waiters);
     }
     figures.0
@@ -83,10 +73,8 @@ impl Figures {
             return;
         }
         let from = |tiers: &[Tier]| {
-            let hits = reads
-                .iter()
-                .filter(|read| read.tier.is_some_and(|tier| tiers.contains(&tier)))
-                .count();
+            let hits =
+                reads.iter().filter(|read| read.tier.is_some_and(|tier| tiers.contains(&tier))).count();
             hits as f64 / reads.len() as f64
         };
         self.put(figure::L1_HIT_SHARE, from(&[Tier::L1]), Unit::Share);
@@ -112,14 +100,9 @@ impl Figures {
                     && write.version > read.version
                     && write.completed.is_some_and(|done| done < read.sent)
             });
-            newer
-                .map(|write| write.completed_at)
-                .min()
-                .unwrap_or(Instant::FAR)
+            newer.map(|write| write.completed_at).min().unwrap_or(Instant::FAR)
         };
-        let ages = stale
-            .iter()
-            .map(|read| read.completed_at.since(newer_since(read)).as_secs_f64() * 1e3);
+        let ages = stale.iter().map(|read| read.completed_at.since(newer_since(read)).as_secs_f64() * 1e3);
         self.put(figure::STALENESS_MAX, ages.fold(0.0, f64::max), Unit::Millis);
     }
 }
@@ -127,9 +110,8 @@ impl Figures {
 /// Latencies of the requests that completed, in milliseconds, in ascending order.
 fn latencies(requests: &[Request<'_>]) -> Vec<f64> {
     let done = requests.iter().filter(|request| request.completed.is_some());
-    let mut took: Vec<f64> = done
-        .map(|request| request.completed_at.since(request.sent_at).as_secs_f64() * 1e3)
-        .collect();
+    let mut took: Vec<f64> =
+        done.map(|request| request.completed_at.since(request.sent_at).as_secs_f64() * 1e3).collect();
     took.sort_by(f64::total_cmp);
     took
 }

@@ -37,27 +37,11 @@ pub enum Switch {
     FixedWait,
 }
 
-const LEASE: Fleet = Fleet::Lease {
-    ttl_ms: 2_000,
-    wait_ms: 500,
-    deadline_ms: 10_000,
-};
-const SHORT_LEASE: Fleet = Fleet::Lease {
-    ttl_ms: 20,
-    wait_ms: 20,
-    deadline_ms: 10_000,
-};
-const ACKNOWLEDGED: Acknowledge = Acknowledge::Members {
-    lease_ms: 2_000,
-    renew_ms: 500,
-    again_ms: 200,
-};
-const LOCK: LockRule = LockRule {
-    ttl_ms: 5_000,
-    wait: LockWait::Retry { every_ms: 100 },
-    recheck: true,
-    deadline_ms: 20_000,
-};
+const LEASE: Fleet = Fleet::Lease { ttl_ms: 2_000, wait_ms: 500, deadline_ms: 10_000 };
+const SHORT_LEASE: Fleet = Fleet::Lease { ttl_ms: 20, wait_ms: 20, deadline_ms: 10_000 };
+const ACKNOWLEDGED: Acknowledge = Acknowledge::Members { lease_ms: 2_000, renew_ms: 500, again_ms: 200 };
+const LOCK: LockRule =
+    LockRule { ttl_ms: 5_000, wait: LockWait::Retry { every_ms: 100 }, recheck: true, deadline_ms: 20_000 };
 
 impl Switch {
     /// Every switch.
@@ -110,11 +94,7 @@ impl Switch {
             Self::SessionReads => policy.level = if on { Level::Session } else { Level::Eventual },
             Self::ShortLocalTtl => policy.local.ttl_ms = if on { 1_000 } else { 60_000 },
             Self::PublishBeforeCommit => {
-                policy.write.publish = if on {
-                    Publish::BeforeCommit
-                } else {
-                    Publish::AfterCommit
-                };
+                policy.write.publish = if on { Publish::BeforeCommit } else { Publish::AfterCommit };
             }
             Self::SingleFlight => policy.miss.single_flight = on,
             Self::FleetLease => {
@@ -127,26 +107,14 @@ impl Switch {
                 policy.miss.single_flight = true;
             }
             Self::Lock => {
-                policy.compute = if on {
-                    ComputeRule::Lock(LOCK)
-                } else {
-                    ComputeRule::Unprotected
-                };
+                policy.compute = if on { ComputeRule::Lock(LOCK) } else { ComputeRule::Unprotected };
             }
             Self::RecheckAfterLock => Self::lock(policy).recheck = on,
             Self::PushWaiters => {
-                Self::lock(policy).wait = if on {
-                    LockWait::Push { at_most_ms: 1_000 }
-                } else {
-                    LOCK.wait
-                };
+                Self::lock(policy).wait = if on { LockWait::Push { at_most_ms: 1_000 } } else { LOCK.wait };
             }
             Self::FixedWait => {
-                Self::lock(policy).wait = if on {
-                    LockWait::Once { for_ms: 500 }
-                } else {
-                    LOCK.wait
-                };
+                Self::lock(policy).wait = if on { LockWait::Once { for_ms: 500 } } else { LOCK.wait };
             }
         }
     }
@@ -160,11 +128,7 @@ impl Switch {
         policy.bus.beat_ms = if on { 100 } else { 0 };
         policy.bus.silence_ms = if on { 500 } else { 0 };
         if policy.write.shared != SharedWrite::Leave || on {
-            policy.write.shared = if on {
-                SharedWrite::SetIfNewer
-            } else {
-                SharedWrite::Set
-            };
+            policy.write.shared = if on { SharedWrite::SetIfNewer } else { SharedWrite::Set };
         }
     }
 

@@ -1,4 +1,4 @@
-//! PostgreSQL: the truth. It gives every row its version.
+//! `PostgreSQL`: the truth. It gives every row its version.
 
 use crate::trace::Actor;
 use crate::value::{Entry, Instant, Key, Value, Version};
@@ -37,14 +37,8 @@ pub struct Row {
 impl Row {
     /// The row as the caches keep it.
     pub fn into_entry(self) -> Entry {
-        let stamp = crate::value::Stamp {
-            version: self.version,
-            as_of: self.as_of,
-        };
-        Entry {
-            value: self.value,
-            stamp,
-        }
+        let stamp = crate::value::Stamp { version: self.version, as_of: self.as_of };
+        Entry { value: self.value, stamp }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Who must acknowledge: a table in PostgreSQL with a lease a server.
+//! Who must acknowledge: a table in `PostgreSQL` with a lease a server.
 //!
-//! It is in PostgreSQL because a failover of Redis can lose it; and it is a table because whoever `PUBLISH` counted
+//! It is in `PostgreSQL` because a failover of Redis can lose it; and it is a table because whoever `PUBLISH` counted
 //! as receivers is not whoever still serves an old value.
 
 use std::time::Duration;

@@ -108,14 +108,7 @@ struct Call<'k, 'v> {
 
 impl<'k, 'v> Call<'k, 'v> {
     fn new(to: Actor, verb: Verb, key: &'k Key, line: &'static Location<'static>) -> Self {
-        Self {
-            to,
-            verb,
-            key: Some(key),
-            value: None,
-            version: None,
-            line,
-        }
+        Self { to, verb, key: Some(key), value: None, version: None, line }
     }
 
     fn writing(mut self, entry: &'v Entry) -> Self {
@@ -125,10 +118,7 @@ impl<'k, 'v> Call<'k, 'v> {
     }
 
     fn note(&self, kind: Kind, version: Option<Version>, message: trace::MessageId) -> Note {
-        let note = Note::new(kind)
-            .version(version)
-            .message(message)
-            .source(self.line);
+        let note = Note::new(kind).version(version).message(message).source(self.line);
         match self.key {
             Some(key) => note.key(key),
             None => note,
@@ -158,23 +148,11 @@ impl<'k, 'v> Call<'k, 'v> {
         if !observer.sees_nodes() && told.outcome != Outcome::Unknown {
             let wrote = self.value.filter(|_| told.outcome == Outcome::Done).cloned();
             let value = wrote.or(told.value);
-            let served = Kind::Served {
-                verb,
-                outcome: told.outcome.clone(),
-                value,
-                lsn: told.lsn,
-            };
+            let served = Kind::Served { verb, outcome: told.outcome.clone(), value, lsn: told.lsn };
             let id = observer.note_at(to, self.note(served, version, message));
             trace::set_cause(Some(id));
         }
-        observer.note(self.note(
-            Kind::Returned {
-                verb,
-                outcome: told.outcome,
-            },
-            version,
-            message,
-        ));
+        observer.note(self.note(Kind::Returned { verb, outcome: told.outcome }, version, message));
         answer
     }
 }
@@ -198,26 +176,12 @@ trait Failure {
 }
 
 fn only(outcome: Outcome) -> Telling {
-    Telling {
-        outcome,
-        version: None,
-        value: None,
-        lsn: None,
-    }
+    Telling { outcome, version: None, value: None, lsn: None }
 }
 
 fn found(entry: &Entry) -> Telling {
-    let outcome = if entry.value.is_some() {
-        Outcome::Hit
-    } else {
-        Outcome::Negative
-    };
-    Telling {
-        outcome,
-        version: Some(entry.stamp.version),
-        value: entry.value.clone(),
-        lsn: None,
-    }
+    let outcome = if entry.value.is_some() { Outcome::Hit } else { Outcome::Negative };
+    Telling { outcome, version: Some(entry.stamp.version), value: entry.value.clone(), lsn: None }
 }
 
 impl Told for () {
@@ -230,10 +194,7 @@ impl Told for Lookup {
     fn told(&self) -> Telling {
         match self {
             Self::Hit(entry) => found(entry),
-            Self::Negative(stamp) => Telling {
-                version: Some(stamp.version),
-                ..only(Outcome::Negative)
-            },
+            Self::Negative(stamp) => Telling { version: Some(stamp.version), ..only(Outcome::Negative) },
             Self::Miss => only(Outcome::Miss),
         }
     }
@@ -278,27 +239,14 @@ impl Told for (Leased, Token) {
 
 impl Told for Row {
     fn told(&self) -> Telling {
-        let outcome = if self.value.is_some() {
-            Outcome::Hit
-        } else {
-            Outcome::Negative
-        };
-        Telling {
-            outcome,
-            version: Some(self.version),
-            value: self.value.clone(),
-            lsn: None,
-        }
+        let outcome = if self.value.is_some() { Outcome::Hit } else { Outcome::Negative };
+        Telling { outcome, version: Some(self.version), value: self.value.clone(), lsn: None }
     }
 }
 
 impl Told for Committed {
     fn told(&self) -> Telling {
-        Telling {
-            version: Some(self.version),
-            lsn: Some(self.lsn),
-            ..only(Outcome::Done)
-        }
+        Telling { version: Some(self.version), lsn: Some(self.lsn), ..only(Outcome::Done) }
     }
 }
 

@@ -26,11 +26,7 @@ pub(super) async fn play<W: World>(
 ) -> Result<(), WorldError> {
     let product = Key::new("product:1");
     let read = |client: u16, server: ServerId| {
-        world.request(
-            ClientId(client),
-            Route::To(server),
-            Request::Read(product.clone()),
-        )
+        world.request(ClientId(client), Route::To(server), Request::Read(product.clone()))
     };
 
     world.phase("start");
@@ -46,12 +42,7 @@ pub(super) async fn play<W: World>(
     // The bus is slow to servers 2 to 4.
     for server in SLOW {
         let by_ms = settings.get("bus-delay-ms");
-        world
-            .inject(Fault::Delay {
-                link: Link::BusTo(server),
-                by_ms,
-            })
-            .await?;
+        world.inject(Fault::Delay { link: Link::BusTo(server), by_ms }).await?;
     }
 
     // Client 1 updates the price at server 1.
@@ -61,18 +52,10 @@ pub(super) async fn play<W: World>(
 
     // The update is acknowledged. Others read at once, and client 1 reads what it has just written.
     world.phase("read at once");
-    join_all([
-        read(2, ServerId(2)),
-        read(3, ServerId(3)),
-        read(4, ServerId(4)),
-        read(1, ServerId(2)),
-    ])
-    .await;
+    join_all([read(2, ServerId(2)), read(3, ServerId(3)), read(4, ServerId(4)), read(1, ServerId(2))]).await;
 
     // And once more when the bus has surely delivered.
-    world
-        .sleep(Duration::from_millis(settings.get("settle-ms")))
-        .await;
+    world.sleep(Duration::from_millis(settings.get("settle-ms"))).await;
     world.phase("read again");
     join_all(SLOW.map(|server| read(u16::from(server.0), server))).await;
     Ok(())
@@ -102,13 +85,7 @@ fn was_slow(trace: &Trace, server: ServerId, settings: &Settings) -> bool {
         |event| matches!(&event.kind, Kind::Called { verb: Verb::PublishInvalidate, .. } if event.operation.is_some()),
     );
     let delivered = trace.events.iter().find(|event| {
-        let invalidation = matches!(
-            &event.kind,
-            Kind::Delivered {
-                notice: NoticeKind::Invalidate,
-                ..
-            }
-        );
+        let invalidation = matches!(&event.kind, Kind::Delivered { notice: NoticeKind::Invalidate, .. });
         invalidation && event.actor == Actor::Server(server)
     });
     match (published, delivered) {
@@ -135,18 +112,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
     title: "Invalidation delay",
     goal: "No read that starts after the update was acknowledged is answered the old price.",
     knobs: &[
-        Knob {
-            name: "bus-delay-ms",
-            default: 50,
-            min: 30,
-            max: 500,
-        },
-        Knob {
-            name: "settle-ms",
-            default: 1_000,
-            min: 600,
-            max: 5_000,
-        },
+        Knob { name: "bus-delay-ms", default: 50, min: 30, max: 500 },
+        Knob { name: "settle-ms", default: 1_000, min: 600, max: 5_000 },
     ],
     presets: &[
         Preset {

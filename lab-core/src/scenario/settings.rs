@@ -54,14 +54,7 @@ pub enum SettingsError {
 impl Settings {
     /// Every knob at its default.
     pub fn defaults(scenario: ScenarioId) -> Self {
-        Self(
-            scenario
-                .scenario()
-                .knobs
-                .iter()
-                .map(|knob| (knob.name.to_owned(), knob.default))
-                .collect(),
-        )
+        Self(scenario.scenario().knobs.iter().map(|knob| (knob.name.to_owned(), knob.default)).collect())
     }
 
     /// The defaults, with some knobs set.
@@ -87,20 +80,11 @@ impl Settings {
         let knobs = scenario.scenario().knobs;
         let Some(knob) = knobs.iter().find(|knob| knob.name == name) else {
             let known = knobs.iter().map(|knob| knob.name).collect::<Vec<_>>().join(", ");
-            return Err(SettingsError::Unknown {
-                scenario,
-                name: name.to_owned(),
-                known,
-            });
+            return Err(SettingsError::Unknown { scenario, name: name.to_owned(), known });
         };
         if !(knob.min..=knob.max).contains(&value) {
             let Knob { name, min, max, .. } = *knob;
-            return Err(SettingsError::OutOfBounds {
-                name,
-                value,
-                min,
-                max,
-            });
+            return Err(SettingsError::OutOfBounds { name, value, min, max });
         }
         self.0.insert(name.to_owned(), value);
         Ok(())
@@ -111,10 +95,7 @@ impl Settings {
     /// # Panics
     /// When the scenario asks for a knob that it does not have.
     pub fn get(&self, name: &str) -> u64 {
-        *self
-            .0
-            .get(name)
-            .unwrap_or_else(|| panic!("the scenario has no knob called {name}"))
+        *self.0.get(name).unwrap_or_else(|| panic!("the scenario has no knob called {name}"))
     }
 
     /// Every knob with its value, by name.

@@ -33,11 +33,7 @@ pub(super) async fn play<W: World>(
     // Everybody asks at once, and nobody has the result yet.
     world.phase("act");
     let asked = (1..=requests).map(|client| {
-        world.request(
-            ClientId(client),
-            Route::Balanced,
-            Request::Compute(calculation.clone(), takes),
-        )
+        world.request(ClientId(client), Route::Balanced, Request::Compute(calculation.clone(), takes))
     });
     join_all(asked).await;
     Ok(())
@@ -46,17 +42,12 @@ pub(super) async fn play<W: World>(
 /// What must hold.
 pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
     let act = Part::since(trace, "act");
-    let computed = act
-        .events()
-        .filter(|(_, event)| matches!(event.kind, Kind::ComputeStarted));
+    let computed = act.events().filter(|(_, event)| matches!(event.kind, Kind::ComputeStarted));
     let computed: Vec<_> = computed.map(|(id, _)| id).collect();
     let requests = act.requests(RequestKind::Compute);
     let values: BTreeSet<_> = requests.iter().filter_map(|request| request.value).collect();
     let first = requests.first().and_then(|request| request.value);
-    let other = requests
-        .iter()
-        .find(|request| request.value != first)
-        .and_then(|request| request.completed);
+    let other = requests.iter().find(|request| request.value != first).and_then(|request| request.completed);
     Report {
         checks: vec![
             check::check(
@@ -66,13 +57,7 @@ pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
                 Bound::AtMost(1),
                 computed.get(1).copied(),
             ),
-            check::check(
-                "equal-answers",
-                values.len() as u64,
-                None,
-                Bound::Exactly(1),
-                other,
-            ),
+            check::check("equal-answers", values.len() as u64, None, Bound::Exactly(1), other),
             check::all_answered(act),
         ],
         demonstration: was_a_stampede(act),
@@ -82,10 +67,7 @@ pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
 
 /// Whether every request had reached its server before the first computation was done.
 fn was_a_stampede(act: Part<'_>) -> bool {
-    let first = act
-        .events()
-        .find(|(_, event)| matches!(event.kind, Kind::Computed { .. }))
-        .map(|(id, _)| id);
+    let first = act.events().find(|(_, event)| matches!(event.kind, Kind::Computed { .. })).map(|(id, _)| id);
     let early = act.events().filter(|(id, event)| {
         matches!(event.kind, Kind::Received { .. }) && first.is_some_and(|first| *id < first)
     });
@@ -94,11 +76,7 @@ fn was_a_stampede(act: Part<'_>) -> bool {
 
 /// The answer to the question: how often is it computed?
 pub(super) fn truth(report: &Report) -> usize {
-    match report
-        .figures
-        .get(figure::COMPUTATIONS)
-        .map(|figure| figure.value as u64)
-    {
+    match report.figures.get(figure::COMPUTATIONS).map(|figure| figure.value as u64) {
         Some(0 | 1) | None => 0,
         Some(2..=4) => 1,
         Some(_) => 2,
@@ -113,18 +91,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
     title: "Stampede lock",
     goal: "Ten requests are answered the same value, which is computed once.",
     knobs: &[
-        Knob {
-            name: "requests",
-            default: 10,
-            min: 2,
-            max: 100,
-        },
-        Knob {
-            name: "compute-ms",
-            default: 1_000,
-            min: 100,
-            max: 2_000,
-        },
+        Knob { name: "requests", default: 10, min: 2, max: 100 },
+        Knob { name: "compute-ms", default: 1_000, min: 100, max: 2_000 },
     ],
     presets: &[
         Preset {
@@ -152,11 +120,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
             name: "no-recheck",
             sentence: "A lock over the fleet, but whoever gets it computes without looking again.",
             role: Role::Wrong,
-            policy: || {
-                Policy::lesson()
-                    .with(Switch::Lock, true)
-                    .with(Switch::RecheckAfterLock, false)
-            },
+            policy: || Policy::lesson().with(Switch::Lock, true).with(Switch::RecheckAfterLock, false),
             breaking_seed: Some(1),
         },
         Preset {
@@ -167,12 +131,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
             breaking_seed: Some(1),
         },
     ],
-    switches: &[
-        Switch::Lock,
-        Switch::RecheckAfterLock,
-        Switch::PushWaiters,
-        Switch::FixedWait,
-    ],
+    switches: &[Switch::Lock, Switch::RecheckAfterLock, Switch::PushWaiters, Switch::FixedWait],
     answers: &["once", "once-a-server", "each-time"],
     focus: "expensive:calculation",
     file: file!(),

@@ -27,37 +27,20 @@ pub(super) async fn play<W: World>(
 
     world.phase("start");
     let query_time = Duration::from_millis(settings.get("query-ms"));
-    world
-        .start(ClusterSpec {
-            query_time,
-            ..ClusterSpec::new(policy.clone())
-        })
-        .await?;
+    world.start(ClusterSpec { query_time, ..ClusterSpec::new(policy.clone()) }).await?;
     world.insert(&item, &Value::new("in stock")).await?;
 
     // Every server has read the item, so that there is something to lose.
     world.phase("warm");
     for server in (1..=4).map(ServerId) {
-        world
-            .request(
-                ClientId(u16::from(server.0)),
-                Route::To(server),
-                Request::Read(item.clone()),
-            )
-            .await;
+        world.request(ClientId(u16::from(server.0)), Route::To(server), Request::Read(item.clone())).await;
     }
 
     // All copies are gone, and each server has confirmed it.
     world.phase("forget");
     world.delete_shared(&item).await?;
     for server in (1..=4).map(ServerId) {
-        world
-            .request(
-                ClientId(u16::from(server.0)),
-                Route::To(server),
-                Request::Forget(item.clone()),
-            )
-            .await;
+        world.request(ClientId(u16::from(server.0)), Route::To(server), Request::Forget(item.clone())).await;
     }
 
     // Everybody wants it, now.
@@ -71,23 +54,13 @@ pub(super) async fn play<W: World>(
 /// What must hold.
 pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
     let act = Part::since(trace, "act");
-    let queries: Vec<_> = act
-        .events()
-        .filter(|(_, event)| is_query(event))
-        .map(|(id, _)| id)
-        .collect();
+    let queries: Vec<_> = act.events().filter(|(_, event)| is_query(event)).map(|(id, _)| id).collect();
     let (count, second) = (queries.len() as u64, queries.get(1).copied());
     Report {
         checks: vec![
             check::check("one-query", count, None, Bound::AtMost(1), second),
             check::all_answered(act),
-            check::inform(
-                "queries-under-100",
-                count,
-                None,
-                Bound::AtMost(99),
-                queries.get(99).copied(),
-            ),
+            check::inform("queries-under-100", count, None, Bound::AtMost(99), queries.get(99).copied()),
         ],
         demonstration: was_a_herd(act),
         figures: check::figures(act),
@@ -95,27 +68,13 @@ pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
 }
 
 fn is_query(event: &crate::trace::Event) -> bool {
-    event.actor == Actor::Primary
-        && matches!(
-            event.kind,
-            Kind::Served {
-                verb: Verb::Select,
-                ..
-            }
-        )
+    event.actor == Actor::Primary && matches!(event.kind, Kind::Served { verb: Verb::Select, .. })
 }
 
 /// Whether at least a tenth of the requests had reached a server before the first query was answered.
 fn was_a_herd(act: Part<'_>) -> bool {
-    let answered = |id: &EventId| {
-        matches!(
-            act.trace.events[id.index()].kind,
-            Kind::Returned {
-                verb: Verb::Select,
-                ..
-            }
-        )
-    };
+    let answered =
+        |id: &EventId| matches!(act.trace.events[id.index()].kind, Kind::Returned { verb: Verb::Select, .. });
     let first = act.events().map(|(id, _)| id).find(answered);
     let early = act.events().filter(|(id, event)| {
         matches!(event.kind, Kind::Received { .. }) && first.is_some_and(|first| *id < first)
@@ -125,11 +84,7 @@ fn was_a_herd(act: Part<'_>) -> bool {
 
 /// The answer to the question: how many queries reach the database?
 pub(super) fn truth(report: &Report) -> usize {
-    match report
-        .figures
-        .get(figure::DB_QUERIES)
-        .map(|figure| figure.value as u64)
-    {
+    match report.figures.get(figure::DB_QUERIES).map(|figure| figure.value as u64) {
         Some(0 | 1) | None => 0,
         Some(2..=20) => 1,
         Some(21..=200) => 2,
@@ -145,18 +100,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
     title: "Thundering herd",
     goal: "A thousand clients cost the database one query.",
     knobs: &[
-        Knob {
-            name: "clients",
-            default: 1_000,
-            min: 8,
-            max: 1_000,
-        },
-        Knob {
-            name: "query-ms",
-            default: 50,
-            min: 1,
-            max: 500,
-        },
+        Knob { name: "clients", default: 1_000, min: 8, max: 1_000 },
+        Knob { name: "query-ms", default: 50, min: 1, max: 500 },
     ],
     presets: &[
         Preset {

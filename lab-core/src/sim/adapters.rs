@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::kernel::{Kernel, MASTERS, Pending, Reply};
 use super::postgres::{Rows, Statement};
-use super::redis::{Answer, Command};
+use super::redis::{self, Answer, Command};
 use crate::ports::{
     Arrival, Audience, Body, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy,
     Leased, Locked, Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Row, SharedCache,
@@ -28,11 +28,7 @@ pub struct SimPorts {
 
 impl SimPorts {
     pub(super) fn new(kernel: Kernel, server: ServerId) -> Self {
-        Self {
-            kernel,
-            server,
-            watched: true,
-        }
+        Self { kernel, server, watched: true }
     }
 
     /// Sends a command to whom the slot belongs, following redirections.
@@ -44,7 +40,7 @@ impl SimPorts {
     ) -> impl Future<Output = Result<Answer, SharedError>> + Send {
         let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
         async move {
-            let mut shard = kernel.state().owner(&key);
+            let mut shard = home_shard(&key);
             for _ in 0..REDIRECTIONS_MAX {
                 let call = kernel.state().command(server, shard, &key, verb, command.clone());
                 match Pending::new(kernel.clone(), call).await {
@@ -73,6 +69,11 @@ impl SimPorts {
             }
         }
     }
+}
+
+/// The shard that owned the key when the cluster was formed: where a client asks first.
+fn home_shard(key: &Key) -> u8 {
+    redis::shard_of_slot(redis::slot(key.as_str()), MASTERS)
 }
 
 /// An answer that does not belong to its question.
@@ -180,10 +181,7 @@ impl Observer for SimPorts {
 
 impl SharedCache for SimPorts {
     fn home(&self, key: &Key) -> Actor {
-        Actor::RedisMaster(super::redis::shard_of_slot(
-            super::redis::slot(key.as_str()),
-            MASTERS,
-        ))
+        Actor::RedisMaster(home_shard(key))
     }
 
     async fn get(&self, key: &Key) -> Result<Lookup, SharedError> {
@@ -195,20 +193,14 @@ impl SharedCache for SimPorts {
     }
 
     async fn set(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<(), SharedError> {
-        match self
-            .command(key, Verb::Set, Command::Set(entry.clone(), ttl))
-            .await?
-        {
+        match self.command(key, Verb::Set, Command::Set(entry.clone(), ttl)).await? {
             Answer::Done => Ok(()),
             other => Err(SharedError::Failed(odd(&other))),
         }
     }
 
     async fn set_if_newer(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<Stored, SharedError> {
-        stored(
-            self.command(key, Verb::SetIfNewer, Command::SetIfNewer(entry.clone(), ttl))
-                .await?,
-        )
+        stored(self.command(key, Verb::SetIfNewer, Command::SetIfNewer(entry.clone(), ttl)).await?)
     }
 
     async fn delete(&self, key: &Key) -> Result<(), SharedError> {
@@ -234,10 +226,7 @@ impl SharedCache for SimPorts {
         entry: &Entry,
         ttl: Duration,
     ) -> Result<Stored, SharedError> {
-        stored(
-            self.command(key, Verb::Fill, Command::Fill(token, entry.clone(), ttl))
-                .await?,
-        )
+        stored(self.command(key, Verb::Fill, Command::Fill(token, entry.clone(), ttl)).await?)
     }
 
     async fn lock(&self, name: &Key, token: Token, ttl: Duration) -> Result<Locked, SharedError> {
@@ -267,20 +256,14 @@ fn stored(answer: Answer) -> Result<Stored, SharedError> {
 
 impl Database for SimPorts {
     async fn read(&self, key: &Key, from: ReadFrom) -> Result<Row, DatabaseError> {
-        match self
-            .statement(Verb::Select, Statement::Select(key.clone(), from))
-            .await?
-        {
+        match self.statement(Verb::Select, Statement::Select(key.clone(), from)).await? {
             Rows::Row(row) => Ok(row),
             other => Err(DatabaseError::Failed(odd(&other))),
         }
     }
 
     async fn update(&self, key: &Key, value: &Value) -> Result<Committed, DatabaseError> {
-        match self
-            .statement(Verb::Update, Statement::Update(key.clone(), value.clone()))
-            .await?
-        {
+        match self.statement(Verb::Update, Statement::Update(key.clone(), value.clone())).await? {
             Rows::Committed(committed) => Ok(committed),
             other => Err(DatabaseError::Failed(odd(&other))),
         }
@@ -321,10 +304,7 @@ impl Bus for SimPorts {
 
     async fn subscribe(&self) -> Result<SimSubscription, BusError> {
         self.kernel.state().subscribe(self.server);
-        Ok(SimSubscription {
-            kernel: self.kernel.clone(),
-            server: self.server,
-        })
+        Ok(SimSubscription { kernel: self.kernel.clone(), server: self.server })
     }
 }
 
@@ -336,15 +316,13 @@ pub struct SimSubscription {
 
 impl Subscription for SimSubscription {
     async fn next(&mut self) -> Arrival {
-        poll_fn(
-            |cx| match self.kernel.state().next_notice(self.server, cx.waker()) {
-                Some((notice, delivery)) => {
-                    trace::set_cause(delivery);
-                    Poll::Ready(Arrival::Notice(notice, delivery))
-                }
-                None => Poll::Pending,
-            },
-        )
+        poll_fn(|cx| match self.kernel.state().next_notice(self.server, cx.waker()) {
+            Some((notice, delivery)) => {
+                trace::set_cause(delivery);
+                Poll::Ready(Arrival::Notice(notice, delivery))
+            }
+            None => Poll::Pending,
+        })
         .await
     }
 }

@@ -61,12 +61,7 @@ impl Balancer {
     }
 
     fn least_open(&self) -> ServerId {
-        let least = self
-            .open
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, open)| **open)
-            .map_or(0, |(index, _)| index);
+        let least = self.open.iter().enumerate().min_by_key(|(_, open)| **open).map_or(0, |(index, _)| index);
         ServerId(u8::try_from(least + 1).unwrap_or(1))
     }
 
@@ -86,17 +81,12 @@ mod tests {
     use super::*;
 
     fn chosen(balancer: &mut Balancer, keys: u32) -> Vec<u8> {
-        (0..keys)
-            .map(|n| balancer.choose(&Key::new(format!("key:{n}"))).0)
-            .collect()
+        (0..keys).map(|n| balancer.choose(&Key::new(format!("key:{n}"))).0).collect()
     }
 
     #[test]
     fn round_robin_takes_one_after_another() {
-        assert_eq!(
-            chosen(&mut Balancer::new(Balancing::RoundRobin, 3), 6),
-            [1, 2, 3, 1, 2, 3]
-        );
+        assert_eq!(chosen(&mut Balancer::new(Balancing::RoundRobin, 3), 6), [1, 2, 3, 1, 2, 3]);
     }
 
     #[test]
@@ -111,20 +101,8 @@ mod tests {
     fn a_key_stays_with_its_server_when_another_joins() {
         let before = chosen(&mut Balancer::new(Balancing::ConsistentHash, 4), 1000);
         let after = chosen(&mut Balancer::new(Balancing::ConsistentHash, 5), 1000);
-        let moved = before
-            .iter()
-            .zip(&after)
-            .filter(|(before, after)| before != after)
-            .count();
-        assert!(
-            moved < 350,
-            "a fifth of the keys should move to the new server, {moved} of 1000 did"
-        );
-        assert!(
-            before
-                .iter()
-                .zip(&after)
-                .all(|(before, after)| before == after || *after == 5)
-        );
+        let moved = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+        assert!(moved < 350, "a fifth of the keys should move to the new server, {moved} of 1000 did");
+        assert!(before.iter().zip(&after).all(|(before, after)| before == after || *after == 5));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, Orders};
 use super::random::{Purpose, Stream};
 use crate::ports::BoxFuture;
 use crate::trace::{self, Actor};
@@ -70,18 +70,10 @@ impl Executor {
     /// Starts a task; with an owner, it dies when the owner does.
     pub(super) fn spawn(&mut self, owner: Option<Actor>, future: BoxFuture) {
         let task = u32::try_from(self.tasks.len()).expect("a run has fewer than 2^32 tasks");
-        let waker = Arc::new(TaskWaker {
-            task,
-            queued: AtomicBool::new(true),
-            ready: Arc::clone(&self.ready),
-        });
+        let waker =
+            Arc::new(TaskWaker { task, queued: AtomicBool::new(true), ready: Arc::clone(&self.ready) });
         let handle = Waker::from(Arc::clone(&waker));
-        self.tasks.push(Some(Task {
-            owner,
-            future,
-            waker,
-            handle,
-        }));
+        self.tasks.push(Some(Task { owner, future, waker, handle }));
         self.ready.lock().expect("no holder panics").push(task);
     }
 
@@ -128,7 +120,7 @@ impl Executor {
 
     /// Starts the tasks that were asked for, and ends those of actors that died.
     fn settle(&mut self, kernel: &Kernel) {
-        let Some((spawned, killed)) = kernel.take_orders() else {
+        let Some(Orders { spawned, killed }) = kernel.take_orders() else {
             return;
         };
         for actor in killed {
@@ -162,9 +154,6 @@ impl Executor {
         let mut blocked: Vec<_> = owners.collect();
         blocked.sort();
         blocked.dedup();
-        WorldError::Stuck {
-            at: kernel.now(),
-            blocked: blocked.join(", "),
-        }
+        WorldError::Stuck { at: kernel.now(), blocked: blocked.join(", ") }
     }
 }

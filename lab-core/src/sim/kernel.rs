@@ -6,6 +6,7 @@
 
 mod calls;
 mod deliver;
+mod send;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -121,10 +122,7 @@ struct Slots<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-        }
+        Self { slots: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -163,6 +161,14 @@ pub(super) struct Server {
 struct Inbox {
     notices: VecDeque<(Notice, Option<EventId>)>,
     waker: Option<Waker>,
+}
+
+/// What the executor is to do.
+pub(super) struct Orders {
+    /// Tasks to start, with their owners.
+    pub(super) spawned: Vec<(Actor, BoxFuture)>,
+    /// Actors whose tasks end.
+    pub(super) killed: Vec<Actor>,
 }
 
 pub(super) struct State {
@@ -247,15 +253,15 @@ impl Kernel {
     }
 
     /// The tasks to start, and the actors whose tasks must end.
-    pub(super) fn take_orders(&self) -> Option<(Vec<(Actor, BoxFuture)>, Vec<Actor>)> {
+    pub(super) fn take_orders(&self) -> Option<Orders> {
         let mut state = self.state();
         if state.spawned.is_empty() && state.killed.is_empty() {
             return None;
         }
-        Some((
-            std::mem::take(&mut state.spawned),
-            std::mem::take(&mut state.killed),
-        ))
+        Some(Orders {
+            spawned: std::mem::take(&mut state.spawned),
+            killed: std::mem::take(&mut state.killed),
+        })
     }
 
     /// Ends the run: the servers go, the trace stays.
@@ -288,11 +294,7 @@ impl State {
 
     /// Adds a server.
     pub(super) fn add_server(&mut self, cache: SimCache, connections: u32) {
-        self.servers.push(Server {
-            cache,
-            pool: Pool::new(connections),
-            subscription: None,
-        });
+        self.servers.push(Server { cache, pool: Pool::new(connections), subscription: None });
     }
 
     /// Starts a task of an actor.
@@ -332,11 +334,7 @@ impl State {
 
     fn schedule(&mut self, at: Instant, what: What) {
         self.order += 1;
-        self.agenda.push(Reverse(Scheduled {
-            at,
-            order: self.order,
-            what,
-        }));
+        self.agenda.push(Reverse(Scheduled { at, order: self.order, what }));
     }
 
     /// Puts an envelope on its way.

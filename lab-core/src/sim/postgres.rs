@@ -1,4 +1,4 @@
-//! PostgreSQL: a primary that gives rows their versions, replicas that follow its log, and a pool in each server.
+//! `PostgreSQL`: a primary that gives rows their versions, replicas that follow its log, and a pool in each server.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -45,16 +45,8 @@ struct Table(BTreeMap<Key, (Value, Version)>);
 impl Table {
     fn row(&self, key: &Key, as_of: Instant) -> Row {
         match self.0.get(key) {
-            Some((value, version)) => Row {
-                value: Some(value.clone()),
-                version: *version,
-                as_of,
-            },
-            None => Row {
-                value: None,
-                version: Version(0),
-                as_of,
-            },
+            Some((value, version)) => Row { value: Some(value.clone()), version: *version, as_of },
+            None => Row { value: None, version: Version(0), as_of },
         }
     }
 }
@@ -105,11 +97,7 @@ impl Postgres {
             }
             Statement::Update(key, value) => {
                 let record = self.commit(key, value, now);
-                let committed = Committed {
-                    version: record.version,
-                    lsn: record.lsn,
-                    as_of: sent,
-                };
+                let committed = Committed { version: record.version, lsn: record.lsn, as_of: sent };
                 (Rows::Committed(committed), Some(record))
             }
             Statement::Renew(server, incarnation, lease) => {
@@ -129,20 +117,10 @@ impl Postgres {
 
     /// Commits a row and says what the log holds of it.
     pub(super) fn commit(&mut self, key: Key, value: Value, now: Instant) -> Record {
-        let version = self
-            .table
-            .0
-            .get(&key)
-            .map_or(Version(1), |(_, version)| Version(version.0 + 1));
+        let version = self.table.0.get(&key).map_or(Version(1), |(_, version)| Version(version.0 + 1));
         self.lsn += WAL_BYTES;
         self.table.0.insert(key.clone(), (value.clone(), version));
-        Record {
-            key,
-            value,
-            version,
-            lsn: self.lsn,
-            committed: now,
-        }
+        Record { key, value, version, lsn: self.lsn, committed: now }
     }
 
     /// A replica replays a record.
@@ -162,10 +140,7 @@ pub(super) struct Pool<T> {
 
 impl<T> Pool<T> {
     pub(super) fn new(connections: u32) -> Self {
-        Self {
-            free: connections,
-            waiting: VecDeque::new(),
-        }
+        Self { free: connections, waiting: VecDeque::new() }
     }
 
     /// Takes a connection for a call, or keeps the call and says how many wait before it.
@@ -221,13 +196,7 @@ mod tests {
             (Rows::Members(members), None) => members,
             other => panic!("members are asked for, not {other:?}"),
         };
-        assert_eq!(
-            live(Instant(9)),
-            [Member {
-                server: ServerId(1),
-                incarnation: 7
-            }]
-        );
+        assert_eq!(live(Instant(9)), [Member { server: ServerId(1), incarnation: 7 }]);
         assert_eq!(live(Instant(10)), []);
     }
 

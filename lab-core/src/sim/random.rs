@@ -1,6 +1,6 @@
 //! Independent streams of chance from one seed: a draw more in one place changes nothing in another.
 //!
-//! ChaCha8 is the same on every platform, and its streams do not overlap. Logarithms come from libm, because the
+//! `ChaCha8` is the same on every platform, and its streams do not overlap. Logarithms come from libm, because the
 //! platforms' own differ in the last bit.
 
 use rand::{Rng, RngExt, SeedableRng};

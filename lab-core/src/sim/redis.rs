@@ -14,18 +14,13 @@ pub const SLOTS: u16 = 16_384;
 /// The slot of a key: CRC16 (XMODEM) of the part between the first `{` and the next `}`, if there is one and it is
 /// not empty, else of the whole key. (Redis Cluster specification, "Hash tags".)
 pub fn slot(key: &str) -> u16 {
-    let tag = key
-        .split_once('{')
-        .and_then(|(_, rest)| rest.split_once('}'))
-        .map(|(tag, _)| tag);
+    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
     crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes()) % SLOTS
 }
 
 /// The shard, counted from 0, that owns a slot when so many masters share all slots in equal ranges.
 pub fn shard_of_slot(slot: u16, masters: u8) -> u8 {
-    (0..masters)
-        .find(|shard| slot <= range(*shard, masters).1)
-        .unwrap_or(masters - 1)
+    (0..masters).find(|shard| slot <= range(*shard, masters).1).unwrap_or(masters - 1)
 }
 
 /// The first and the last slot of a shard, rounded as `redis-cli --cluster create` does: 0–5460, 5461–10922 and
@@ -42,11 +37,7 @@ pub fn range(shard: u8, masters: u8) -> (u16, u16) {
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 {
-                crc << 1
-            } else {
-                (crc << 1) ^ 0x1021
-            }
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
         })
     })
 }
@@ -116,10 +107,7 @@ pub(super) struct Node(BTreeMap<Key, Held>);
 
 impl Node {
     fn live(&self, key: &Key, now: Instant) -> Option<&Content> {
-        self.0
-            .get(key)
-            .filter(|held| now < held.expires)
-            .map(|held| &held.content)
+        self.0.get(key).filter(|held| now < held.expires).map(|held| &held.content)
     }
 
     /// Carries a command out and says what it changed.
@@ -194,11 +182,7 @@ impl Cluster {
     pub(super) fn new(masters: u8) -> Self {
         let nodes = vec![Node::default(); usize::from(masters)];
         let owners = (0..SLOTS).map(|slot| shard_of_slot(slot, masters)).collect();
-        Self {
-            masters: nodes.clone(),
-            replicas: nodes,
-            owners,
-        }
+        Self { masters: nodes.clone(), replicas: nodes, owners }
     }
 
     /// The shard that owns a key.
@@ -239,17 +223,11 @@ mod tests {
     use super::*;
     use crate::value::{Stamp, Value, Version};
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn entry(version: u64) -> Entry {
-        let stamp = Stamp {
-            version: Version(version),
-            as_of: Instant(0),
-        };
-        Entry {
-            value: Some(Value::new(version.to_string())),
-            stamp,
-        }
+        let stamp = Stamp { version: Version(version), as_of: Instant(0) };
+        Entry { value: Some(Value::new(version.to_string())), stamp }
     }
 
     fn key() -> Key {
@@ -268,14 +246,8 @@ mod tests {
 
     #[test]
     fn three_masters_share_the_slots_as_redis_cli_does() {
-        assert_eq!(
-            [range(0, 3), range(1, 3), range(2, 3)],
-            [(0, 5460), (5461, 10922), (10923, 16383)]
-        );
-        assert_eq!(
-            [5460, 5461, 10922, 10923].map(|slot| shard_of_slot(slot, 3)),
-            [0, 1, 1, 2]
-        );
+        assert_eq!([range(0, 3), range(1, 3), range(2, 3)], [(0, 5460), (5461, 10922), (10923, 16383)]);
+        assert_eq!([5460, 5461, 10922, 10923].map(|slot| shard_of_slot(slot, 3)), [0, 1, 1, 2]);
     }
 
     #[test]
@@ -298,30 +270,17 @@ mod tests {
         assert_eq!(answer, Answer::Moved(owner));
         assert!(change.is_none());
         cluster.give(slot(key().as_str()), other);
-        assert_eq!(
-            cluster.apply(owner, &key(), Command::Get, Instant(0)).0,
-            Answer::Moved(other)
-        );
+        assert_eq!(cluster.apply(owner, &key(), Command::Get, Instant(0)).0, Answer::Moved(other));
     }
 
     #[test]
     fn a_write_voids_a_lease_and_a_late_fill_is_refused() {
         let mut node = Node::default();
         let lease = Token(7);
-        assert_eq!(
-            node.apply(&key(), Command::Lease(lease, MINUTE), Instant(0)).0,
-            Answer::Granted
-        );
-        assert_eq!(
-            node.apply(&key(), Command::Lease(Token(8), MINUTE), Instant(1)).0,
-            Answer::Held
-        );
+        assert_eq!(node.apply(&key(), Command::Lease(lease, MINUTE), Instant(0)).0, Answer::Granted);
+        assert_eq!(node.apply(&key(), Command::Lease(Token(8), MINUTE), Instant(1)).0, Answer::Held);
         node.apply(&key(), Command::Delete, Instant(2));
-        assert_eq!(
-            node.apply(&key(), Command::Fill(lease, entry(1), MINUTE), Instant(3))
-                .0,
-            Answer::Refused
-        );
+        assert_eq!(node.apply(&key(), Command::Fill(lease, entry(1), MINUTE), Instant(3)).0, Answer::Refused);
         assert_eq!(node.apply(&key(), Command::Get, Instant(4)).0, Answer::Nothing);
     }
 
@@ -329,45 +288,20 @@ mod tests {
     fn an_older_version_is_refused_and_an_expired_one_is_nothing() {
         let mut node = Node::default();
         node.apply(&key(), Command::Set(entry(2), MINUTE), Instant(0));
-        assert_eq!(
-            node.apply(&key(), Command::SetIfNewer(entry(1), MINUTE), Instant(1))
-                .0,
-            Answer::Refused
-        );
-        assert_eq!(
-            node.apply(&key(), Command::Get, Instant(2)).0,
-            Answer::Found(entry(2))
-        );
+        assert_eq!(node.apply(&key(), Command::SetIfNewer(entry(1), MINUTE), Instant(1)).0, Answer::Refused);
+        assert_eq!(node.apply(&key(), Command::Get, Instant(2)).0, Answer::Found(entry(2)));
         let later = Instant(0).after(MINUTE);
         assert_eq!(node.apply(&key(), Command::Get, later).0, Answer::Nothing);
-        assert_eq!(
-            node.apply(&key(), Command::SetIfNewer(entry(1), MINUTE), later).0,
-            Answer::Done
-        );
+        assert_eq!(node.apply(&key(), Command::SetIfNewer(entry(1), MINUTE), later).0, Answer::Done);
     }
 
     #[test]
     fn only_its_owner_frees_a_lock() {
         let mut node = Node::default();
-        assert_eq!(
-            node.apply(&key(), Command::Lock(Token(1), MINUTE), Instant(0)).0,
-            Answer::Granted
-        );
-        assert_eq!(
-            node.apply(&key(), Command::Lock(Token(2), MINUTE), Instant(1)).0,
-            Answer::Held
-        );
-        assert_eq!(
-            node.apply(&key(), Command::Unlock(Token(2)), Instant(2)).0,
-            Answer::NotHeld
-        );
-        assert_eq!(
-            node.apply(&key(), Command::Unlock(Token(1)), Instant(3)).0,
-            Answer::Released
-        );
-        assert_eq!(
-            node.apply(&key(), Command::Lock(Token(2), MINUTE), Instant(4)).0,
-            Answer::Granted
-        );
+        assert_eq!(node.apply(&key(), Command::Lock(Token(1), MINUTE), Instant(0)).0, Answer::Granted);
+        assert_eq!(node.apply(&key(), Command::Lock(Token(2), MINUTE), Instant(1)).0, Answer::Held);
+        assert_eq!(node.apply(&key(), Command::Unlock(Token(2)), Instant(2)).0, Answer::NotHeld);
+        assert_eq!(node.apply(&key(), Command::Unlock(Token(1)), Instant(3)).0, Answer::Released);
+        assert_eq!(node.apply(&key(), Command::Lock(Token(2), MINUTE), Instant(4)).0, Answer::Granted);
     }
 }

@@ -23,6 +23,14 @@ impl SimWorld {
         Self { kernel }
     }
 
+    /// Adds a server whose cache is not started yet.
+    pub(super) fn add_server(&self, server: ServerId, spec: &ClusterSpec) -> SimPorts {
+        let ports = SimPorts::new(self.kernel.clone(), server);
+        let cache = TieredCache::new(Traced::new(ports.clone()), spec.policy.clone());
+        self.kernel.state().add_server(cache, spec.connections_per_server);
+        ports
+    }
+
     fn note(&self, note: Note, line: &'static Location<'static>) {
         self.kernel.state().note(Actor::Lab, note.source(line));
     }
@@ -35,15 +43,9 @@ impl World for SimWorld {
         async move {
             kernel.state().configure(&spec);
             for server in (1..=spec.servers).map(ServerId) {
-                let ports = Traced::new(SimPorts::new(kernel.clone(), server));
-                let cache = TieredCache::new(ports, spec.policy.clone());
-                kernel
-                    .state()
-                    .add_server(cache.clone(), spec.connections_per_server);
-                cache
-                    .start()
-                    .await
-                    .map_err(|error| WorldError::Broken(error.to_string()))?;
+                self.add_server(server, &spec);
+                let cache = kernel.state().servers[server.index()].cache.clone();
+                cache.start().await.map_err(|error| WorldError::Broken(error.to_string()))?;
             }
             Ok(())
         }
@@ -56,21 +58,12 @@ impl World for SimWorld {
             let record = self.kernel.state().insert(key, value);
             let (verb, lsn) = (Verb::Update, Some(record.lsn));
             let value = Some(value.clone());
-            let served = Kind::Served {
-                verb,
-                outcome: Outcome::Done,
-                value: value.clone(),
-                lsn,
-            };
+            let served = Kind::Served { verb, outcome: Outcome::Done, value: value.clone(), lsn };
             let mut state = self.kernel.state();
             let note = |kind| Note::new(kind).key(key).version(record.version).source(line);
             state.note(Actor::Primary, note(served));
             for replica in 1..=2 {
-                let replayed = Kind::Replayed {
-                    verb,
-                    value: value.clone(),
-                    lsn,
-                };
+                let replayed = Kind::Replayed { verb, value: value.clone(), lsn };
                 state.note(Actor::Replica(replica), note(replayed));
             }
             Ok(record.version)
@@ -123,11 +116,6 @@ impl World for SimWorld {
 
     #[track_caller]
     fn phase(&self, name: &'static str) {
-        self.note(
-            Note::new(Kind::Phase {
-                name: name.to_owned(),
-            }),
-            Location::caller(),
-        );
+        self.note(Note::new(Kind::Phase { name: name.to_owned() }), Location::caller());
     }
 }

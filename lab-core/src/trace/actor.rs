@@ -26,9 +26,9 @@ pub enum Actor {
     RedisMaster(u8),
     /// The replica of a shard, counted from 0 (`redis-a-replica`).
     RedisReplica(u8),
-    /// The PostgreSQL primary.
+    /// The `PostgreSQL` primary.
     Primary,
-    /// A PostgreSQL replica, counted from 1.
+    /// A `PostgreSQL` replica, counted from 1.
     Replica(u8),
 }
 

@@ -157,7 +157,7 @@ pub enum Kind {
         /// What the replica holds now.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         value: Option<Value>,
-        /// The position replayed up to, for PostgreSQL.
+        /// The position replayed up to, for `PostgreSQL`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lsn: Option<u64>,
     },

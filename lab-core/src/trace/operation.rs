@@ -29,11 +29,7 @@ pub async fn scope<F: Future>(
     future: F,
 ) -> F::Output {
     let mut future = pin!(future);
-    let mut own = Context {
-        operation,
-        cause,
-        message: None,
-    };
+    let mut own = Context { operation, cause, message: None };
     poll_fn(|cx| {
         let outer = CURRENT.replace(own);
         let polled = future.as_mut().poll(cx);
@@ -57,15 +53,9 @@ pub(crate) async fn calling<F: Future>(message: MessageId, future: F) -> F::Outp
     let mut future = pin!(future);
     poll_fn(|cx| {
         let outer = CURRENT.get().message;
-        CURRENT.set(Context {
-            message: Some(message),
-            ..CURRENT.get()
-        });
+        CURRENT.set(Context { message: Some(message), ..CURRENT.get() });
         let polled = future.as_mut().poll(cx);
-        CURRENT.set(Context {
-            message: outer,
-            ..CURRENT.get()
-        });
+        CURRENT.set(Context { message: outer, ..CURRENT.get() });
         polled
     })
     .await
@@ -88,8 +78,5 @@ pub fn cause() -> Option<EventId> {
 
 /// Says that what follows was caused by `event`: adapters call it when an answer or a notice arrives.
 pub fn set_cause(event: Option<EventId>) {
-    CURRENT.set(Context {
-        cause: event,
-        ..CURRENT.get()
-    });
+    CURRENT.set(Context { cause: event, ..CURRENT.get() });
 }

@@ -44,13 +44,8 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         entry: &Entry,
         ttl: Duration,
     ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
-        let call = self
-            .call(Verb::SetIfNewer, key, Location::caller())
-            .writing(entry);
-        async move {
-            call.through(&self.0, self.0.shared().set_if_newer(key, entry, ttl))
-                .await
-        }
+        let call = self.call(Verb::SetIfNewer, key, Location::caller()).writing(entry);
+        async move { call.through(&self.0, self.0.shared().set_if_newer(key, entry, ttl)).await }
     }
 
     #[track_caller]
@@ -69,9 +64,7 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         let call = self.call(Verb::Lease, key, Location::caller());
         async move {
             let answer = async { Ok((self.0.shared().get_or_lease(key, token, ttl).await?, token)) };
-            call.through(&self.0, answer)
-                .await
-                .map(|(leased, _): (Leased, Token)| leased)
+            call.through(&self.0, answer).await.map(|(leased, _): (Leased, Token)| leased)
         }
     }
 
@@ -84,10 +77,7 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         ttl: Duration,
     ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
         let call = self.call(Verb::Fill, key, Location::caller()).writing(entry);
-        async move {
-            call.through(&self.0, self.0.shared().fill(key, token, entry, ttl))
-                .await
-        }
+        async move { call.through(&self.0, self.0.shared().fill(key, token, entry, ttl)).await }
     }
 
     #[track_caller]
@@ -100,9 +90,7 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         let call = self.call(Verb::Lock, name, Location::caller());
         async move {
             let answer = async { Ok((self.0.shared().lock(name, token, ttl).await?, token)) };
-            call.through(&self.0, answer)
-                .await
-                .map(|(locked, _): (Locked, Token)| locked)
+            call.through(&self.0, answer).await.map(|(locked, _): (Locked, Token)| locked)
         }
     }
 
@@ -113,7 +101,7 @@ impl<P: Ports> SharedCache for TracedShared<P> {
     }
 }
 
-/// PostgreSQL, each call noted.
+/// `PostgreSQL`, each call noted.
 pub struct TracedDatabase<P>(pub(super) P);
 
 impl<P: Ports> Database for TracedDatabase<P> {
@@ -160,16 +148,8 @@ impl<P: Ports> Bus for TracedBus<P> {
                 Body::Invalidate { version, .. } => *version,
                 _ => None,
             };
-            let call = Call {
-                to: Actor::Bus,
-                verb,
-                key: key.as_ref(),
-                version,
-                value: None,
-                line,
-            };
-            call.through(&self.0, self.0.bus().publish(audience, notice))
-                .await
+            let call = Call { to: Actor::Bus, verb, key: key.as_ref(), version, value: None, line };
+            call.through(&self.0, self.0.bus().publish(audience, notice)).await
         }
     }
 
@@ -185,28 +165,16 @@ impl<P: Ports> Membership for TracedMembership<P> {
     #[track_caller]
     fn renew(&self, lease: Duration) -> impl Future<Output = Result<(), DatabaseError>> + Send {
         let line = Location::caller();
-        let call = Call {
-            to: Actor::Primary,
-            verb: Verb::Renew,
-            key: None,
-            version: None,
-            value: None,
-            line,
-        };
+        let call =
+            Call { to: Actor::Primary, verb: Verb::Renew, key: None, version: None, value: None, line };
         async move { call.through(&self.0, self.0.membership().renew(lease)).await }
     }
 
     #[track_caller]
     fn live(&self) -> impl Future<Output = Result<Vec<Member>, DatabaseError>> + Send {
         let line = Location::caller();
-        let call = Call {
-            to: Actor::Primary,
-            verb: Verb::Members,
-            key: None,
-            version: None,
-            value: None,
-            line,
-        };
+        let call =
+            Call { to: Actor::Primary, verb: Verb::Members, key: None, version: None, value: None, line };
         async move { call.through(&self.0, self.0.membership().live()).await }
     }
 }

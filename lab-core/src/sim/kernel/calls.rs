@@ -40,10 +40,7 @@ pub(in crate::sim) struct Pending {
 
 impl Pending {
     pub(in crate::sim) fn new(kernel: Kernel, call: u32) -> Self {
-        Self {
-            kernel,
-            call: Some(call),
-        }
+        Self { kernel, call: Some(call) }
     }
 }
 
@@ -53,10 +50,7 @@ impl Future for Pending {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
         let number = self.call.expect("an answered call is not polled again");
         let mut state = self.kernel.state();
-        let call = state
-            .calls
-            .get_mut(number)
-            .expect("a call lives as long as somebody waits for it");
+        let call = state.calls.get_mut(number).expect("a call lives as long as somebody waits for it");
         match call.reply.take() {
             None => {
                 call.waker = Some(cx.waker().clone());
@@ -95,10 +89,7 @@ impl Drop for Pending {
 impl State {
     /// Opens a call.
     pub(super) fn open_call(&mut self, server: Option<ServerId>) -> u32 {
-        self.calls.put(Call {
-            server,
-            ..Call::default()
-        })
+        self.calls.put(Call { server, ..Call::default() })
     }
 
     /// Answers a call, once: a second answer (a request given up by a kill, then answered) finds nobody.
@@ -135,12 +126,7 @@ pub(in crate::sim) struct Sleep {
 
 impl Sleep {
     pub(super) fn new(kernel: Kernel, time: Duration) -> Self {
-        Self {
-            kernel,
-            time,
-            deadline: None,
-            waker: None,
-        }
+        Self { kernel, time, deadline: None, waker: None }
     }
 }
 
@@ -155,11 +141,7 @@ impl Future for Sleep {
         if state.now >= deadline {
             return Poll::Ready(());
         }
-        if !self
-            .waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             state.schedule(deadline, What::Timer(cx.waker().clone()));
             self.waker = Some(cx.waker().clone());
         }

@@ -1,19 +1,18 @@
-//! What is sent, and what happens when it arrives.
+//! What happens when an envelope arrives.
 
-use std::panic::Location;
 use std::task::Waker;
 use std::time::Duration;
 
 use super::{
-    Answer, Audience, Command, Envelope, Inbox, Kernel, Loss, MASTERS, Notice, Parcel, Reply, Request, Rows,
-    STATEMENT_NS, State, Statement,
+    Answer, Audience, Command, Envelope, Kernel, Loss, Notice, Parcel, Reply, Request, Rows, STATEMENT_NS,
+    State, Statement,
 };
 use crate::ports::{Body, ReadFrom};
 use crate::service;
 use crate::sim::network::{Fate, link};
 use crate::trace::{self, Actor, EventId, Kind, Note, OperationId, Outcome, Verb};
 use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
-use crate::world::{Link, Route};
+use crate::world::Link;
 
 /// What of an answer the trace tells.
 #[derive(Default)]
@@ -24,160 +23,23 @@ struct Told {
 }
 
 impl State {
-    // ── sending ───────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Sends a command to a shard's master.
-    pub(in crate::sim) fn command(
-        &mut self,
-        server: ServerId,
-        shard: u8,
-        key: &Key,
-        verb: Verb,
-        command: Command,
-    ) -> u32 {
-        let call = self.open_call(None);
-        let (from, to) = (Actor::Server(server), Actor::RedisMaster(shard));
-        let fate = self.network.send(link(from, to), self.now);
-        let envelope = self.envelope(from, to, call, Parcel::Command(key.clone(), verb, command));
-        self.post(fate, envelope);
-        call
-    }
-
-    /// Sends a statement, as soon as the server's pool has a connection. Membership has a connection of its own: a
-    /// herd must not cost a server its lease.
-    pub(in crate::sim) fn statement(&mut self, server: ServerId, verb: Verb, statement: Statement) -> u32 {
-        let call = self.open_call(None);
-        let to = match &statement {
-            Statement::Select(_, from) => from.actor(),
-            _ => Actor::Primary,
-        };
-        let parcel = Parcel::Statement(verb, statement, self.now);
-        let envelope = self.envelope(Actor::Server(server), to, call, parcel);
-        if is_pooled(verb) {
-            let (message, operation, cause) = (envelope.message, envelope.operation, envelope.cause);
-            match self.server(server).pool.take(envelope) {
-                Ok(envelope) => self.post_statement(envelope),
-                Err(ahead) => {
-                    let note = Note::new(Kind::Queued { ahead });
-                    self.note(
-                        Actor::Server(server),
-                        note.message(message).operation(operation).cause(cause),
-                    );
-                }
-            }
-        } else {
-            self.post_statement(envelope);
-        }
-        call
-    }
-
-    fn post_statement(&mut self, mut envelope: Envelope) {
-        if let Parcel::Statement(_, _, sent) = &mut envelope.parcel {
-            *sent = self.now;
-        }
-        let fate = self
-            .network
-            .send_alone(link(envelope.from, envelope.to), self.now);
-        self.post(fate, envelope);
-    }
-
-    /// Hands a notice to the bus.
-    pub(in crate::sim) fn publish(&mut self, verb: Verb, audience: Audience, notice: Notice) -> u32 {
-        let call = self.open_call(None);
-        let from = Actor::Server(notice.from);
-        let fate = self.network.send(link(from, Actor::Bus), self.now);
-        let envelope = self.envelope(from, Actor::Bus, call, Parcel::Publish(verb, audience, notice));
-        self.post(fate, envelope);
-        call
-    }
-
-    /// Sends a client's request.
-    pub(in crate::sim) fn request(
-        &mut self,
-        client: ClientId,
-        route: Route,
-        request: Request,
-        line: &'static Location<'static>,
-    ) -> u32 {
-        let server = match route {
-            Route::To(server) => {
-                self.balancer.opened(server);
-                server
-            }
-            Route::Balanced => self.balancer.choose(request.key()),
-        };
-        let call = self.open_call(Some(server));
-        let operation = self.journal.next_operation();
-        let note = Note::new(Kind::Requested {
-            request: request.kind(),
-            server,
-        });
-        let note = note
-            .key(request.key())
-            .operation(operation)
-            .cause(None)
-            .source(line);
-        let sent = self.note(Actor::Client(client), note);
-        let (from, to) = (Actor::Client(client), Actor::Server(server));
-        let fate = self.network.send_alone(link(from, to), self.now);
-        let envelope = Envelope {
-            from,
-            to,
-            call: Some(call),
-            message: None,
-            operation: Some(operation),
-            cause: Some(sent),
-            parcel: Parcel::Request(client, request),
-        };
-        self.post(fate, envelope);
-        call
-    }
-
-    fn envelope(&self, from: Actor, to: Actor, call: u32, parcel: Parcel) -> Envelope {
-        Envelope {
-            from,
-            to,
-            call: Some(call),
-            message: trace::message(),
-            operation: trace::current(),
-            cause: trace::cause(),
-            parcel,
-        }
-    }
-
-    // ── arriving ──────────────────────────────────────────────────────────────────────────────────────────────
-
     /// An envelope is there. It wakes at most one task.
     pub(super) fn deliver(&mut self, kernel: &Kernel, envelope: Envelope) -> Option<Waker> {
         if self.dead.contains(&envelope.to) {
             self.give_up(envelope.call, super::CALL_TIMEOUT, Loss::Vanished);
             return None;
         }
-        let Envelope {
-            from,
-            to,
-            call,
-            message,
-            operation,
-            cause,
-            parcel,
-        } = envelope;
-        let back = Return {
-            from: to,
-            to: from,
-            call,
-            message,
-            operation,
-        };
+        let Envelope { from, to, call, message, operation, cause, parcel } = envelope;
+        let back = Return { from: to, to: from, call, message, operation };
         match parcel {
             Parcel::Command(key, verb, command) => self.serve_command(back, cause, key, verb, command),
             Parcel::Statement(verb, statement, sent) => self.work(back, cause, verb, statement, sent),
             Parcel::Commit(verb, statement, sent) => self.commit(back, cause, verb, statement, sent),
             Parcel::Worked(rows) => self.send_back(&back, cause, Parcel::StatementAnswer(rows)),
             Parcel::Publish(verb, audience, notice) => {
-                self.serve_publish(back, cause, verb, audience, &notice)
+                self.serve_publish(back, cause, verb, audience, &notice);
             }
-            Parcel::Change(key, verb, change) => self.replay_change(to, cause, key, verb, change),
+            Parcel::Change(key, verb, change) => self.replay_change(to, cause, &key, verb, change),
             Parcel::Record(record) => self.replay_record(to, cause, record),
             Parcel::Request(client, request) => self.receive(kernel, back, cause, client, request),
             Parcel::CommandAnswer(answer) => return self.answer(call?, Reply::Command(answer), cause),
@@ -220,10 +82,7 @@ impl State {
         let told = match (&answer, wrote) {
             (Answer::Found(entry), _) => Told::of(entry),
             (Answer::Done, Some(entry)) => Told::of(&entry),
-            (_, wrote) => Told {
-                version: wrote.map(|entry| entry.stamp.version),
-                ..Told::default()
-            },
+            (_, wrote) => Told { version: wrote.map(|entry| entry.stamp.version), ..Told::default() },
         };
         let outcome = match &answer {
             Answer::Found(entry) if entry.value.is_some() => Outcome::Hit,
@@ -244,12 +103,7 @@ impl State {
             let parcel = Parcel::Change(key, verb, change);
             self.post(
                 fate,
-                Envelope {
-                    from: master,
-                    to: replica,
-                    call: None,
-                    ..back.envelope(served, parcel)
-                },
+                Envelope { from: master, to: replica, call: None, ..back.envelope(served, parcel) },
             );
         }
         self.send_back(&back, served, Parcel::CommandAnswer(answer));
@@ -279,11 +133,7 @@ impl State {
         let (parcel, cause) = parcel;
         let at = self.now.after(work);
         // To itself: the work takes its time, and then the answer goes back to where the statement came from.
-        let envelope = Envelope {
-            from: back.to,
-            to: back.from,
-            ..back.envelope(cause, parcel)
-        };
+        let envelope = Envelope { from: back.to, to: back.from, ..back.envelope(cause, parcel) };
         self.post(Fate::Arrives(at), envelope);
     }
 
@@ -308,15 +158,7 @@ impl State {
                 let fate = self.network.send(link(back.from, replica), self.now);
                 let parcel = Parcel::Record(record.clone());
                 let envelope = back.envelope(served, parcel);
-                self.post(
-                    fate,
-                    Envelope {
-                        from: back.from,
-                        to: replica,
-                        call: None,
-                        ..envelope
-                    },
-                );
+                self.post(fate, Envelope { from: back.from, to: replica, call: None, ..envelope });
             }
         }
         self.send_back(&back, served, Parcel::StatementAnswer(rows));
@@ -341,29 +183,12 @@ impl State {
             Body::Invalidate { version, .. } => *version,
             _ => None,
         };
-        let told = Told {
-            version,
-            ..Told::default()
-        };
-        let served = self.served(
-            &back,
-            cause,
-            verb,
-            notice.body.key(),
-            Outcome::Receivers(count),
-            told,
-        );
+        let told = Told { version, ..Told::default() };
+        let served = self.served(&back, cause, verb, notice.body.key(), Outcome::Receivers(count), told);
         for server in receivers {
             let fate = self.network.send(Link::BusTo(server), self.now);
             let envelope = back.envelope(served, Parcel::Notice(notice.clone()));
-            self.post(
-                fate,
-                Envelope {
-                    to: Actor::Server(server),
-                    call: None,
-                    ..envelope
-                },
-            );
+            self.post(fate, Envelope { to: Actor::Server(server), call: None, ..envelope });
         }
         self.send_back(&back, served, Parcel::Published(count));
     }
@@ -372,7 +197,7 @@ impl State {
         &mut self,
         replica: Actor,
         cause: Option<EventId>,
-        key: Key,
+        key: &Key,
         verb: Verb,
         change: crate::sim::redis::Change,
     ) {
@@ -380,16 +205,10 @@ impl State {
             return;
         };
         let entry = change.entry().cloned();
-        self.redis.replay(shard, &key, change);
+        self.redis.replay(shard, key, change);
         let version = entry.as_ref().map(|entry| entry.stamp.version);
         let value = entry.and_then(|entry| entry.value);
-        let note = Note::new(Kind::Replayed {
-            verb,
-            value,
-            lsn: None,
-        })
-        .key(&key)
-        .version(version);
+        let note = Note::new(Kind::Replayed { verb, value, lsn: None }).key(key).version(version);
         self.note(replica, note.cause(cause).operation(None));
     }
 
@@ -402,11 +221,8 @@ impl State {
         let Actor::Replica(number) = replica else {
             return;
         };
-        let kind = Kind::Replayed {
-            verb: Verb::Update,
-            value: Some(record.value.clone()),
-            lsn: Some(record.lsn),
-        };
+        let kind =
+            Kind::Replayed { verb: Verb::Update, value: Some(record.value.clone()), lsn: Some(record.lsn) };
         let note = Note::new(kind).key(&record.key).version(record.version);
         self.postgres.replay(number, record);
         self.note(replica, note.cause(cause).operation(None));
@@ -446,15 +262,8 @@ impl State {
                 Body::Invalidate { version, .. } => *version,
                 _ => None,
             };
-            let note = Note::new(Kind::Delivered {
-                notice: notice.body.kind(),
-                from: notice.from,
-            });
-            let note = note
-                .version(version)
-                .message(message)
-                .cause(cause)
-                .operation(None);
+            let note = Note::new(Kind::Delivered { notice: notice.body.kind(), from: notice.from });
+            let note = note.version(version).message(message).cause(cause).operation(None);
             let note = match notice.body.key() {
                 Some(key) => note.key(key),
                 None => note,
@@ -478,10 +287,7 @@ impl State {
         let Actor::Server(server) = back.from else {
             return;
         };
-        let note = Note::new(Kind::Received {
-            request: request.kind(),
-        })
-        .key(request.key());
+        let note = Note::new(Kind::Received { request: request.kind() }).key(request.key());
         let received = self.note(back.from, note.operation(back.operation).cause(cause));
         let (cache, session) = (self.server(server).cache.clone(), self.session(client));
         let (kernel, operation) = (kernel.clone(), back.operation);
@@ -492,10 +298,7 @@ impl State {
             let answered = state.note(back.from, response.answered(&key));
             state.send_back(&back, Some(answered), Parcel::Response(key, response));
         };
-        self.spawn(
-            Actor::Server(server),
-            Box::pin(trace::scope(operation, Some(received), serve)),
-        );
+        self.spawn(Actor::Server(server), Box::pin(trace::scope(operation, Some(received), serve)));
     }
 
     fn served(
@@ -510,17 +313,8 @@ impl State {
         if verb.is_quiet() {
             return cause;
         }
-        let note = Note::new(Kind::Served {
-            verb,
-            outcome,
-            value: told.value,
-            lsn: told.lsn,
-        });
-        let note = note
-            .version(told.version)
-            .message(back.message)
-            .operation(back.operation)
-            .cause(cause);
+        let note = Note::new(Kind::Served { verb, outcome, value: told.value, lsn: told.lsn });
+        let note = note.version(told.version).message(back.message).operation(back.operation).cause(cause);
         let note = match key {
             Some(key) => note.key(key),
             None => note,
@@ -536,55 +330,6 @@ impl State {
         };
         self.post(fate, back.envelope(cause, parcel));
     }
-
-    /// An operator deletes a key at its master and its replica at once.
-    pub(in crate::sim) fn delete_shared(&mut self, key: &Key, line: &'static Location<'static>) {
-        let shard = self.redis.owner(key);
-        let (_, change) = self.redis.apply(shard, key, Command::Delete, self.now);
-        if let Some(change) = change {
-            self.redis.replay(shard, key, change);
-        }
-        let note = |kind| Note::new(kind).key(key).source(line);
-        let served = Kind::Served {
-            verb: Verb::Delete,
-            outcome: Outcome::Done,
-            value: None,
-            lsn: None,
-        };
-        self.note(Actor::RedisMaster(shard), note(served));
-        let replayed = Kind::Replayed {
-            verb: Verb::Delete,
-            value: None,
-            lsn: None,
-        };
-        self.note(Actor::RedisReplica(shard), note(replayed));
-    }
-
-    // ── subscriptions ─────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Opens a server's inbox.
-    pub(in crate::sim) fn subscribe(&mut self, server: ServerId) {
-        self.server(server).subscription = Some(Inbox::default());
-    }
-
-    /// Takes the next notice out of a server's inbox; where there is none, `waker` is called when one comes.
-    pub(in crate::sim) fn next_notice(
-        &mut self,
-        server: ServerId,
-        waker: &Waker,
-    ) -> Option<(Notice, Option<EventId>)> {
-        let inbox = self.server(server).subscription.as_mut()?;
-        let next = inbox.notices.pop_front();
-        if next.is_none() {
-            inbox.waker = Some(waker.clone());
-        }
-        next
-    }
-
-    /// The master that a client believes to own a key.
-    pub(in crate::sim) fn owner(&self, key: &Key) -> u8 {
-        self.redis.owner(key).min(MASTERS - 1)
-    }
 }
 
 /// The way back of an answer.
@@ -599,37 +344,15 @@ struct Return {
 
 impl Return {
     fn envelope(&self, cause: Option<EventId>, parcel: Parcel) -> Envelope {
-        let Self {
-            from,
-            to,
-            call,
-            message,
-            operation,
-        } = *self;
-        Envelope {
-            from,
-            to,
-            call,
-            message,
-            operation,
-            cause,
-            parcel,
-        }
+        let Self { from, to, call, message, operation } = *self;
+        Envelope { from, to, call, message, operation, cause, parcel }
     }
 }
 
 impl Told {
     fn of(entry: &crate::value::Entry) -> Self {
-        Self {
-            value: entry.value.clone(),
-            version: Some(entry.stamp.version),
-            lsn: None,
-        }
+        Self { value: entry.value.clone(), version: Some(entry.stamp.version), lsn: None }
     }
-}
-
-fn is_pooled(verb: Verb) -> bool {
-    matches!(verb, Verb::Select | Verb::Update)
 }
 
 fn statement_key(statement: &Statement) -> Option<Key> {
@@ -644,32 +367,16 @@ fn statement_key(statement: &Statement) -> Option<Key> {
 fn tell_rows(rows: &Rows, wrote: Option<Value>) -> (Outcome, Told) {
     match rows {
         Rows::Row(row) => {
-            let outcome = if row.value.is_some() {
-                Outcome::Hit
-            } else {
-                Outcome::Negative
-            };
-            (
-                outcome,
-                Told {
-                    value: row.value.clone(),
-                    version: Some(row.version),
-                    lsn: None,
-                },
-            )
+            let outcome = if row.value.is_some() { Outcome::Hit } else { Outcome::Negative };
+            (outcome, Told { value: row.value.clone(), version: Some(row.version), lsn: None })
         }
         Rows::Committed(committed) => {
-            let told = Told {
-                value: wrote,
-                version: Some(committed.version),
-                lsn: Some(committed.lsn),
-            };
+            let told = Told { value: wrote, version: Some(committed.version), lsn: Some(committed.lsn) };
             (Outcome::Done, told)
         }
         Rows::Renewed => (Outcome::Done, Told::default()),
-        Rows::Members(members) => (
-            Outcome::Members(u32::try_from(members.len()).unwrap_or(u32::MAX)),
-            Told::default(),
-        ),
+        Rows::Members(members) => {
+            (Outcome::Members(u32::try_from(members.len()).unwrap_or(u32::MAX)), Told::default())
+        }
     }
 }
