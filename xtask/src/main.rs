@@ -69,7 +69,10 @@ fn main() -> ExitCode {
     match run(arguments.job) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("\nxtask: {error:#}");
+            eprintln!("\nxtask: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("       {cause}");
+            }
             ExitCode::FAILURE
         }
     }

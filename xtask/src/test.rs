@@ -53,7 +53,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
             table.print();
             return Err(error).with_context(|| {
                 let name = stage.name;
-                format!("stage `{name}` failed (to run it alone: cargo xtask test --only {name})")
+                format!("stage `{name}` failed; to run it alone: cargo xtask test --only {name}")
             });
         }
     }
