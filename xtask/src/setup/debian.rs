@@ -1,4 +1,4 @@
-//! Programs that come as Debian packages: the browser, the servers and a Japanese font.
+//! Programs that come as Debian packages: the browser, the servers and the fonts.
 //!
 //! A thing is judged by what it provides, not by its package: a Redis from elsewhere on PATH serves as well.
 
@@ -45,7 +45,7 @@ pub(super) const SERVERS: [Package; 2] = [
 ];
 
 /// What the tests in a browser need besides.
-pub(super) const BROWSER: [Package; 3] = [
+pub(super) const BROWSER: [Package; 4] = [
     Package {
         name: "chromium",
         reason: "the browser of the tests",
@@ -61,7 +61,13 @@ pub(super) const BROWSER: [Package; 3] = [
     Package {
         name: "fonts-noto-cjk",
         reason: "the lesson's Japanese in screenshots",
-        provided: has_japanese_font,
+        provided: |workspace| has_font(workspace, ":lang=ja"),
+        service: None,
+    },
+    Package {
+        name: "fonts-liberation",
+        reason: "the other letters in screenshots",
+        provided: |workspace| has_font(workspace, "Liberation Sans"),
         service: None,
     },
 ];
@@ -156,9 +162,10 @@ fn has_postgres(workspace: &Workspace) -> bool {
     by_pg_config || by_debian()
 }
 
-fn has_japanese_font(workspace: &Workspace) -> bool {
-    // A desktop other than Linux brings Japanese fonts without fontconfig.
+/// Whether fontconfig knows a font that fits the pattern.
+fn has_font(workspace: &Workspace, pattern: &str) -> bool {
+    // A desktop other than Linux brings its fonts without fontconfig.
     env::consts::OS != "linux"
-        || command::ask(workspace.command("fc-list").arg(":lang=ja"))
+        || command::ask(workspace.command("fc-list").arg(pattern))
             .is_some_and(|fonts| !fonts.trim().is_empty())
 }
