@@ -2,14 +2,38 @@
 //! with us. It runs no scenario and holds no cache: the adapters connect to what [`Endpoints`] names.
 //!
 //! # Layout
-//! - `binaries`: where the servers' programs are; `directory`: the temporary directory; `shared_memory`: what killed servers
-//!   leave in the system;
+//! - `binaries`: where the servers' programs are; `directory`: the temporary directory;
+//! - `shared_memory`: what killed servers leave in the system;
 //! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name;
 //! - `redis_cluster`, `postgres`: what makes them servers of the lab;
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs;
 //! - `place`: the names of app servers and nodes; `links`: the links between them and the faults on them;
 //! - `proxy`: carries the links' bytes;
 //! - `error`: what can go wrong.
+//!
+//! # Use
+//! ```no_run
+//! # use std::time::Duration;
+//! # use lab_server::harness::{AppServer, Harness, HarnessSpec, Link, Way};
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let harness = Harness::start(HarnessSpec::default()).await?;
+//!
+//! // Server 1 connects by addresses of its own: commands, the bus, PostgreSQL.
+//! let reach = harness.endpoints().server(AppServer(1))?;
+//! let cluster = redis::cluster::ClusterClientBuilder::new(reach.redis_nodes()?)
+//!     .node_address_map(reach.redis_address_map())
+//!     .build()?;
+//! let bus = redis::Client::open(reach.redis_connection(&reach.redis[0].bus)?)?;
+//! let primary = reach.postgres[0].config.clone();
+//!
+//! // The bus is late to server 1; its data, and every other server, are not.
+//! let links = harness.links()?;
+//! for link in links.all().filter(|link| matches!(link, Link::Bus(AppServer(1), _))) {
+//!     links.delay(link, Way::Back, Duration::from_millis(50))?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod binaries;
 mod directory;
