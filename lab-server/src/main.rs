@@ -1,3 +1,7 @@
-//! The command line of the lab.
+//! The command line of the lab: see `lab --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lab_server::cli::main()
+}

@@ -1,0 +1,159 @@
+//! PostgreSQL: rows with a version, on a primary and its replicas.
+
+use std::time::Duration;
+
+use futures_util::future;
+use lab_core::ports::{Clock, Committed, Database, DatabaseError, ReadFrom, Row};
+use lab_core::value::{Instant, Key, ServerId, Value, Version};
+use tokio_postgres::Config;
+use tokio_postgres::types::{FromSql, PgLsn, ToSql};
+
+use super::ConnectError;
+use super::pool::{NodePool, answered, describe, prepare, settle};
+use super::time::RunClock;
+use crate::harness::{PostgresNode, Reach};
+
+/// The tables of the lab, in a schema of their own: `data` holds the rows; `members` says who is live, by the
+/// database's own clock.
+pub(crate) const SCHEMA: &str = "
+    CREATE SCHEMA IF NOT EXISTS cache_lab;
+    CREATE TABLE IF NOT EXISTS cache_lab.data (
+        key text PRIMARY KEY, value text NOT NULL, version bigint NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS cache_lab.members (
+        server smallint PRIMARY KEY, incarnation bigint NOT NULL, lease_until timestamptz NOT NULL
+    );";
+
+/// Inserts a row as version 1, or gives it the next version.
+pub(crate) const UPSERT: &str = "
+    INSERT INTO cache_lab.data AS held (key, value, version) VALUES ($1, $2, 1)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = held.version + 1
+    RETURNING version";
+
+const READ: &str = "SELECT value, version FROM cache_lab.data WHERE key = $1";
+
+/// The row is read first and the statement sleeps then: the answer is as old as the statement.
+const SLOW_READ: &str = "
+    WITH found AS MATERIALIZED (SELECT value, version FROM cache_lab.data WHERE key = $1)
+    SELECT found.value, found.version, pg_sleep($2)
+    FROM (VALUES (1)) AS always LEFT JOIN found ON true";
+
+const POSITION: &str = "SELECT pg_current_wal_insert_lsn()";
+
+/// How long ago, in seconds, the newest transaction was committed that this replica has replayed.
+const REPLAYED: &str = "
+    SELECT extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8";
+
+/// A server's pools of connections to the primary and the replicas.
+pub struct PostgresDatabase {
+    clock: RunClock,
+    query_time: Duration,
+    primary: NodePool,
+    /// By number, the first is replica 1.
+    replicas: Vec<NodePool>,
+}
+
+impl PostgresDatabase {
+    /// Opens the pool to the primary; those to the replicas open when they are read from.
+    pub(super) async fn connect(
+        server: ServerId,
+        reach: &Reach,
+        connections: u32,
+        query_time: Duration,
+        clock: RunClock,
+    ) -> Result<Self, ConnectError> {
+        let primary = NodePool::new(server, primary(server, reach)?, connections)?;
+        primary.warm(server, &[READ, SLOW_READ, UPSERT, POSITION]).await?;
+        let is_replica = |node| matches!(node, PostgresNode::Replica(_));
+        let replicas = reach.postgres.iter().filter(|endpoint| is_replica(endpoint.node));
+        let replicas = replicas.map(|endpoint| NodePool::new(server, &endpoint.config, connections));
+        Ok(Self { clock, query_time, primary, replicas: replicas.collect::<Result<_, _>>()? })
+    }
+
+    async fn read_primary(&self, key: &Key) -> Result<Row, DatabaseError> {
+        let text = if self.query_time.is_zero() { READ } else { SLOW_READ };
+        let (connection, statement) = self.primary.get(text).await?;
+        let seconds = self.query_time.as_secs_f64();
+        let key = key.as_str();
+        let parameters: &[&(dyn ToSql + Sync)] =
+            if self.query_time.is_zero() { &[&key] } else { &[&key, &seconds] };
+        let as_of = self.clock.now();
+        let answer = answered(self.query_time, connection.query_opt(&statement, parameters)).await;
+        row(settle(connection, answer)?.as_ref(), as_of)
+    }
+
+    /// Asks how far the replica is, and then for the row, in one go: what it has replayed before the second statement
+    /// began is in the row.
+    async fn read_replica(&self, pool: &NodePool, key: &Key) -> Result<Row, DatabaseError> {
+        let (connection, read) = pool.get(READ).await?;
+        let replayed = prepare(&connection, REPLAYED).await?;
+        let key = key.as_str();
+        let asked = self.clock.now();
+        let row_of: [&(dyn ToSql + Sync); 1] = [&key];
+        let answer =
+            future::try_join(connection.query_one(&replayed, &[]), connection.query_opt(&read, &row_of));
+        let answer = answered(Duration::ZERO, answer).await;
+        let (replayed, found) = settle(connection, answer)?;
+        // No transaction was replayed yet: nothing is known of the replica's age.
+        let behind: Option<f64> = column(&replayed, 0)?;
+        let behind = behind.map_or(Duration::MAX, |seconds| Duration::from_secs_f64(seconds.max(0.0)));
+        let nanos = u64::try_from(behind.as_nanos()).unwrap_or(u64::MAX);
+        row(found.as_ref(), Instant(asked.0.saturating_sub(nanos)))
+    }
+}
+
+impl Database for PostgresDatabase {
+    async fn read(&self, key: &Key, from: ReadFrom) -> Result<Row, DatabaseError> {
+        match from {
+            ReadFrom::Primary => self.read_primary(key).await,
+            ReadFrom::Replica(number) => {
+                let pool = usize::from(number).checked_sub(1).and_then(|index| self.replicas.get(index));
+                let none = || DatabaseError::Failed(format!("there is no replica {number}"));
+                self.read_replica(pool.ok_or_else(none)?, key).await
+            }
+        }
+    }
+
+    async fn update(&self, key: &Key, value: &Value) -> Result<Committed, DatabaseError> {
+        let (connection, upsert) = self.primary.get(UPSERT).await?;
+        let position = prepare(&connection, POSITION).await?;
+        let (key, value) = (key.as_str(), value.as_str());
+        let as_of = self.clock.now();
+        // Both statements go out together, so that the position costs no round trip; each is a transaction of its
+        // own, so the position is read after the commit.
+        let written: [&(dyn ToSql + Sync); 2] = [&key, &value];
+        let answer =
+            future::try_join(connection.query_one(&upsert, &written), connection.query_one(&position, &[]));
+        let answer = answered(Duration::ZERO, answer).await;
+        let (committed, position) = settle(connection, answer)?;
+        let position: PgLsn = column(&position, 0)?;
+        Ok(Committed { version: version(&committed, 0)?, lsn: position.into(), as_of })
+    }
+}
+
+fn row(found: Option<&tokio_postgres::Row>, as_of: Instant) -> Result<Row, DatabaseError> {
+    let absent = Row { value: None, version: Version(0), as_of };
+    let Some(found) = found else { return Ok(absent) };
+    // The slow statement answers a row of nulls where there is none.
+    let value: Option<&str> = column(found, 0)?;
+    match value {
+        Some(value) => Ok(Row { value: Some(Value::new(value)), version: version(found, 1)?, as_of }),
+        None => Ok(absent),
+    }
+}
+
+fn version(row: &tokio_postgres::Row, index: usize) -> Result<Version, DatabaseError> {
+    let version: i64 = column(row, index)?;
+    Ok(Version(u64::try_from(version).unwrap_or_default()))
+}
+
+fn column<'a, T: FromSql<'a>>(row: &'a tokio_postgres::Row, index: usize) -> Result<T, DatabaseError> {
+    row.try_get(index).map_err(|error| DatabaseError::Failed(describe(&error)))
+}
+
+/// How to connect to the primary.
+pub(super) fn primary(server: ServerId, reach: &Reach) -> Result<&Config, ConnectError> {
+    let found = reach.postgres.iter().find(|endpoint| endpoint.node == PostgresNode::Primary);
+    let none = || ConnectError::Postgres(server, "there is no primary among the nodes".to_owned());
+    Ok(&found.ok_or_else(none)?.config)
+}

@@ -1,0 +1,154 @@
+//! The journal that all servers of a run write, and whoever wants to watch the run reads.
+//!
+//! An event is stamped under the lock, so that the order of the journal is the order of its times.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lab_core::ports::{Clock, Observer};
+use lab_core::trace::{Actor, Event, EventId, Journal, MessageId, Note, OperationId, Trace};
+use lab_core::value::ServerId;
+use tokio::sync::watch;
+
+use super::time::RunClock;
+
+/// The journal of a run.
+pub struct Recorder {
+    clock: RunClock,
+    pages: Mutex<Pages>,
+    /// How far the journal is, for those who follow it.
+    progress: watch::Sender<Progress>,
+}
+
+enum Pages {
+    Open(Journal),
+    Closed(Arc<Trace>),
+}
+
+/// How far a journal is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Events in it.
+    pub events: usize,
+    /// Whether there will be more.
+    pub closed: bool,
+}
+
+impl Recorder {
+    /// An empty journal; the run's time begins now.
+    pub fn start() -> Arc<Self> {
+        Arc::new(Self {
+            clock: RunClock::start(),
+            pages: Mutex::new(Pages::Open(Journal::default())),
+            progress: watch::Sender::new(Progress::default()),
+        })
+    }
+
+    /// The run's clock.
+    pub fn clock(&self) -> RunClock {
+        self.clock
+    }
+
+    /// Writes down a note, now. What is noted after the end is lost: it belongs to no run.
+    pub fn note(&self, actor: Actor, note: Note) -> EventId {
+        let mut pages = self.pages();
+        let Pages::Open(journal) = &mut *pages else {
+            return EventId(u32::MAX);
+        };
+        let id = journal.note(self.clock.now(), actor, note);
+        let events = journal.events().len();
+        self.progress.send_replace(Progress { events, closed: false });
+        id
+    }
+
+    /// A number for a new request.
+    pub fn next_operation(&self) -> OperationId {
+        match &mut *self.pages() {
+            Pages::Open(journal) => journal.next_operation(),
+            Pages::Closed(_) => OperationId(u32::MAX),
+        }
+    }
+
+    fn next_message(&self) -> MessageId {
+        match &mut *self.pages() {
+            Pages::Open(journal) => journal.next_message(),
+            Pages::Closed(_) => MessageId(u32::MAX),
+        }
+    }
+
+    /// The call that an event belongs to.
+    pub(super) fn message_of(&self, event: EventId) -> Option<MessageId> {
+        match &*self.pages() {
+            Pages::Open(journal) => journal.events().get(event.index())?.message,
+            Pages::Closed(_) => None,
+        }
+    }
+
+    /// At most `limit` events from the one at `from` on.
+    pub fn events(&self, from: usize, limit: usize) -> Vec<Event> {
+        let slice = |events: &[Event]| {
+            let end = events.len().min(from.saturating_add(limit));
+            events.get(from..end).unwrap_or_default().to_vec()
+        };
+        match &*self.pages() {
+            Pages::Open(journal) => slice(journal.events()),
+            Pages::Closed(trace) => slice(&trace.events),
+        }
+    }
+
+    /// Tells how far the journal is, now and whenever it grows.
+    pub fn follow(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Ends the journal: nothing is added any more.
+    pub fn close(&self) -> Arc<Trace> {
+        let mut pages = self.pages();
+        let trace = match &mut *pages {
+            Pages::Open(journal) => Arc::new(std::mem::take(journal).into_trace()),
+            Pages::Closed(trace) => Arc::clone(trace),
+        };
+        *pages = Pages::Closed(Arc::clone(&trace));
+        self.progress.send_replace(Progress { events: trace.events.len(), closed: true });
+        trace
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The notes of one server.
+#[derive(Clone)]
+pub struct ServerObserver {
+    server: ServerId,
+    recorder: Arc<Recorder>,
+}
+
+impl ServerObserver {
+    /// Takes the notes of `server` into the journal.
+    pub fn new(server: ServerId, recorder: Arc<Recorder>) -> Self {
+        Self { server, recorder }
+    }
+}
+
+impl Observer for ServerObserver {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn sees_nodes(&self) -> bool {
+        false
+    }
+
+    fn note_at(&self, actor: Actor, note: Note) -> EventId {
+        self.recorder.note(actor, note)
+    }
+
+    fn actor(&self) -> Actor {
+        Actor::Server(self.server)
+    }
+
+    fn next_message(&self) -> MessageId {
+        self.recorder.next_message()
+    }
+}

@@ -1,0 +1,120 @@
+//! Connections to one PostgreSQL node: a bounded pool, first come, first served.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
+use lab_core::ports::DatabaseError;
+use lab_core::value::ServerId;
+use tokio::time::error::Elapsed;
+use tokio_postgres::{Config, Error, NoTls, Statement};
+
+use super::ConnectError;
+
+/// The longest wait for a connection: a herd of a thousand on five connections of 50 ms a query waits ten seconds.
+const WAIT_WITHIN: Duration = Duration::from_secs(20);
+/// One connection's opening.
+const CREATE_WITHIN: Duration = Duration::from_secs(3);
+/// One statement, besides the time that it is told to take.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// A pool of connections to one node.
+#[derive(Clone)]
+pub(super) struct NodePool(Pool);
+
+impl NodePool {
+    /// A pool that opens its connections when they are wanted.
+    pub(super) fn new(server: ServerId, config: &Config, size: u32) -> Result<Self, ConnectError> {
+        let mut config = config.clone();
+        config.application_name(server.to_string());
+        // A connection is checked for being closed only: a test query would double every read's round trips.
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(config, NoTls, manager))
+            .max_size(usize::try_from(size.max(1)).unwrap_or(1))
+            .queue_mode(QueueMode::Fifo)
+            .wait_timeout(Some(WAIT_WITHIN))
+            .create_timeout(Some(CREATE_WITHIN))
+            .recycle_timeout(Some(CREATE_WITHIN))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| ConnectError::Postgres(server, error.to_string()))?;
+        Ok(Self(pool))
+    }
+
+    /// Opens every connection and prepares `statements` on it, so that the first requests do not pay for it.
+    pub(super) async fn warm(&self, server: ServerId, statements: &[&str]) -> Result<(), ConnectError> {
+        let postgres = |error: String| ConnectError::Postgres(server, error);
+        let mut connections = Vec::new();
+        for _ in 0..self.0.status().max_size {
+            let connection = self.0.get().await.map_err(|error| postgres(describe(&error)))?;
+            for statement in statements {
+                let prepared = connection.prepare_cached(statement).await;
+                prepared.map_err(|error| postgres(describe(&error)))?;
+            }
+            connections.push(connection);
+        }
+        Ok(())
+    }
+
+    /// A connection, when it is this call's turn, and its prepared statement. Nothing that changes a row was sent
+    /// yet: an error means "not done".
+    pub(super) async fn get(&self, statement: &str) -> Result<(Object, Statement), DatabaseError> {
+        let connection = self.0.get().await.map_err(|error| DatabaseError::Failed(describe(&error)))?;
+        match prepare(&connection, statement).await {
+            Ok(statement) => Ok((connection, statement)),
+            Err(error) => {
+                // It may have given no answer at all: nobody shall wait behind it.
+                drop(Object::take(connection));
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A prepared statement of a connection: sent once a connection, then remembered.
+pub(super) async fn prepare(connection: &Object, statement: &str) -> Result<Statement, DatabaseError> {
+    let prepared = tokio::time::timeout(ANSWER_WITHIN, connection.prepare_cached(statement)).await;
+    let slow = |_| DatabaseError::Failed(format!("no answer to PREPARE within {ANSWER_WITHIN:?}"));
+    prepared.map_err(slow)?.map_err(|error| DatabaseError::Failed(describe(&error)))
+}
+
+/// Waits for the answer of a statement that was told to take `expected`.
+pub(super) async fn answered<T>(
+    expected: Duration,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<Result<T, Error>, Elapsed> {
+    tokio::time::timeout(expected + ANSWER_WITHIN, answer).await
+}
+
+/// Gives a connection back with its answer. One whose answer did not come is thrown away, since the next statement
+/// would wait behind it.
+pub(super) fn settle<T>(
+    connection: Object,
+    answered: Result<Result<T, Error>, Elapsed>,
+) -> Result<T, DatabaseError> {
+    if let Ok(answer) = answered {
+        return answer.map_err(|error| classify(&error));
+    }
+    drop(Object::take(connection));
+    Err(DatabaseError::Unknown)
+}
+
+/// What the server refused was not done; a connection that broke leaves it open.
+fn classify(error: &Error) -> DatabaseError {
+    if error.as_db_error().is_some() {
+        DatabaseError::Failed(describe(error))
+    } else {
+        DatabaseError::Unknown
+    }
+}
+
+/// `tokio_postgres`' own text names only the kind of error; the server's words are in its sources.
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,188 @@
+//! The command line: what can be asked, and which exit code answers.
+//!
+//! * `scenarios`, `run`, `verify`, `up`: one command a file
+//! * `batch`: many seeds of the simulator on every core; `stores`: real servers, started or named
+//! * `text`: how a run is told to a person
+
+mod batch;
+mod run;
+mod scenarios;
+mod stores;
+mod text;
+mod up;
+mod verify;
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lab_core::report::WorldKind;
+use lab_core::scenario::ScenarioId;
+use lab_core::world::WorldError;
+
+use crate::harness::HarnessError;
+
+/// Cache Lab: see a tiered cache fail, find out why, and make it hold: in a simulator, and on a real Redis Cluster
+/// and PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "lab", version, after_help = lessons(), after_long_help = format!("{EXAMPLES}\n{}", lessons()))]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lab scenarios
+      What there is, with its policies and knobs.
+  lab run invalidation-delay
+      The first failure, in the simulator: it should fail.
+  lab run invalidation-delay --policy acknowledged --seeds 200
+      A fix, under 200 seeds.
+  lab run thundering-herd --policy lease --world real
+      The same body on a real Redis Cluster and PostgreSQL, started and ended by the lab.
+  lab run stampede-lock --set requests=50 --json --trace run.jsonl
+      Another size; the report as JSON, every event in a file.
+  lab verify --world both --seeds 200
+      That every red is red and every green is green, in both worlds.
+
+Exit codes: 0 the goal held under every seed; 1 it did not; 2 wrong usage; 3 the world could not be had.
+";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the scenarios: what each shows, its policies and its knobs
+    Scenarios(scenarios::Options),
+    /// Run a scenario and say whether its goal held
+    Run(run::Options),
+    /// Check that every red is red and every green is green: the table of all scenarios and policies
+    Verify(verify::Options),
+    /// Start a real Redis Cluster and PostgreSQL, and keep them until Ctrl-C
+    Up,
+}
+
+/// Which world a scenario runs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum WorldChoice {
+    /// The simulator: virtual time, the same run for the same seed
+    #[default]
+    Sim,
+    /// A real Redis Cluster and PostgreSQL
+    Real,
+}
+
+impl From<WorldChoice> for WorldKind {
+    fn from(choice: WorldChoice) -> Self {
+        match choice {
+            WorldChoice::Sim => Self::Sim,
+            WorldChoice::Real => Self::Real,
+        }
+    }
+}
+
+/// Real servers that somebody else runs. No faults can be injected there.
+#[derive(Clone, Debug, Default, Args)]
+struct NamedServers {
+    /// Nodes of an empty Redis Cluster that already runs (`redis://host:port`, several with commas); needs --postgres
+    #[arg(long, value_name = "URL", value_delimiter = ',', requires = "postgres")]
+    redis: Vec<String>,
+    /// A PostgreSQL that already runs (`postgresql://user:password@host,replica/database`); needs --redis
+    #[arg(long, value_name = "URL", requires = "redis")]
+    postgres: Option<String>,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// It was asked for what cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The real servers could not be had.
+    #[error("{0}")]
+    Servers(#[from] HarnessError),
+    /// A run did not come to its end.
+    #[error("{0}")]
+    World(#[from] WorldError),
+    /// The operating system refused.
+    #[error("{0}: {1}")]
+    Io(String, std::io::Error),
+    /// Somebody pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CliError {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Servers(_) | Self::World(_) | Self::Io(..) => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Whether what was asked for held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Yes,
+    No,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Scenarios(options) => {
+            scenarios::run(&options);
+            Ok(Held::Yes)
+        }
+        Command::Run(options) => run::run(&options),
+        Command::Verify(options) => verify::run(&options),
+        Command::Up => up::run(),
+    };
+    match done {
+        Ok(Held::Yes) => ExitCode::SUCCESS,
+        Ok(Held::No) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("lab: {error}");
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+/// A runtime for what needs sockets.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    built.map_err(|error| CliError::Io("start the runtime".to_owned(), error))
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn asked_to_end() -> Result<(), CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).map_err(|error| CliError::Io("listen for signals".to_owned(), error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Does `work`, unless Ctrl-C comes first: then it is dropped, and with it the servers that it has started.
+async fn until_interrupted<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    tokio::select! {
+        done = work => done,
+        asked = asked_to_end() => Err(asked.err().unwrap_or(CliError::Interrupted)),
+    }
+}
+
+/// What each scenario shows, for the help.
+fn lessons() -> String {
+    let mut text = "Scenarios:\n".to_owned();
+    for id in ScenarioId::ALL {
+        let scenario = id.scenario();
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {:<20} {}", scenario.slug, scenario.goal);
+    }
+    text
+}

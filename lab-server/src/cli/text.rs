@@ -1,0 +1,75 @@
+//! How a run is told to a person.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use lab_core::report::{Bound, Check, Report, Unit};
+use lab_core::scenario::{ScenarioId, Settings};
+
+/// What decides a run.
+pub(super) fn triple(scenario: ScenarioId, policy: &str, seed: u64) -> String {
+    format!("(scenario {scenario}, policy {policy}, seed {seed})")
+}
+
+/// The settings that differ from the defaults, as options of the command line.
+pub(super) fn set_options(scenario: ScenarioId, settings: &Settings) -> String {
+    let defaults = Settings::defaults(scenario);
+    let differs = settings.iter().filter(|(name, value)| defaults.get(name) != *value);
+    let options: Vec<_> = differs.map(|(name, value)| format!(" --set {name}={value}")).collect();
+    options.concat()
+}
+
+/// Tells what was checked and measured.
+pub(super) fn report(report: &Report) {
+    for check in &report.checks {
+        println!("  {}", line_of(check));
+    }
+    let arose = if report.demonstration { "yes" } else { "NO: this run says nothing" };
+    println!("  the situation arose: {arose}");
+    for (id, figure) in &report.figures {
+        println!("  {id:<22} {}", amount(figure.value, figure.unit));
+    }
+}
+
+fn line_of(check: &Check) -> String {
+    let word = match (check.holds, check.goal) {
+        (true, _) => "held",
+        (false, true) => "FAILED",
+        (false, false) => "not so",
+    };
+    let whole = check.of.map_or_else(String::new, |of| format!(" of {of}"));
+    let aside = if check.goal { "" } else { " (informs only)" };
+    format!("{word:<7} {:<22} seen {}{whole}, wanted {}{aside}", check.id, check.seen, wanted(check.wanted))
+}
+
+fn wanted(bound: Bound) -> String {
+    match bound {
+        Bound::AtMost(most) => format!("at most {most}"),
+        Bound::AtLeast(least) => format!("at least {least}"),
+        Bound::Exactly(count) => format!("exactly {count}"),
+    }
+}
+
+fn amount(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Count => format!("{value:.0}"),
+        Unit::Share => format!("{:.1} %", value * 100.0),
+        Unit::Millis => format!("{value:.2} ms"),
+    }
+}
+
+/// A bar on standard error; it shows on a terminal only.
+pub(super) fn progress(steps: u64, what: String) -> ProgressBar {
+    let bar = ProgressBar::new(steps).with_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// A sign that something goes on, on a terminal only.
+pub(super) fn spinner(what: String) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}

@@ -1,0 +1,88 @@
+//! Which fault of the harness a scenario's fault is. What the harness cannot do is a typed answer.
+
+use std::time::Duration;
+
+use lab_core::trace::Actor;
+use lab_core::value::ServerId;
+use lab_core::world::{Fault, Link, WorldError};
+
+use crate::harness::{self, AppServer, Harness, HarnessError, Links, PostgresNode, RedisNode, Way};
+
+/// Carries out a fault on a link. A server's death is the world's own matter.
+pub(super) fn inject(harness: &Harness, fault: Fault) -> Result<(), WorldError> {
+    let unsupported = |why: String| WorldError::Unsupported { fault, why };
+    let links = harness.links().map_err(|error| unsupported(error.to_string()))?;
+    let link = match fault {
+        Fault::Delay { link, .. } | Fault::Cut(link) | Fault::BlackHole(link) | Fault::Heal(link) => link,
+        Fault::Kill(actor) => {
+            return Err(unsupported(format!(
+                "there is no app server {actor} to kill, and nothing else dies here"
+            )));
+        }
+    };
+    let struck = struck(links, link);
+    if struck.is_empty() {
+        return Err(unsupported("the harness has no such connection".to_owned()));
+    }
+    let mut strikes = struck.into_iter().map(|(link, way)| strike(links, fault, link, way));
+    strikes.try_for_each(|struck| struck).map_err(|error| unsupported(error.to_string()))
+}
+
+fn strike(links: &Links, fault: Fault, link: harness::Link, way: Way) -> Result<(), HarnessError> {
+    match fault {
+        Fault::Delay { by_ms, .. } => links.delay(link, way, Duration::from_millis(by_ms)),
+        Fault::Cut(_) => links.cut(link, way),
+        Fault::BlackHole(_) => links.black_hole(link),
+        Fault::Heal(_) | Fault::Kill(_) => links.heal(link),
+    }
+}
+
+/// The connections that a link of the scenario stands for, and the way on them.
+fn struck(links: &Links, link: Link) -> Vec<(harness::Link, Way)> {
+    match link {
+        // A subscriber may sit at any node.
+        Link::BusTo(server) => {
+            let server = app_server(server);
+            let is_its_bus =
+                |link: &harness::Link| matches!(link, harness::Link::Bus(of, _) if *of == server);
+            links.all().filter(is_its_bus).map(|link| (link, Way::Back)).collect()
+        }
+        Link::From(from, to) => {
+            let forth = between(from, to).map(|link| (link, Way::Forth));
+            let back = between(to, from).map(|link| (link, Way::Back));
+            forth.into_iter().chain(back).collect()
+        }
+    }
+}
+
+/// The connections that the first opens to the second.
+fn between(from: Actor, to: Actor) -> Option<harness::Link> {
+    match (from, to) {
+        (Actor::Server(server), Actor::Primary) => {
+            Some(harness::Link::Sql(app_server(server), PostgresNode::Primary))
+        }
+        (Actor::Server(server), Actor::Replica(number)) => {
+            Some(harness::Link::Sql(app_server(server), PostgresNode::Replica(number)))
+        }
+        (Actor::Server(server), node) => Some(harness::Link::Data(app_server(server), redis_node(node)?)),
+        (Actor::Replica(number), Actor::Primary) => Some(harness::Link::Wal(PostgresNode::Replica(number))),
+        // A replica opens the connection over which its master sends what was written.
+        (Actor::RedisReplica(replica), Actor::RedisMaster(master)) if replica == master => {
+            Some(harness::Link::Replication(RedisNode::Replica(replica), RedisNode::Master(master)))
+        }
+        _ => Some(harness::Link::Gossip(redis_node(from)?, redis_node(to)?)),
+    }
+}
+
+fn redis_node(actor: Actor) -> Option<RedisNode> {
+    match actor {
+        Actor::RedisMaster(shard) => Some(RedisNode::Master(shard)),
+        Actor::RedisReplica(shard) => Some(RedisNode::Replica(shard)),
+        _ => None,
+    }
+}
+
+/// The name that the harness has for a server.
+pub(super) fn app_server(server: ServerId) -> AppServer {
+    AppServer(server.0)
+}

@@ -1,0 +1,126 @@
+//! An app server: an OS thread with a tokio runtime of its own, its own connections and its own cache. Ending the
+//! thread drops the runtime, which drops its tasks and closes its sockets: that is how a server is killed.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use lab_core::cache::TieredCache;
+use lab_core::consistency::Session;
+use lab_core::policy::Policy;
+use lab_core::ports::traced::Traced;
+use lab_core::service::{self, Request, Response};
+use lab_core::trace::{self, Actor, EventId, Kind, Note, OperationId};
+use lab_core::value::ServerId;
+use lab_core::world::WorldError;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::adapters::observer::Recorder;
+use crate::adapters::{Connect, RealPorts};
+
+type Cache = TieredCache<Traced<RealPorts>>;
+
+/// Requests that wait to be taken by a server's thread; whoever sends more waits.
+const QUEUE_MAX: usize = 4096;
+
+/// A client's request on its way to a server.
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) session: Arc<Session>,
+    pub(super) operation: OperationId,
+    /// The event of the client's sending it.
+    pub(super) sent: EventId,
+    pub(super) reply: oneshot::Sender<(Response, EventId)>,
+}
+
+/// A server that runs.
+pub(super) struct Server {
+    jobs: mpsc::Sender<Job>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts a server's thread, and returns when it is connected and subscribed.
+    pub(super) async fn start(connect: Connect, policy: Policy) -> Result<Self, WorldError> {
+        let server = connect.server;
+        let broken = |what: String| WorldError::Broken(format!("{server} did not start: {what}"));
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (ready, is_ready) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name(server.to_string())
+            .spawn(move || live(connect, policy, queue, ready))
+            .map_err(|error| broken(error.to_string()))?;
+        is_ready.await.map_err(|_| broken("its thread is gone".to_owned()))?.map_err(broken)?;
+        Ok(Self { jobs, thread })
+    }
+
+    /// Where its requests go.
+    pub(super) fn jobs(&self) -> mpsc::Sender<Job> {
+        self.jobs.clone()
+    }
+
+    /// Lets it die: what it was doing is dropped. The thread is to be joined.
+    pub(super) fn kill(self) -> JoinHandle<()> {
+        self.thread
+    }
+}
+
+/// The server's whole life.
+fn live(
+    connect: Connect,
+    policy: Policy,
+    mut queue: mpsc::Receiver<Job>,
+    ready: oneshot::Sender<Result<(), String>>,
+) {
+    // Where nobody waits for the answer any more, nobody needs the server: it ends either way.
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = ready.send(Err(error.to_string()));
+            return;
+        }
+    };
+    let (server, recorder) = (connect.server, Arc::clone(&connect.recorder));
+    runtime.block_on(async {
+        let cache = match open(connect, policy).await {
+            Ok(cache) => cache,
+            Err(why) => {
+                let _ = ready.send(Err(why));
+                return;
+            }
+        };
+        if ready.send(Ok(())).is_err() {
+            return;
+        }
+        // Ends when nobody can send requests any more.
+        while let Some(job) = queue.recv().await {
+            tokio::spawn(answer(cache.clone(), server, Arc::clone(&recorder), job));
+        }
+    });
+    runtime.shutdown_background();
+}
+
+async fn open(connect: Connect, policy: Policy) -> Result<Cache, String> {
+    let ports = RealPorts::connect(connect).await.map_err(|error| error.to_string())?;
+    let cache = TieredCache::new(Traced::new(ports), policy);
+    cache.start().await.map_err(|error| error.to_string())?;
+    Ok(cache)
+}
+
+/// Answers a request, as a part of its operation.
+async fn answer(cache: Cache, server: ServerId, recorder: Arc<Recorder>, job: Job) {
+    let Job { request, session, operation, sent, reply } = job;
+    let actor = Actor::Server(server);
+    let serving = async {
+        let key = request.key().clone();
+        let received = recorder.note(actor, Note::new(Kind::Received { request: request.kind() }).key(&key));
+        trace::set_cause(Some(received));
+        let response = service::serve(&cache, &session, request).await;
+        let answered = recorder.note(actor, response.answered(&key));
+        (response, answered)
+    };
+    // Boxed: a request's future is large, and every task would carry it inline.
+    let answered = trace::scope(Some(operation), Some(sent), Box::pin(serving)).await;
+    // A client that is gone is told nothing.
+    let _ = reply.send(answered);
+}

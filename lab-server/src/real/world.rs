@@ -1,0 +1,254 @@
+//! The real world, as a scenario drives it.
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures_util::future;
+use lab_core::consistency::Session;
+use lab_core::service::{Request, Response};
+use lab_core::sim::balancer::Balancer;
+use lab_core::trace::{Actor, EventId, Kind, Note, Outcome, Verb};
+use lab_core::value::{ClientId, Key, ServerId, Value, Version};
+use lab_core::world::{Balancing, ClusterSpec, Fault, Route, World, WorldError};
+use tokio::sync::{mpsc, oneshot};
+
+use super::faults;
+use super::server::{Job, Server};
+use super::stores::Stores;
+use crate::adapters::Connect;
+use crate::adapters::observer::Recorder;
+
+/// App servers before real stores. Cloning gives another handle to the same world.
+#[derive(Clone)]
+pub struct RealWorld {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    stores: Arc<Stores>,
+    recorder: Arc<Recorder>,
+    fleet: Mutex<Fleet>,
+}
+
+struct Fleet {
+    /// By number, the first is server 1; `None` for a dead one.
+    servers: Vec<Option<Server>>,
+    /// Threads of dead servers, to be joined.
+    dying: Vec<JoinHandle<()>>,
+    balancer: Balancer,
+    sessions: BTreeMap<ClientId, Arc<Session>>,
+}
+
+/// Where a request goes.
+struct Routed {
+    server: ServerId,
+    /// `None` for a dead server.
+    jobs: Option<mpsc::Sender<Job>>,
+    session: Arc<Session>,
+}
+
+impl RealWorld {
+    /// A world without servers: the scenario starts them.
+    pub fn new(stores: Arc<Stores>, recorder: Arc<Recorder>) -> Self {
+        let fleet = Fleet {
+            servers: Vec::new(),
+            dying: Vec::new(),
+            balancer: Balancer::new(Balancing::RoundRobin, 1),
+            sessions: BTreeMap::new(),
+        };
+        Self { shared: Arc::new(Shared { stores, recorder, fleet: Mutex::new(fleet) }) }
+    }
+
+    /// Ends every server and waits until its thread is gone.
+    pub async fn end(&self) {
+        let threads = {
+            let mut fleet = self.fleet();
+            let servers = std::mem::take(&mut fleet.servers);
+            let mut threads = std::mem::take(&mut fleet.dying);
+            threads.extend(servers.into_iter().flatten().map(Server::kill));
+            threads
+        };
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                // A server that panicked has told so on standard error; its requests were answered Unknown.
+                let _ = thread.join();
+            }
+        });
+        // Fails only if the runtime ends, and then the threads end too.
+        let _ = joined.await;
+    }
+
+    fn fleet(&self) -> MutexGuard<'_, Fleet> {
+        self.shared.fleet.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, actor: Actor, note: Note, line: &'static Location<'static>) -> EventId {
+        self.shared.recorder.note(actor, note.source(line))
+    }
+
+    async fn start_servers(&self, spec: ClusterSpec) -> Result<(), WorldError> {
+        let endpoints = self.shared.stores.harness().endpoints();
+        let start = |server: ServerId| {
+            let reach = endpoints.server(faults::app_server(server)).cloned();
+            let policy = spec.policy.clone();
+            async move {
+                let connect = Connect {
+                    server,
+                    reach: reach.map_err(|error| WorldError::Broken(error.to_string()))?,
+                    connections: spec.connections_per_server,
+                    query_time: spec.query_time,
+                    recorder: Arc::clone(&self.shared.recorder),
+                };
+                Server::start(connect, policy).await
+            }
+        };
+        let servers = future::try_join_all((1..=spec.servers).map(ServerId).map(start)).await?;
+        let mut fleet = self.fleet();
+        fleet.balancer = Balancer::new(spec.balancing, spec.servers);
+        fleet.servers = servers.into_iter().map(Some).collect();
+        Ok(())
+    }
+
+    /// Chooses the server of a request and counts it as open.
+    fn route(&self, client: ClientId, route: Route, key: &Key) -> Option<Routed> {
+        let mut fleet = self.fleet();
+        let server = match route {
+            Route::To(server) => {
+                fleet.servers.get(server.index())?;
+                fleet.balancer.opened(server);
+                server
+            }
+            Route::Balanced => fleet.balancer.choose(key),
+        };
+        let jobs = fleet.servers.get(server.index())?.as_ref().map(Server::jobs);
+        let session = Arc::clone(fleet.sessions.entry(client).or_default());
+        Some(Routed { server, jobs, session })
+    }
+
+    async fn ask(
+        &self,
+        client: ClientId,
+        routed: Routed,
+        request: Request,
+        line: &'static Location<'static>,
+    ) -> Response {
+        let key = request.key().clone();
+        let operation = self.shared.recorder.next_operation();
+        let requested = Note::new(Kind::Requested { request: request.kind(), server: routed.server });
+        let requested = requested.key(&key).operation(operation).cause(None);
+        let sent = self.note(Actor::Client(client), requested, line);
+        let Some(jobs) = routed.jobs else {
+            return Response::Unknown;
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = Job { request, session: routed.session, operation, sent, reply };
+        if jobs.send(job).await.is_err() {
+            return Response::Unknown;
+        }
+        // A server lives as long as somebody can send it requests.
+        drop(jobs);
+        // A server that dies drops the request, and no answer ever comes.
+        let Ok((response, answered)) = answer.await else {
+            return Response::Unknown;
+        };
+        let completed = response.completed(&key).operation(operation).cause(Some(answered));
+        self.shared.recorder.note(Actor::Client(client), completed);
+        response
+    }
+
+    fn kill(&self, server: ServerId) -> bool {
+        let mut fleet = self.fleet();
+        let Some(server) = fleet.servers.get_mut(server.index()).and_then(Option::take) else {
+            return false;
+        };
+        let thread = server.kill();
+        fleet.dying.push(thread);
+        true
+    }
+}
+
+impl World for RealWorld {
+    #[track_caller]
+    fn start(&self, spec: ClusterSpec) -> impl Future<Output = Result<(), WorldError>> + Send {
+        self.start_servers(spec)
+    }
+
+    #[track_caller]
+    fn insert(&self, key: &Key, value: &Value) -> impl Future<Output = Result<Version, WorldError>> + Send {
+        let line = Location::caller();
+        async move {
+            let inserted = self.shared.stores.insert(key, value).await;
+            let inserted = inserted.map_err(|error| WorldError::Broken(error.to_string()))?;
+            let (verb, lsn, value) = (Verb::Update, Some(inserted.lsn), Some(value.clone()));
+            let note = |kind| Note::new(kind).key(key).version(inserted.version);
+            let served = Kind::Served { verb, outcome: Outcome::Done, value: value.clone(), lsn };
+            self.note(Actor::Primary, note(served), line);
+            for replica in self.shared.stores.replica_numbers() {
+                let replayed = Kind::Replayed { verb, value: value.clone(), lsn };
+                self.note(Actor::Replica(replica), note(replayed), line);
+            }
+            Ok(inserted.version)
+        }
+    }
+
+    #[track_caller]
+    fn delete_shared(&self, key: &Key) -> impl Future<Output = Result<(), WorldError>> + Send {
+        let line = Location::caller();
+        async move {
+            let deleted = self.shared.stores.delete_shared(key).await;
+            let (shard, replayed) = deleted.map_err(|error| WorldError::Broken(error.to_string()))?;
+            let verb = Verb::Delete;
+            let served = Kind::Served { verb, outcome: Outcome::Done, value: None, lsn: None };
+            self.note(Actor::RedisMaster(shard), Note::new(served).key(key), line);
+            if replayed {
+                let replayed = Kind::Replayed { verb, value: None, lsn: None };
+                self.note(Actor::RedisReplica(shard), Note::new(replayed).key(key), line);
+            }
+            Ok(())
+        }
+    }
+
+    #[track_caller]
+    fn request(
+        &self,
+        client: ClientId,
+        route: Route,
+        request: Request,
+    ) -> impl Future<Output = Response> + Send {
+        let line = Location::caller();
+        async move {
+            let Some(routed) = self.route(client, route, request.key()) else {
+                return Response::Failed(format!("there is no such server: {route:?}"));
+            };
+            let server = routed.server;
+            let response = self.ask(client, routed, request, line).await;
+            self.fleet().balancer.closed(server);
+            response
+        }
+    }
+
+    #[track_caller]
+    fn inject(&self, fault: Fault) -> impl Future<Output = Result<(), WorldError>> + Send {
+        let line = Location::caller();
+        async move {
+            match fault {
+                Fault::Kill(Actor::Server(server)) if self.kill(server) => {}
+                fault => faults::inject(self.shared.stores.harness(), fault)?,
+            }
+            self.note(Actor::Lab, Note::new(Kind::Injected { fault }), line);
+            Ok(())
+        }
+    }
+
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(time)
+    }
+
+    #[track_caller]
+    fn phase(&self, name: &'static str) {
+        self.note(Actor::Lab, Note::new(Kind::Phase { name: name.to_owned() }), Location::caller());
+    }
+}
