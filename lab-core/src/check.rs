@@ -8,33 +8,33 @@ mod tally;
 
 use std::panic::Location;
 
-pub use requests::{Request, requests};
+pub use requests::{History, Request};
 pub use tally::figures;
 
 use crate::report::{Bound, Check};
-use crate::trace::{Event, EventId, Kind, RequestKind, Trace};
+use crate::trace::{Event, EventId, Kind, RequestKind};
 use crate::value::{Key, Version};
 
-/// A part of a trace, from a phase on.
+/// A part of a trace.
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
-    /// The whole trace.
-    pub trace: &'a Trace,
+    history: &'a History<'a>,
     from: usize,
     until: usize,
 }
 
 impl<'a> Part<'a> {
     /// The trace from the phase of that name to the end; all of it if there is no such phase.
-    pub fn since(trace: &'a Trace, phase: &str) -> Self {
-        let from = trace.events.iter().position(|event| is_phase(event, phase)).unwrap_or(0);
-        Self { trace, from, until: trace.events.len() }
+    pub fn since(history: &'a History<'a>, phase: &str) -> Self {
+        let events = &history.trace.events;
+        let from = events.iter().position(|event| is_phase(event, phase)).unwrap_or(0);
+        Self { history, from, until: events.len() }
     }
 
     /// The trace from the phase of that name to the next phase.
-    pub fn of(trace: &'a Trace, phase: &str) -> Self {
-        let part = Self::since(trace, phase);
-        let rest = trace.events.iter().enumerate().skip(part.from + 1);
+    pub fn of(history: &'a History<'a>, phase: &str) -> Self {
+        let part = Self::since(history, phase);
+        let rest = history.trace.events.iter().enumerate().skip(part.from + 1);
         let next =
             rest.filter(|(_, event)| matches!(event.kind, Kind::Phase { .. })).map(|(index, _)| index).next();
         Self { until: next.unwrap_or(part.until), ..part }
@@ -42,14 +42,17 @@ impl<'a> Part<'a> {
 
     /// Its events, with their places in the whole trace.
     pub fn events(self) -> impl Iterator<Item = (EventId, &'a Event)> {
-        let events = self.trace.events[self.from..self.until].iter();
+        let events = self.history.trace.events[self.from..self.until].iter();
         (self.from..).map(|index| EventId(u32::try_from(index).unwrap_or(u32::MAX))).zip(events)
     }
 
     /// The requests that were sent in it, with their answers whenever they came.
-    pub fn requests(self, kind: RequestKind) -> Vec<Request<'a>> {
-        let sent_here = |request: &Request<'_>| (self.from..self.until).contains(&request.sent.index());
-        requests(self.trace, kind).into_iter().filter(sent_here).collect()
+    pub fn requests(self, kind: RequestKind) -> impl Iterator<Item = &'a Request<'a>> {
+        self.history.requests(kind).filter(move |request| self.holds(request))
+    }
+
+    fn holds(self, request: &Request<'_>) -> bool {
+        (self.from..self.until).contains(&request.sent.index())
     }
 }
 
@@ -79,43 +82,39 @@ pub fn inform(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option
 }
 
 /// The newest version of a key whose write was acknowledged before the event `before`.
-fn acknowledged(trace: &Trace, key: &Key, before: EventId) -> Version {
-    let writes = requests(trace, RequestKind::Write).into_iter();
+fn acknowledged(history: &History<'_>, key: &Key, before: EventId) -> Version {
+    let writes = history.requests(RequestKind::Write);
     let known = writes.filter(|write| write.key == key && write.completed.is_some_and(|done| done < before));
     known.filter_map(|write| write.version).max().unwrap_or_default()
 }
 
 /// The reads of a part that are stale.
-pub fn stale_reads(part: Part<'_>) -> Vec<Request<'_>> {
-    let reads = part.requests(RequestKind::Read).into_iter();
-    let stale = |read: &Request<'_>| {
-        read.version.is_some_and(|version| version < acknowledged(part.trace, read.key, read.sent))
-    };
-    reads.filter(stale).collect()
+pub fn stale_reads<'a>(part: Part<'a>) -> impl Iterator<Item = &'a Request<'a>> {
+    part.requests(RequestKind::Read).filter(move |read| {
+        read.version.is_some_and(|version| version < acknowledged(part.history, read.key, read.sent))
+    })
 }
 
 /// No read of the part is stale.
 #[track_caller]
 pub fn no_stale_read(id: &str, part: Part<'_>) -> Check {
-    let (stale, all) = (stale_reads(part), part.requests(RequestKind::Read).len());
-    let first = stale.iter().filter_map(|read| read.completed).min();
-    check(id, stale.len() as u64, Some(all as u64), Bound::AtMost(0), first)
+    let stale: Vec<_> = stale_reads(part).filter_map(|read| read.completed).collect();
+    let all = part.requests(RequestKind::Read).count();
+    check(id, stale.len() as u64, Some(all as u64), Bound::AtMost(0), stale.iter().min().copied())
 }
 
 /// No session reads below what it wrote itself.
 #[track_caller]
 pub fn read_your_writes(part: Part<'_>) -> Check {
-    let writes = requests(part.trace, RequestKind::Write);
     let own = |read: &Request<'_>| {
-        let mine = writes.iter().filter(|write| {
+        let mine = part.history.requests(RequestKind::Write).filter(|write| {
             write.client == read.client
                 && write.key == read.key
                 && write.completed.is_some_and(|done| done < read.sent)
         });
         mine.filter_map(|write| write.version).max()
     };
-    let reads: Vec<_> =
-        part.requests(RequestKind::Read).into_iter().filter(|read| own(read).is_some()).collect();
+    let reads: Vec<_> = part.requests(RequestKind::Read).filter(|read| own(read).is_some()).collect();
     let below = reads.iter().filter(|read| read.version < own(read));
     let broken: Vec<_> = below.filter_map(|read| read.completed).collect();
     let (seen, of) = (broken.len() as u64, reads.len() as u64);
@@ -125,8 +124,7 @@ pub fn read_your_writes(part: Part<'_>) -> Check {
 /// Every request of the part was answered with a row, a version, or a plain yes.
 #[track_caller]
 pub fn all_answered(part: Part<'_>) -> Check {
-    let kinds = [RequestKind::Read, RequestKind::Write, RequestKind::Compute, RequestKind::Forget];
-    let all: Vec<_> = kinds.into_iter().flat_map(|kind| part.requests(kind)).collect();
+    let all: Vec<_> = part.history.requests.iter().filter(|request| part.holds(request)).collect();
     let answered = all.iter().filter(|request| request.succeeded).count();
     let lost = all
         .iter()

@@ -32,9 +32,11 @@ fn lines(scenario: ScenarioId) -> impl Iterator<Item = String> {
 fn runs_are_as_recorded(scenario: ScenarioId) {
     for line in lines(scenario) {
         let name: Vec<_> = line.split(' ').take(2).collect();
-        let recorded = RECORDED.lines().find(|recorded| recorded.starts_with(&format!("{} ", name.join(" "))));
+        let recorded =
+            RECORDED.lines().find(|recorded| recorded.starts_with(&format!("{} ", name.join(" "))));
         let recorded = recorded.unwrap_or_else(|| panic!("{name:?} is not recorded"));
-        let differs = line.split(' ').zip(recorded.split(' ')).skip(2).position(|(ran, recorded)| ran != recorded);
+        let differs =
+            line.split(' ').zip(recorded.split(' ')).skip(2).position(|(ran, recorded)| ran != recorded);
         let seed = differs.map(|index| index + 1);
         assert_eq!(seed, None, "{name:?}: the first seed whose run is not the recorded one");
         assert_eq!(line.len(), recorded.len(), "{name:?}: another number of seeds is recorded");

@@ -1,15 +1,13 @@
 //! The requests of a trace, each put together from its events.
 
-use std::collections::BTreeMap;
-
-use crate::trace::{Actor, EventId, Kind, OperationId, Outcome, RequestKind, Trace};
+use crate::trace::{Actor, Event, EventId, Kind, OperationId, Outcome, RequestKind, Trace};
 use crate::value::{ClientId, Instant, Key, ServerId, Tier, Value, Version};
 
 /// One client's request, from its sending to its completion.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// Its number.
-    pub operation: OperationId,
+    /// What it asks.
+    pub kind: RequestKind,
     /// Who sent it.
     pub client: ClientId,
     /// Where it went.
@@ -34,43 +32,76 @@ pub struct Request<'a> {
     pub tier: Option<Tier>,
 }
 
-/// The requests of one kind, in the order of their sending.
-pub fn requests(trace: &Trace, kind: RequestKind) -> Vec<Request<'_>> {
-    let mut open: BTreeMap<OperationId, Request<'_>> = BTreeMap::new();
-    for (event, id) in trace.events.iter().zip((0..).map(EventId)) {
-        let (Some(operation), Some(key)) = (event.operation, &event.key) else {
-            continue;
-        };
-        match (&event.kind, event.actor) {
-            (Kind::Requested { request, server }, Actor::Client(client)) if *request == kind => {
-                let request = Request {
-                    operation,
-                    client,
-                    server: *server,
-                    key,
-                    sent: id,
-                    sent_at: event.at,
-                    completed: None,
-                    completed_at: event.at,
-                    succeeded: false,
-                    version: None,
-                    value: None,
-                    tier: None,
-                };
-                open.insert(operation, request);
-            }
-            (Kind::Completed { outcome, value, tier }, _) => {
-                if let Some(request) = open.get_mut(&operation) {
-                    request.completed = Some(id);
-                    request.completed_at = event.at;
-                    request.succeeded = matches!(outcome, Outcome::Hit | Outcome::Negative | Outcome::Done);
-                    request.version = event.version;
-                    request.value = value.as_ref();
-                    request.tier = *tier;
+/// A trace with its requests put together, once for all checks.
+pub struct History<'a> {
+    pub(super) trace: &'a Trace,
+    /// In the order of their sending.
+    pub(super) requests: Vec<Request<'a>>,
+}
+
+impl<'a> History<'a> {
+    /// Reads a trace.
+    pub fn of(trace: &'a Trace) -> Self {
+        let mut requests: Vec<Request<'a>> = Vec::new();
+        // Operations are numbered from 1 in the order of their sending.
+        let mut places: Vec<Option<usize>> = Vec::new();
+        for (event, id) in trace.events.iter().zip((0..).map(EventId)) {
+            let (Some(OperationId(operation)), Some(key)) = (event.operation, &event.key) else {
+                continue;
+            };
+            let operation = operation as usize;
+            match (&event.kind, event.actor) {
+                (Kind::Requested { request, server }, Actor::Client(client)) => {
+                    places.resize(places.len().max(operation + 1), None);
+                    places[operation] = Some(requests.len());
+                    requests.push(Request::sent(id, event, *request, client, *server, key));
                 }
+                (Kind::Completed { outcome, value, tier }, _) => {
+                    if let Some(place) = places.get(operation).copied().flatten() {
+                        let request = &mut requests[place];
+                        request.completed = Some(id);
+                        request.completed_at = event.at;
+                        request.succeeded =
+                            matches!(outcome, Outcome::Hit | Outcome::Negative | Outcome::Done);
+                        request.version = event.version;
+                        request.value = value.as_ref();
+                        request.tier = *tier;
+                    }
+                }
+                _ => {}
             }
-            _ => {}
+        }
+        Self { trace, requests }
+    }
+
+    /// The requests of one kind, in the order of their sending.
+    pub fn requests(&self, kind: RequestKind) -> impl Iterator<Item = &Request<'a>> {
+        self.requests.iter().filter(move |request| request.kind == kind)
+    }
+}
+
+impl<'a> Request<'a> {
+    fn sent(
+        id: EventId,
+        event: &Event,
+        kind: RequestKind,
+        client: ClientId,
+        server: ServerId,
+        key: &'a Key,
+    ) -> Self {
+        Self {
+            kind,
+            client,
+            server,
+            key,
+            sent: id,
+            sent_at: event.at,
+            completed: None,
+            completed_at: event.at,
+            succeeded: false,
+            version: None,
+            value: None,
+            tier: None,
         }
     }
-    open.into_values().collect()
 }

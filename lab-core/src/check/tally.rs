@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Part, stale_reads};
+use super::{Part, Request, stale_reads};
 use crate::report::{Figure, Unit, figure};
 use crate::trace::{Actor, Kind, NoticeKind, RequestKind, Verb};
 use crate::value::{Instant, Tier};
-
-use super::requests::{Request, requests};
 
 /// Every figure that the part gives rise to.
 pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
@@ -18,12 +16,12 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
     );
     figures.count(figure::REDIS_CALLS, served(part, |actor, _| matches!(actor, Actor::RedisMaster(_))));
     figures.count(figure::BUS_NOTICES, delivered(part));
-    let reads = part.requests(RequestKind::Read);
+    let reads: Vec<_> = part.requests(RequestKind::Read).collect();
     figures.reads(&reads);
     figures.staleness(part);
-    let writes = part.requests(RequestKind::Write);
+    let writes: Vec<_> = part.requests(RequestKind::Write).collect();
     figures.mean(figure::WRITE_MEAN, &writes);
-    let computing = part.requests(RequestKind::Compute);
+    let computing: Vec<_> = part.requests(RequestKind::Compute).collect();
     if !computing.is_empty() {
         let computed = part.events().filter(|(_, event)| matches!(event.kind, Kind::Computed { .. })).count();
         figures.count(figure::COMPUTATIONS, computed);
@@ -61,14 +59,14 @@ impl Figures {
         self.put(id, count as f64, Unit::Count);
     }
 
-    fn mean(&mut self, id: &str, requests: &[Request<'_>]) {
+    fn mean(&mut self, id: &str, requests: &[&Request<'_>]) {
         let took: Vec<f64> = latencies(requests);
         if !took.is_empty() {
             self.put(id, took.iter().sum::<f64>() / took.len() as f64, Unit::Millis);
         }
     }
 
-    fn reads(&mut self, reads: &[Request<'_>]) {
+    fn reads(&mut self, reads: &[&Request<'_>]) {
         if reads.is_empty() {
             return;
         }
@@ -87,18 +85,16 @@ impl Figures {
     }
 
     fn staleness(&mut self, part: Part<'_>) {
-        let writes = requests(part.trace, RequestKind::Write);
-        if writes.is_empty() {
+        if part.history.requests(RequestKind::Write).next().is_none() {
             return;
         }
-        let stale = stale_reads(part);
+        let stale: Vec<_> = stale_reads(part).collect();
         self.count(figure::STALE_READS, stale.len());
         // The age of a stale answer: since the first acknowledged write of something newer.
         let newer_since = |read: &Request<'_>| {
-            let newer = writes.iter().filter(|write| {
-                write.key == read.key
-                    && write.version > read.version
-                    && write.completed.is_some_and(|done| done < read.sent)
+            let newer = part.history.requests(RequestKind::Write).filter(|write| {
+                let known = write.completed.is_some_and(|done| done < read.sent);
+                known && write.key == read.key && write.version > read.version
             });
             newer.map(|write| write.completed_at).min().unwrap_or(Instant::FAR)
         };
@@ -108,7 +104,7 @@ impl Figures {
 }
 
 /// Latencies of the requests that completed, in milliseconds, in ascending order.
-fn latencies(requests: &[Request<'_>]) -> Vec<f64> {
+fn latencies(requests: &[&Request<'_>]) -> Vec<f64> {
     let done = requests.iter().filter(|request| request.completed.is_some());
     let mut took: Vec<f64> =
         done.map(|request| request.completed_at.since(request.sent_at).as_secs_f64() * 1e3).collect();

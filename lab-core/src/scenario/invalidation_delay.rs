@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{Knob, Preset, Role, Scenario, ScenarioId, Settings};
-use crate::check::{self, Part};
+use crate::check::{self, History, Part};
 use crate::policy::{Policy, Switch};
 use crate::report::Report;
 use crate::service::Request;
@@ -63,9 +63,10 @@ pub(super) async fn play<W: World>(
 
 /// What must hold.
 pub(super) fn judge(trace: &Trace, settings: &Settings) -> Report {
-    let since_act = Part::since(trace, "act");
-    let at_once = Part::of(trace, "read at once");
-    let again = Part::of(trace, "read again");
+    let history = History::of(trace);
+    let since_act = Part::since(&history, "act");
+    let at_once = Part::of(&history, "read at once");
+    let again = Part::of(&history, "read again");
     Report {
         checks: vec![
             check::no_stale_read("no-stale-read", at_once),

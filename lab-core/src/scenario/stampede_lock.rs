@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{Knob, Preset, Role, Scenario, ScenarioId, Settings};
-use crate::check::{self, Part};
+use crate::check::{self, History, Part};
 use crate::policy::{Policy, Switch};
 use crate::report::{Bound, Report, figure};
 use crate::service::Request;
@@ -41,10 +41,11 @@ pub(super) async fn play<W: World>(
 
 /// What must hold.
 pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
-    let act = Part::since(trace, "act");
+    let history = History::of(trace);
+    let act = Part::since(&history, "act");
     let computed = act.events().filter(|(_, event)| matches!(event.kind, Kind::ComputeStarted));
     let computed: Vec<_> = computed.map(|(id, _)| id).collect();
-    let requests = act.requests(RequestKind::Compute);
+    let requests: Vec<_> = act.requests(RequestKind::Compute).collect();
     let values: BTreeSet<_> = requests.iter().filter_map(|request| request.value).collect();
     let first = requests.first().and_then(|request| request.value);
     let other = requests.iter().find(|request| request.value != first).and_then(|request| request.completed);
@@ -71,7 +72,7 @@ fn was_a_stampede(act: Part<'_>) -> bool {
     let early = act.events().filter(|(id, event)| {
         matches!(event.kind, Kind::Received { .. }) && first.is_some_and(|first| *id < first)
     });
-    early.count() == act.requests(RequestKind::Compute).len()
+    early.count() == act.requests(RequestKind::Compute).count()
 }
 
 /// The answer to the question: how often is it computed?

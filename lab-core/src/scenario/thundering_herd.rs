@@ -8,11 +8,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::{Knob, Preset, Role, Scenario, ScenarioId, Settings};
-use crate::check::{self, Part};
+use crate::check::{self, History, Part};
 use crate::policy::{Policy, Switch};
 use crate::report::{Bound, Report, figure};
 use crate::service::Request;
-use crate::trace::{Actor, EventId, Kind, RequestKind, Trace, Verb};
+use crate::trace::{Actor, Event, Kind, RequestKind, Trace, Verb};
 use crate::value::{ClientId, Key, ServerId, Value};
 use crate::world::{ClusterSpec, Route, World, WorldError};
 
@@ -53,7 +53,8 @@ pub(super) async fn play<W: World>(
 
 /// What must hold.
 pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
-    let act = Part::since(trace, "act");
+    let history = History::of(trace);
+    let act = Part::since(&history, "act");
     let queries: Vec<_> = act.events().filter(|(_, event)| is_query(event)).map(|(id, _)| id).collect();
     let (count, second) = (queries.len() as u64, queries.get(1).copied());
     Report {
@@ -67,19 +68,18 @@ pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
     }
 }
 
-fn is_query(event: &crate::trace::Event) -> bool {
+fn is_query(event: &Event) -> bool {
     event.actor == Actor::Primary && matches!(event.kind, Kind::Served { verb: Verb::Select, .. })
 }
 
 /// Whether at least a tenth of the requests had reached a server before the first query was answered.
 fn was_a_herd(act: Part<'_>) -> bool {
-    let answered =
-        |id: &EventId| matches!(act.trace.events[id.index()].kind, Kind::Returned { verb: Verb::Select, .. });
-    let first = act.events().map(|(id, _)| id).find(answered);
+    let answered = |event: &Event| matches!(event.kind, Kind::Returned { verb: Verb::Select, .. });
+    let first = act.events().find(|(_, event)| answered(event)).map(|(id, _)| id);
     let early = act.events().filter(|(id, event)| {
         matches!(event.kind, Kind::Received { .. }) && first.is_some_and(|first| *id < first)
     });
-    early.count() * 10 >= act.requests(RequestKind::Read).len()
+    early.count() * 10 >= act.requests(RequestKind::Read).count()
 }
 
 /// The answer to the question: how many queries reach the database?

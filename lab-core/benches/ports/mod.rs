@@ -1,0 +1,178 @@
+//! Ports for a benchmark of L1: a coarse clock, stores that answer at once, and nobody who watches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lab_core::ports::{
+    Arrival, Audience, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy, Leased,
+    Locked, Member, Membership, Notice, Ports, Published, ReadFrom, Row, SharedCache, SharedError, Silent,
+    Stored, Subscription, Tasks, Unlocked,
+};
+use lab_core::trace::Actor;
+use lab_core::value::{Entry, Instant, Key, Lookup, ServerId, Token, Value, Version};
+
+const SERVER: ServerId = ServerId(1);
+
+/// The ports of the only server.
+#[derive(Clone)]
+pub struct BenchPorts {
+    time: Arc<AtomicU64>,
+    observer: Silent,
+}
+
+impl BenchPorts {
+    /// Ports whose clock shows what `time` holds, in nanoseconds.
+    pub fn new(time: &Arc<AtomicU64>) -> Self {
+        Self { time: Arc::clone(time), observer: Silent(Actor::Server(SERVER)) }
+    }
+}
+
+impl Ports for BenchPorts {
+    type Clock = Self;
+    type Shared = Self;
+    type Database = Self;
+    type Bus = Self;
+    type Membership = Self;
+    type Tasks = Self;
+    type Entropy = Self;
+    type Observer = Silent;
+
+    fn server(&self) -> ServerId {
+        SERVER
+    }
+
+    fn incarnation(&self) -> u64 {
+        1
+    }
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn shared(&self) -> &Self {
+        self
+    }
+
+    fn database(&self) -> &Self {
+        self
+    }
+
+    fn bus(&self) -> &Self {
+        self
+    }
+
+    fn membership(&self) -> &Self {
+        self
+    }
+
+    fn tasks(&self) -> &Self {
+        self
+    }
+
+    fn entropy(&self) -> &Self {
+        self
+    }
+
+    fn observer(&self) -> &Silent {
+        &self.observer
+    }
+}
+
+impl Clock for BenchPorts {
+    #[inline]
+    fn now(&self) -> Instant {
+        Instant(self.time.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+impl Tasks for BenchPorts {
+    fn spawn(&self, _: BoxFuture) {}
+}
+
+impl Entropy for BenchPorts {
+    fn draw(&self) -> u64 {
+        0
+    }
+}
+
+impl SharedCache for BenchPorts {
+    fn home(&self, _: &Key) -> Actor {
+        Actor::RedisMaster(0)
+    }
+
+    async fn get(&self, _: &Key) -> Result<Lookup, SharedError> {
+        Ok(Lookup::Miss)
+    }
+
+    async fn set(&self, _: &Key, _: &Entry, _: Duration) -> Result<(), SharedError> {
+        Ok(())
+    }
+
+    async fn set_if_newer(&self, _: &Key, _: &Entry, _: Duration) -> Result<Stored, SharedError> {
+        Ok(Stored::Stored)
+    }
+
+    async fn delete(&self, _: &Key) -> Result<(), SharedError> {
+        Ok(())
+    }
+
+    async fn get_or_lease(&self, _: &Key, _: Token, _: Duration) -> Result<Leased, SharedError> {
+        Ok(Leased::Granted)
+    }
+
+    async fn fill(&self, _: &Key, _: Token, _: &Entry, _: Duration) -> Result<Stored, SharedError> {
+        Ok(Stored::Stored)
+    }
+
+    async fn lock(&self, _: &Key, _: Token, _: Duration) -> Result<Locked, SharedError> {
+        Ok(Locked::Granted)
+    }
+
+    async fn unlock(&self, _: &Key, _: Token) -> Result<Unlocked, SharedError> {
+        Ok(Unlocked::Released)
+    }
+}
+
+impl Database for BenchPorts {
+    async fn read(&self, _: &Key, _: ReadFrom) -> Result<Row, DatabaseError> {
+        Ok(Row { value: Some(Value::new("x".repeat(64))), version: Version(1), as_of: self.now() })
+    }
+
+    async fn update(&self, _: &Key, _: &Value) -> Result<Committed, DatabaseError> {
+        Ok(Committed { version: Version(1), lsn: 0, as_of: self.now() })
+    }
+}
+
+impl Membership for BenchPorts {
+    async fn renew(&self, _: Duration) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn live(&self) -> Result<Vec<Member>, DatabaseError> {
+        Ok(Vec::new())
+    }
+}
+
+impl Bus for BenchPorts {
+    type Subscription = Never;
+
+    async fn publish(&self, _: Audience, _: Notice) -> Result<Published, BusError> {
+        Ok(Published { receivers: 0 })
+    }
+
+    async fn subscribe(&self) -> Result<Never, BusError> {
+        Ok(Never)
+    }
+}
+
+/// A subscription on which nothing comes.
+pub struct Never;
+
+impl Subscription for Never {
+    fn next(&mut self) -> impl Future<Output = Arrival> + Send {
+        std::future::pending()
+    }
+}
