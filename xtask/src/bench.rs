@@ -14,6 +14,6 @@ pub(crate) struct Options {
 
 /// Runs the benchmarks natively.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
-    let mut bench = workspace.cargo(["bench", "--package", "lab-core", "--benches", "--"]);
+    let mut bench = workspace.cargo(["bench", "--package", "lab-core", "--bench", "*", "--"]);
     command::run(bench.args(&options.passed_on))
 }

@@ -27,10 +27,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 /// or fails. For questions to which "no such program" is an ordinary answer.
 pub(crate) fn ask(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Like [`run`], and returns the lines that `keep` wants of what the command wrote (to both outputs, in order).
@@ -40,9 +37,7 @@ pub(crate) fn ask(command: &mut Command) -> Option<String> {
 pub(crate) fn run_keeping(mut command: Command, keep: fn(&str) -> bool) -> anyhow::Result<Vec<String>> {
     announce(&command);
     let (reader, writer) = io::pipe().context("could not open a pipe")?;
-    command
-        .stdout(writer.try_clone().context("could not open a pipe")?)
-        .stderr(writer);
+    command.stdout(writer.try_clone().context("could not open a pipe")?).stderr(writer);
     let mut child = command.spawn().with_context(|| could_not_start(&command))?;
     let line = command_line(&command);
     // The command holds the writing end; while it lives, the reader would wait for ever.
@@ -50,9 +45,7 @@ pub(crate) fn run_keeping(mut command: Command, keep: fn(&str) -> bool) -> anyho
 
     let (sender, kept) = mpsc::channel();
     thread::spawn(move || sender.send(pass_through(reader, keep)));
-    let status = child
-        .wait()
-        .with_context(|| format!("could not wait for `{line}`"))?;
+    let status = child.wait().with_context(|| format!("could not wait for `{line}`"))?;
     let kept = kept.recv_timeout(OUTPUT_LINGERS_MAX);
     judge_line(&line, status)?;
     match kept {
@@ -110,11 +103,7 @@ fn judge(command: &Command, status: ExitStatus) -> anyhow::Result<()> {
 }
 
 fn judge_line(line: &str, status: ExitStatus) -> anyhow::Result<()> {
-    if status.success() {
-        Ok(())
-    } else {
-        bail!("`{line}` failed: {status}")
-    }
+    if status.success() { Ok(()) } else { bail!("`{line}` failed: {status}") }
 }
 
 fn quoted(word: &str) -> String {
@@ -133,10 +122,7 @@ mod tests {
     #[test]
     fn a_command_line_can_be_pasted_into_a_shell() {
         let mut command = Command::new("cargo");
-        command
-            .args(["test", "--", "a b", "it's"])
-            .env("CI", "true")
-            .env("PATH", "/nowhere");
+        command.args(["test", "--", "a b", "it's"]).env("CI", "true").env("PATH", "/nowhere");
         assert_eq!(command_line(&command), r"CI=true cargo test -- 'a b' 'it'\''s'");
     }
 

@@ -74,11 +74,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 }
 
 fn announce(options: &Options) {
-    let real = if options.no_api {
-        "left out"
-    } else {
-        "ready when you choose the real world in the lab"
-    };
+    let real = if options.no_api { "left out" } else { "ready when you choose the real world in the lab" };
     println!();
     println!("  The lab is open:  http://localhost:{}/", options.port);
     println!("  Real servers:     {real}");
@@ -134,18 +130,12 @@ struct Program {
 impl Program {
     fn start(name: &'static str, mut command: Command) -> anyhow::Result<Self> {
         println!("$ {}", command::command_line(&command));
-        let child = command
-            .spawn()
-            .with_context(|| format!("could not start `{name}`"))?;
+        let child = command.spawn().with_context(|| format!("could not start `{name}`"))?;
         Ok(Self { name, child })
     }
 
     fn require_running(&mut self) -> anyhow::Result<()> {
-        match self
-            .child
-            .try_wait()
-            .with_context(|| format!("could not look at `{}`", self.name))?
-        {
+        match self.child.try_wait().with_context(|| format!("could not look at `{}`", self.name))? {
             None => Ok(()),
             Some(status) => bail!("`{}` has ended: {status}", self.name),
         }

@@ -27,14 +27,7 @@ pub(crate) fn run(workspace: &Workspace, purpose: Purpose, dry_run: bool) -> any
     if missing.is_empty() {
         println!("set-up: nothing is missing");
     } else {
-        println!(
-            "set-up: {}\n{missing}",
-            if dry_run {
-                "missing"
-            } else {
-                "installing what is missing"
-            }
-        );
+        println!("set-up: {}\n{missing}", if dry_run { "missing" } else { "installing what is missing" });
         if !dry_run {
             missing.install(workspace)?;
             let still = Missing::find(workspace, purpose);
@@ -62,11 +55,9 @@ struct Missing {
 impl Missing {
     fn find(workspace: &Workspace, purpose: Purpose) -> Self {
         let (packages, parts, tools): (Vec<&Package>, &[Part], &[&Tool]) = match purpose {
-            Purpose::Serve => (
-                debian::SERVERS.iter().collect(),
-                &[Part::Wasm32],
-                &[&tools::WASM_BINDGEN, &tools::TRUNK],
-            ),
+            Purpose::Serve => {
+                (debian::SERVERS.iter().collect(), &[Part::Wasm32], &[&tools::WASM_BINDGEN, &tools::TRUNK])
+            }
             Purpose::Everything => (
                 debian::SERVERS.iter().chain(&debian::BROWSER).collect(),
                 &[Part::Wasm32, Part::Clippy, Part::Rustfmt],
@@ -74,20 +65,9 @@ impl Missing {
             ),
         };
         Self {
-            packages: packages
-                .into_iter()
-                .filter(|package| !package.is_provided(workspace))
-                .collect(),
-            parts: parts
-                .iter()
-                .copied()
-                .filter(|part| !part.is_installed(workspace))
-                .collect(),
-            tools: tools
-                .iter()
-                .copied()
-                .filter(|tool| !tool.is_installed(workspace))
-                .collect(),
+            packages: packages.into_iter().filter(|package| !package.is_provided(workspace)).collect(),
+            parts: parts.iter().copied().filter(|part| !part.is_installed(workspace)).collect(),
+            tools: tools.iter().copied().filter(|tool| !tool.is_installed(workspace)).collect(),
             npm: !npm::is_installed(workspace),
         }
     }
@@ -123,17 +103,11 @@ impl std::fmt::Display for Missing {
             writeln!(f, "  rustup   {}", part.rustup_arguments().join(" "))?;
         }
         if self.npm {
-            writeln!(
-                f,
-                "  npm      wasm-opt and the driver of the end-to-end test, into e2e/node_modules"
-            )?;
+            writeln!(f, "  npm      wasm-opt and the driver of the end-to-end test, into e2e/node_modules")?;
         }
         for tool in &self.tools {
-            let how = if tool.is_kept() {
-                "copied from the cache directory"
-            } else {
-                "compiled, some minutes"
-            };
+            let how =
+                if tool.is_kept() { "copied from the cache directory" } else { "compiled, some minutes" };
             writeln!(
                 f,
                 "  cargo    {:<18} into .tools/bin ({how})",

@@ -38,17 +38,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     }
     let stages = chosen(&options.only)?;
     let mut table = Table::default();
-    table.time("set-up", || {
-        setup::run(workspace, Purpose::Everything, false).map(|()| Report::default())
-    })?;
+    table.time("set-up", || setup::run(workspace, Purpose::Everything, false).map(|()| Report::default()))?;
     for (index, stage) in stages.iter().enumerate() {
-        println!(
-            "\n== {}/{} {}: {}",
-            index + 1,
-            stages.len(),
-            stage.name,
-            stage.goal
-        );
+        println!("\n== {}/{} {}: {}", index + 1, stages.len(), stage.name, stage.goal);
         if let Err(error) = table.time(stage.name, || (stage.run)(workspace)) {
             table.print();
             return Err(error).with_context(|| {
@@ -62,15 +54,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
 }
 
 fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Stage>> {
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| STAGES.iter().all(|stage| stage.name != **name))
-    {
+    if let Some(unknown) = names.iter().find(|name| STAGES.iter().all(|stage| stage.name != **name)) {
         let known: Vec<&str> = STAGES.iter().map(|stage| stage.name).collect();
-        bail!(
-            "there is no stage `{unknown}`; the stages are: {}",
-            known.join(", ")
-        );
+        bail!("there is no stage `{unknown}`; the stages are: {}", known.join(", "));
     }
     let wanted = |stage: &&Stage| names.is_empty() || names.iter().any(|name| name == stage.name);
     Ok(STAGES.iter().filter(wanted).collect())
@@ -108,27 +94,15 @@ impl Table {
     }
 
     fn print(&self) {
-        for line in self
-            .rows
-            .iter()
-            .filter_map(|row| row.report.as_ref())
-            .flat_map(|report| &report.lines)
-        {
+        for line in self.rows.iter().filter_map(|row| row.report.as_ref()).flat_map(|report| &report.lines) {
             println!("{line}");
         }
         println!("\n{:<11} {:>12}  result", "stage", "took");
         for row in &self.rows {
-            let result = row
-                .report
-                .as_ref()
-                .map_or("FAILED", |report| report.result.as_str());
+            let result = row.report.as_ref().map_or("FAILED", |report| report.result.as_str());
             println!("{:<11} {:>12}  {result}", row.name, in_words(row.took));
         }
-        println!(
-            "{:<11} {:>12}",
-            "together",
-            in_words(self.rows.iter().map(|row| row.took).sum())
-        );
+        println!("{:<11} {:>12}", "together", in_words(self.rows.iter().map(|row| row.took).sum()));
     }
 }
 
@@ -149,21 +123,13 @@ mod tests {
     fn stages_keep_their_order_however_they_are_named() {
         let names = ["e2e", "fmt"].map(String::from);
         let chosen = chosen(&names).expect("both stages exist");
-        assert_eq!(
-            chosen.iter().map(|stage| stage.name).collect::<Vec<_>>(),
-            ["fmt", "e2e"]
-        );
+        assert_eq!(chosen.iter().map(|stage| stage.name).collect::<Vec<_>>(), ["fmt", "e2e"]);
     }
 
     #[test]
     fn an_unknown_stage_is_answered_with_the_known_ones() {
-        let error = chosen(&["lint".to_owned()])
-            .err()
-            .expect("there is no such stage");
-        assert!(
-            error.to_string().contains("the stages are: lock, fmt, clippy"),
-            "{error}"
-        );
+        let error = chosen(&["lint".to_owned()]).err().expect("there is no such stage");
+        assert!(error.to_string().contains("the stages are: lock, fmt, clippy"), "{error}");
     }
 
     #[test]

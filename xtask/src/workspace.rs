@@ -10,10 +10,8 @@ use std::{
 use anyhow::Context as _;
 
 /// The release profile without its slow last steps, for programs that run briefly or wait most of the time.
-pub(crate) const QUICK_RELEASE: [(&str, &str); 2] = [
-    ("CARGO_PROFILE_RELEASE_LTO", "off"),
-    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
-];
+pub(crate) const QUICK_RELEASE: [(&str, &str); 2] =
+    [("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")];
 
 /// The repository that this xtask was built from.
 pub(crate) struct Workspace {

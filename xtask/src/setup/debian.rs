@@ -91,13 +91,7 @@ pub(super) fn install(workspace: &Workspace, packages: &[&Package]) -> anyhow::R
     command::run(as_root(workspace, &names)?.args(["apt-get", "update", "--quiet"]))?;
     command::run(
         as_root(workspace, &names)?
-            .args([
-                "apt-get",
-                "install",
-                "--quiet",
-                "--yes",
-                "--no-install-recommends",
-            ])
+            .args(["apt-get", "install", "--quiet", "--yes", "--no-install-recommends"])
             .args(&names),
     )
     .context("apt-get could not install what is missing")?;
@@ -120,10 +114,7 @@ fn as_root(workspace: &Workspace, names: &[&str]) -> anyhow::Result<Command> {
         sudo.arg("env");
         sudo
     } else {
-        bail!(
-            "root is needed; run as root: apt-get update && apt-get install {}",
-            names.join(" ")
-        );
+        bail!("root is needed; run as root: apt-get update && apt-get install {}", names.join(" "));
     };
     prefix.arg("DEBIAN_FRONTEND=noninteractive");
     Ok(prefix)
@@ -154,9 +145,7 @@ fn has_postgres(workspace: &Workspace) -> bool {
         .is_some_and(|bindir| Path::new(bindir.trim()).join("postgres").is_file());
     let by_debian = || {
         fs::read_dir("/usr/lib/postgresql").is_ok_and(|versions| {
-            versions
-                .filter_map(Result::ok)
-                .any(|version| version.path().join("bin/postgres").is_file())
+            versions.filter_map(Result::ok).any(|version| version.path().join("bin/postgres").is_file())
         })
     };
     by_pg_config || by_debian()

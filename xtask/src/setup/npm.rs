@@ -29,10 +29,7 @@ pub(super) fn install(workspace: &Workspace) -> anyhow::Result<()> {
         bail!("there is no npm here: install Node 20 or newer (https://nodejs.org) and run this again");
     }
     command::run(
-        workspace
-            .command("npm")
-            .args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(workspace.path("e2e")),
+        workspace.command("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(workspace.path("e2e")),
     )?;
     fs::copy(workspace.path(LOCK), workspace.path(STAMP)).context("could not note what npm has installed")?;
 

@@ -32,9 +32,7 @@ impl Part {
         match self {
             Self::Wasm32 => command::ask(workspace.command("rustc").args(["--print", "sysroot"]))
                 .is_some_and(|sysroot| {
-                    Path::new(sysroot.trim())
-                        .join("lib/rustlib/wasm32-unknown-unknown")
-                        .is_dir()
+                    Path::new(sysroot.trim()).join("lib/rustlib/wasm32-unknown-unknown").is_dir()
                 }),
             Self::Clippy => command::ask(&mut workspace.cargo(["clippy", "--version"])).is_some(),
             Self::Rustfmt => command::ask(&mut workspace.cargo(["fmt", "--version"])).is_some(),

@@ -45,18 +45,12 @@ pub(super) const WASM_BINDGEN: Tool = Tool {
 };
 
 /// Runs the tests of a crate in the browser.
-pub(super) const WASM_PACK: Tool = Tool {
-    krate: "wasm-pack",
-    version: "0.15.1",
-    programs: &["wasm-pack"],
-    arguments: &["--locked"],
-};
+pub(super) const WASM_PACK: Tool =
+    Tool { krate: "wasm-pack", version: "0.15.1", programs: &["wasm-pack"], arguments: &["--locked"] };
 
 /// Tools run for seconds: what saves minutes of their build is worth more than their speed.
-const QUICKER_STILL: [(&str, &str); 2] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-    ("CARGO_PROFILE_RELEASE_STRIP", "true"),
-];
+const QUICKER_STILL: [(&str, &str); 2] =
+    [("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_STRIP", "true")];
 
 impl Tool {
     /// Whether a command of this workspace finds all its programs in exactly this version.
@@ -69,8 +63,7 @@ impl Tool {
 
     /// Whether an earlier set-up on this machine kept it.
     pub(super) fn is_kept(&self) -> bool {
-        self.kept_in()
-            .is_some_and(|kept| self.programs.iter().all(|program| kept.join(program).is_file()))
+        self.kept_in().is_some_and(|kept| self.programs.iter().all(|program| kept.join(program).is_file()))
     }
 
     /// Puts its programs into `.tools/bin`: those kept on this machine if they run, else newly compiled ones.
@@ -95,22 +88,10 @@ impl Tool {
     }
 
     fn compile(&self, workspace: &Workspace) -> anyhow::Result<()> {
-        let mut install = workspace.cargo([
-            "install",
-            "--force",
-            "--root",
-            ".tools",
-            "--version",
-            self.version,
-        ]);
-        command::run(
-            install
-                .args(self.arguments)
-                .arg(self.krate)
-                .envs(QUICK_RELEASE)
-                .envs(QUICKER_STILL),
-        )
-        .with_context(|| format!("could not compile {} {}", self.krate, self.version))
+        let mut install =
+            workspace.cargo(["install", "--force", "--root", ".tools", "--version", self.version]);
+        command::run(install.args(self.arguments).arg(self.krate).envs(QUICK_RELEASE).envs(QUICKER_STILL))
+            .with_context(|| format!("could not compile {} {}", self.krate, self.version))
     }
 
     /// Copies the programs to the place where the next clone looks; they appear there all at once.
@@ -144,11 +125,7 @@ impl Tool {
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
             .or_else(|| env::home_dir().map(|home| home.join(".cache")))?;
-        Some(
-            cache
-                .join("cache-lab/tools")
-                .join(format!("{}-{}", self.krate, self.version)),
-        )
+        Some(cache.join("cache-lab/tools").join(format!("{}-{}", self.krate, self.version)))
     }
 }
 
@@ -163,14 +140,8 @@ mod tests {
         let read = |path| fs::read_to_string(workspace.path(path)).expect("the repository has this file");
         let version = WASM_BINDGEN.version;
         let locked = format!("name = \"wasm-bindgen\"\nversion = \"{version}\"\n");
-        assert!(
-            read("Cargo.lock").contains(&locked),
-            "Cargo.lock has another wasm-bindgen than {version}"
-        );
+        assert!(read("Cargo.lock").contains(&locked), "Cargo.lock has another wasm-bindgen than {version}");
         let named = format!("wasm_bindgen = \"{version}\"\n");
-        assert!(
-            read("Trunk.toml").contains(&named),
-            "Trunk.toml names another wasm-bindgen than {version}"
-        );
+        assert!(read("Trunk.toml").contains(&named), "Trunk.toml names another wasm-bindgen than {version}");
     }
 }

@@ -32,65 +32,22 @@ pub(super) struct Report {
 
 impl Default for Report {
     fn default() -> Self {
-        Self {
-            result: "ok".to_owned(),
-            lines: Vec::new(),
-        }
+        Self { result: "ok".to_owned(), lines: Vec::new() }
     }
 }
 
 /// All stages.
 pub(super) const STAGES: &[Stage] = &[
-    Stage {
-        name: "lock",
-        goal: "Cargo.lock is what the manifests ask for",
-        run: lock,
-    },
-    Stage {
-        name: "fmt",
-        goal: "the code is formatted",
-        run: fmt,
-    },
-    Stage {
-        name: "clippy",
-        goal: "no lint in the native crates",
-        run: clippy,
-    },
-    Stage {
-        name: "clippy-wasm",
-        goal: "no lint in what the browser runs",
-        run: clippy_wasm,
-    },
-    Stage {
-        name: "test",
-        goal: "the native tests, on real servers where they ask for them",
-        run: test,
-    },
-    Stage {
-        name: "wasm-core",
-        goal: "the same digests in wasm as natively",
-        run: wasm_core,
-    },
-    Stage {
-        name: "wasm-web",
-        goal: "the tests of the page, in headless Chromium",
-        run: wasm_web,
-    },
-    Stage {
-        name: "build",
-        goal: "the release build of the page, into dist/",
-        run: build,
-    },
-    Stage {
-        name: "size",
-        goal: "a first visit downloads at most 600 kB",
-        run: download::size,
-    },
-    Stage {
-        name: "e2e",
-        goal: "a person's way through the built lab, in a real browser",
-        run: e2e,
-    },
+    Stage { name: "lock", goal: "Cargo.lock is what the manifests ask for", run: lock },
+    Stage { name: "fmt", goal: "the code is formatted", run: fmt },
+    Stage { name: "clippy", goal: "no lint in the native crates", run: clippy },
+    Stage { name: "clippy-wasm", goal: "no lint in what the browser runs", run: clippy_wasm },
+    Stage { name: "test", goal: "the native tests, on real servers where they ask for them", run: test },
+    Stage { name: "wasm-core", goal: "the same digests in wasm as natively", run: wasm_core },
+    Stage { name: "wasm-web", goal: "the tests of the page, in headless Chromium", run: wasm_web },
+    Stage { name: "build", goal: "the release build of the page, into dist/", run: build },
+    Stage { name: "size", goal: "a first visit downloads at most 600 kB", run: download::size },
+    Stage { name: "e2e", goal: "a person's way through the built lab, in a real browser", run: e2e },
 ];
 
 fn lock(workspace: &Workspace) -> anyhow::Result<Report> {
@@ -113,14 +70,8 @@ fn clippy(workspace: &Workspace) -> anyhow::Result<Report> {
 }
 
 fn clippy_wasm(workspace: &Workspace) -> anyhow::Result<Report> {
-    let mut clippy = workspace.cargo([
-        "clippy",
-        "--package",
-        "lab-web",
-        "--package",
-        "lab-core",
-        "--all-targets",
-    ]);
+    let mut clippy =
+        workspace.cargo(["clippy", "--package", "lab-web", "--package", "lab-core", "--all-targets"]);
     command::run(clippy.args(["--target", "wasm32-unknown-unknown", "--", "--deny", "warnings"]))?;
     Ok(Report::default())
 }
@@ -136,23 +87,14 @@ fn count_tests(tests: Command) -> anyhow::Result<Report> {
     let lines = command::run_keeping(tests, is_summary)?;
     let passed = passed(&lines);
     ensure!(passed > 0, "`{line}` ran no test");
-    Ok(Report {
-        result: format!("{passed} passed"),
-        lines,
-    })
+    Ok(Report { result: format!("{passed} passed"), lines })
 }
 
 /// The lines of cargo test that tell which tests ran and how they ended.
 fn is_summary(line: &str) -> bool {
-    [
-        "Running unittests ",
-        "Running tests/",
-        "Doc-tests ",
-        "running ",
-        "test result: ",
-    ]
-    .iter()
-    .any(|start| line.starts_with(start))
+    ["Running unittests ", "Running tests/", "Doc-tests ", "running ", "test result: "]
+        .iter()
+        .any(|start| line.starts_with(start))
 }
 
 /// Adds up `test result: ok. 12 passed; …`.
@@ -160,11 +102,7 @@ fn passed(lines: &[String]) -> u64 {
     lines
         .iter()
         .filter_map(|line| {
-            line.strip_prefix("test result: ok. ")?
-                .split_once(" passed")?
-                .0
-                .parse::<u64>()
-                .ok()
+            line.strip_prefix("test result: ok. ")?.split_once(" passed")?.0.parse::<u64>().ok()
         })
         .sum()
 }
@@ -172,9 +110,7 @@ fn passed(lines: &[String]) -> u64 {
 fn wasm_core(workspace: &Workspace) -> anyhow::Result<Report> {
     let mut tests = wasm_pack_test(workspace);
     // Thousands of runs are computed here, which an unoptimised build would take minutes for.
-    tests
-        .args(["--release", "lab-core", "--test", "determinism"])
-        .envs(QUICK_RELEASE);
+    tests.args(["--release", "lab-core", "--test", "determinism"]).envs(QUICK_RELEASE);
     count_tests(tests)
 }
 
@@ -200,10 +136,7 @@ fn build(workspace: &Workspace) -> anyhow::Result<Report> {
 
 fn e2e(workspace: &Workspace) -> anyhow::Result<Report> {
     for (path, mend) in [
-        (
-            "dist/index.html",
-            "build the page first: cargo xtask test --only build e2e",
-        ),
+        ("dist/index.html", "build the page first: cargo xtask test --only build e2e"),
         ("e2e/run.mjs", "the end-to-end test is missing"),
     ] {
         ensure!(workspace.path(path).is_file(), "there is no {path}: {mend}");
@@ -211,9 +144,7 @@ fn e2e(workspace: &Workspace) -> anyhow::Result<Report> {
     let browser = debian::browser(workspace).context("there is no Chromium: cargo xtask setup")?;
     command::run(&mut workspace.cargo(["build", "--package", "lab-server", "--bin", "lab"]))?;
     let mut run = workspace.command("node");
-    run.arg("e2e/run.mjs")
-        .env("CHROMIUM", browser)
-        .env("LAB", workspace.target_dir().join("debug/lab"));
+    run.arg("e2e/run.mjs").env("CHROMIUM", browser).env("LAB", workspace.target_dir().join("debug/lab"));
     command::run(&mut run).context("screenshots and the browser's messages are in test-results/")?;
     Ok(Report::default())
 }
@@ -232,12 +163,8 @@ test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
    Doc-tests lab_core
 running 1 test
 test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.20s";
-        let kept: Vec<String> = output
-            .lines()
-            .map(str::trim)
-            .filter(|line| is_summary(line))
-            .map(String::from)
-            .collect();
+        let kept: Vec<String> =
+            output.lines().map(str::trim).filter(|line| is_summary(line)).map(String::from).collect();
         assert_eq!(kept.len(), 6);
         assert_eq!(passed(&kept), 3);
     }
