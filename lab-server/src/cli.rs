@@ -1,12 +1,13 @@
 //! The command line: what can be asked, and which exit code answers.
 //!
-//! * `scenarios`, `run`, `verify`, `up`: one command a file
+//! * `scenarios`, `run`, `verify`, `up`, `serve`: one command a file
 //! * `batch`: many seeds of the simulator on every core; `stores`: real servers, started or named
 //! * `text`: how a run is told to a person
 
 mod batch;
 mod run;
 mod scenarios;
+mod serve;
 mod stores;
 mod text;
 mod up;
@@ -59,6 +60,8 @@ enum Command {
     Verify(verify::Options),
     /// Start a real Redis Cluster and PostgreSQL, and keep them until Ctrl-C
     Up,
+    /// Serve the API that runs scenarios on real servers, and the built lab
+    Serve(serve::Options),
 }
 
 /// Which world a scenario runs in.
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Verify(options) => verify::run(&options),
         Command::Up => up::run(),
+        Command::Serve(options) => serve::run(options),
     };
     match done {
         Ok(Held::Yes) => ExitCode::SUCCESS,

@@ -1,0 +1,99 @@
+//! A run's events as they happen, as server-sent events: from the start, then live, then how it ended.
+//!
+//! Nothing is queued for a slow reader: it reads the journal at its own pace.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use lab_core::trace::Event;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::record::{Record, State};
+use crate::adapters::observer::Recorder;
+
+/// Events that are taken out of the journal at once.
+const SLICE: usize = 256;
+
+/// A reader of a run.
+struct Follower {
+    state: watch::Receiver<State>,
+    /// The event that comes next.
+    next: usize,
+    ahead: VecDeque<Event>,
+    over: bool,
+}
+
+/// The events of a run, from the one at `from` on.
+pub(super) fn stream(record: &Arc<Record>, from: usize) -> Response {
+    let follower = Follower { state: record.follow(), next: from, ahead: VecDeque::new(), over: false };
+    let events = stream::unfold(follower, |mut follower| async move {
+        let event = follower.event().await?;
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
+impl Follower {
+    async fn event(&mut self) -> Option<sse::Event> {
+        while !self.over {
+            if let Some(event) = self.ahead.pop_front() {
+                let id = self.next;
+                self.next += 1;
+                return Some(data(&event).id(id.to_string()));
+            }
+            let state = self.state.borrow_and_update().clone();
+            match state {
+                State::Queued => self.changed().await,
+                State::Running(recorder) => self.read_on(&recorder).await,
+                State::Done(recorder, report) => {
+                    if !self.read(&recorder) {
+                        self.over = true;
+                        return Some(data(&report).event("done"));
+                    }
+                }
+                State::Failed(recorder, problem) => {
+                    if !recorder.is_some_and(|recorder| self.read(&recorder)) {
+                        self.over = true;
+                        return Some(data(&problem).event("failed"));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes what the journal has; `false` if that is nothing.
+    fn read(&mut self, recorder: &Recorder) -> bool {
+        self.ahead.extend(recorder.events(self.next, SLICE));
+        !self.ahead.is_empty()
+    }
+
+    /// Takes what the journal has, or waits until it has more or the run is over.
+    async fn read_on(&mut self, recorder: &Recorder) {
+        let mut progress = recorder.follow();
+        progress.borrow_and_update();
+        if !self.read(recorder) {
+            tokio::select! {
+                _ = progress.changed() => {}
+                () = self.changed() => {}
+            }
+        }
+    }
+
+    async fn changed(&mut self) {
+        // A record whose state can change no more is one that nobody keeps: its reader stops too.
+        if self.state.changed().await.is_err() {
+            self.over = true;
+        }
+    }
+}
+
+fn data(content: &impl Serialize) -> sse::Event {
+    // Fails only for what has no JSON, and all of these have.
+    sse::Event::default().json_data(content).unwrap_or_else(|_| sse::Event::default())
+}

@@ -1,0 +1,97 @@
+//! One run of the API: what was asked, how far it is, what came of it.
+
+use std::sync::Arc;
+
+use lab_core::report::Report;
+use lab_core::scenario::{RunSpec, ScenarioId, Settings};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::problem::Problem;
+use crate::adapters::observer::Recorder;
+
+/// A run that was asked for.
+pub(super) struct Record {
+    pub(super) id: u64,
+    pub(super) spec: RunSpec,
+    /// The preset's name, where one was named.
+    policy: Option<&'static str>,
+    state: watch::Sender<State>,
+}
+
+/// How far a run is.
+#[derive(Clone)]
+pub(super) enum State {
+    /// It waits for its turn, or for the servers.
+    Queued,
+    /// It runs, and writes this journal.
+    Running(Arc<Recorder>),
+    /// It is over.
+    Done(Arc<Recorder>, Arc<Report>),
+    /// It did not come to its end; where it had begun, there is a journal.
+    Failed(Option<Arc<Recorder>>, Problem),
+}
+
+/// How a run is told.
+#[derive(Serialize)]
+pub(super) struct Told<'a> {
+    id: String,
+    scenario: ScenarioId,
+    policy: Option<&'static str>,
+    seed: u64,
+    settings: &'a Settings,
+    state: &'static str,
+    events: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Arc<Report>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+impl Record {
+    pub(super) fn new(id: u64, spec: RunSpec, policy: Option<&'static str>) -> Self {
+        Self { id, spec, policy, state: watch::Sender::new(State::Queued) }
+    }
+
+    pub(super) fn enter(&self, state: State) {
+        self.state.send_replace(state);
+    }
+
+    /// Tells the state, now and whenever it changes.
+    pub(super) fn follow(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    /// The journal of a run that is over.
+    pub(super) fn finished(&self) -> Option<Arc<Recorder>> {
+        match &*self.state.borrow() {
+            State::Done(recorder, _) => Some(Arc::clone(recorder)),
+            State::Failed(recorder, _) => recorder.clone(),
+            State::Queued | State::Running(_) => None,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Done(..) | State::Failed(..))
+    }
+
+    pub(super) fn tell(&self) -> Told<'_> {
+        let (state, recorder, report, problem) = match self.state.borrow().clone() {
+            State::Queued => ("queued", None, None, None),
+            State::Running(recorder) => ("running", Some(recorder), None, None),
+            State::Done(recorder, report) => ("done", Some(recorder), Some(report), None),
+            State::Failed(recorder, problem) => ("failed", recorder, None, Some(problem)),
+        };
+        Told {
+            id: self.id.to_string(),
+            scenario: self.spec.scenario,
+            policy: self.policy,
+            seed: self.spec.seed,
+            settings: &self.spec.settings,
+            state,
+            events: recorder.map_or(0, |recorder| recorder.follow().borrow().events),
+            report,
+            problem,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `lab serve`: the API and the built lab.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::{CliError, Held, NamedServers, asked_to_end};
+use crate::api::guard::Hosts;
+use crate::api::runs::{Runs, Source};
+use crate::api::{self, Api};
+
+/// Where `trunk build` puts the lab.
+const DIST: &str = "dist";
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Where to listen; other machines can reach the lab only if you say so
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// The built lab [default: dist, if it is there]
+    #[arg(long, value_name = "DIR")]
+    dist: Option<PathBuf>,
+    /// Another name that browsers may call this server by (several times, if need be)
+    #[arg(long, value_name = "NAME[:PORT]")]
+    allow_host: Vec<String>,
+    #[command(flatten)]
+    named: NamedServers,
+}
+
+pub(super) fn run(options: Options) -> Result<Held, CliError> {
+    let dist = options.dist.clone().or_else(|| Some(PathBuf::from(DIST)).filter(|dist| dist.is_dir()));
+    if let Some(dist) = dist.as_ref().filter(|dist| !dist.join("index.html").is_file()) {
+        let why = format!("{} has no index.html: build the lab first (`trunk build`)", dist.display());
+        return Err(CliError::Usage(why));
+    }
+    super::runtime()?.block_on(serve(options, dist))?;
+    Ok(Held::Yes)
+}
+
+async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> {
+    let listening = |error| {
+        CliError::Io(format!("listen on {} (is `lab serve` running already?)", options.listen), error)
+    };
+    let listener = TcpListener::bind(options.listen).await.map_err(listening)?;
+    let address = listener.local_addr().map_err(listening)?;
+    let NamedServers { redis, postgres } = options.named;
+    let (runs, worker) = Runs::new(Source { redis, postgres });
+    let page = if dist.is_some() { "the lab" } else { "the API (the lab itself is not built)" };
+    println!("{page}: http://{address}");
+    let app = api::app(Api { hosts: Hosts::new(address, options.allow_host), runs, dist });
+    // Whoever follows a run would keep the server for ever: it ends without waiting for them.
+    tokio::select! {
+        served = axum::serve(listener, app).into_future() => {
+            served.map_err(|error| CliError::Io("serve".to_owned(), error))
+        }
+        () = worker.work() => Ok(()),
+        asked = asked_to_end() => asked,
+    }
+}

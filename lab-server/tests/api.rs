@@ -1,0 +1,273 @@
+//! The API: what it answers to bad input and to strangers, and a real run from its request to its last event.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, StatusCode, header};
+use lab_server::api::guard::Hosts;
+use lab_server::api::runs::{QUEUE_MAX, Runs, Source, Worker};
+use lab_server::api::{Api, BODY_BYTES_MAX, app};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+const HOST: &str = "127.0.0.1:8787";
+
+/// The API, and the worker that nobody has set to work yet.
+fn api_at(dist: Option<PathBuf>) -> (Router, Worker) {
+    let (runs, worker) = Runs::new(Source::default());
+    let listens: SocketAddr = HOST.parse().expect("an address");
+    let hosts = Hosts::new(listens, vec!["lab.example".to_owned()]);
+    (app(Api { hosts, runs, dist }), worker)
+}
+
+fn api() -> Router {
+    api_at(None).0
+}
+
+fn asking(path: &str) -> axum::http::request::Builder {
+    Request::get(path).header(header::HOST, HOST)
+}
+
+fn posting(body: impl Into<Body>) -> Request<Body> {
+    let request = Request::post("/api/runs").header(header::HOST, HOST);
+    request.header(header::CONTENT_TYPE, "application/json").body(body.into()).expect("a request")
+}
+
+async fn answer(app: &Router, request: Request<Body>) -> Response<Body> {
+    app.clone().oneshot(request).await.expect("the router always answers")
+}
+
+async fn text(response: Response<Body>) -> String {
+    let body = to_bytes(response.into_body(), usize::MAX).await.expect("a whole body");
+    String::from_utf8(body.to_vec()).expect("text")
+}
+
+/// Asserts that the answer is a whole problem of this status, and gives its detail.
+async fn problem(response: Response<Body>, status: StatusCode) -> String {
+    let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
+    assert_eq!(response.status(), status);
+    assert_eq!(media_type.expect("a media type"), "application/problem+json");
+    let problem: Value = serde_json::from_str(&text(response).await).expect("JSON");
+    assert_eq!(problem["status"], status.as_u16());
+    assert!(
+        problem["type"].as_str().is_some_and(|name| name.starts_with("urn:cache-lab:problem:")),
+        "{problem}"
+    );
+    assert!(problem["title"].is_string(), "{problem}");
+    problem["detail"].as_str().expect("a detail").to_owned()
+}
+
+async fn get(path: &str) -> Response<Body> {
+    answer(&api(), asking(path).body(Body::empty()).expect("a request")).await
+}
+
+#[tokio::test]
+async fn the_course_is_told_in_full() {
+    let response = get("/api/scenarios").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let course: Value = serde_json::from_str(&text(response).await).expect("JSON");
+    assert_eq!(course.as_array().map(Vec::len), Some(15));
+    assert_eq!(course[0]["slug"], "invalidation-delay");
+    assert!(course[0]["presets"][0]["policy"]["local"]["ttl_ms"].is_u64());
+    assert_eq!(get("/api/health").await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem() {
+    for path in [
+        "/api/nothing",
+        "/api",
+        "/api/runs/1",
+        "/api/runs/x/events",
+        "/api/runs/18446744073709551616/trace",
+        "/",
+    ] {
+        problem(get(path).await, StatusCode::NOT_FOUND).await;
+    }
+    problem(get("/api/runs").await, StatusCode::METHOD_NOT_ALLOWED).await;
+    let delete = Request::delete("/api/health").header(header::HOST, HOST).body(Body::empty());
+    problem(answer(&api(), delete.expect("a request")).await, StatusCode::METHOD_NOT_ALLOWED).await;
+}
+
+#[tokio::test]
+async fn bad_requests_for_runs_say_what_to_send() {
+    let policy = || serde_json::to_value(lab_core::policy::Policy::lesson()).expect("JSON");
+    let with = |pointer: &str, value: Value| {
+        let mut policy = policy();
+        *policy.pointer_mut(pointer).expect("a field of the policy") = value;
+        json!({ "scenario": "stampede-lock", "policy": policy })
+    };
+    let cases = [
+        (json!(null), StatusCode::BAD_REQUEST, "looks like"),
+        (json!({ "scenario": "stampede-lock" }), StatusCode::BAD_REQUEST, "policy"),
+        (json!({ "scenario": "stampede-lock", "policy": "lock", "sed": 1 }), StatusCode::BAD_REQUEST, "sed"),
+        (json!({ "scenario": "stampede-lock", "policy": "lock", "seed": -1 }), StatusCode::BAD_REQUEST, "-1"),
+        (
+            json!({ "scenario": "nothing", "policy": "lock" }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "stampede-lock",
+        ),
+        (
+            json!({ "scenario": "stampede-lock", "policy": "lease" }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "lock-push",
+        ),
+        (json!({ "scenario": "stampede-lock", "policy": {} }), StatusCode::UNPROCESSABLE_ENTITY, "scenarios"),
+        (
+            json!({ "scenario": "stampede-lock", "policy": "lock", "settings": { "x": 1 } }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "compute-ms",
+        ),
+        (
+            json!({ "scenario": "stampede-lock", "policy": "lock", "settings": { "requests": 1000 } }),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "between",
+        ),
+        (with("/local/capacity", json!(u32::MAX)), StatusCode::UNPROCESSABLE_ENTITY, "capacity"),
+        (with("/bus/beat_ms", json!(1)), StatusCode::UNPROCESSABLE_ENTITY, "beat_ms"),
+    ];
+    let app = api();
+    for (body, status, hint) in cases {
+        let detail = problem(answer(&app, posting(body.to_string())).await, status).await;
+        assert!(detail.contains(hint), "{body} is answered {detail:?}, without {hint:?}");
+    }
+    for broken in ["", "{", "[]", "\u{0}", &"[".repeat(10_000)] {
+        problem(answer(&app, posting(broken.to_owned())).await, StatusCode::BAD_REQUEST).await;
+    }
+    problem(answer(&app, posting(vec![0xff, 0xfe])).await, StatusCode::BAD_REQUEST).await;
+}
+
+#[tokio::test]
+async fn a_body_is_bounded_and_json() {
+    let large = " ".repeat(BODY_BYTES_MAX + 1);
+    problem(answer(&api(), posting(large)).await, StatusCode::PAYLOAD_TOO_LARGE).await;
+    for media_type in
+        [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/jsonx")]
+    {
+        let mut request = posting("{}");
+        request.headers_mut().remove(header::CONTENT_TYPE);
+        if let Some(media_type) = media_type {
+            request.headers_mut().insert(header::CONTENT_TYPE, media_type.parse().expect("a header"));
+        }
+        problem(answer(&api(), request).await, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
+    }
+    let mut request = posting("{}");
+    request
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, "Application/JSON; charset=utf-8".parse().expect("a header"));
+    problem(answer(&api(), request).await, StatusCode::BAD_REQUEST).await;
+}
+
+#[tokio::test]
+async fn only_our_names_are_answered() {
+    let of = |host: &str| Request::get("/api/health").header(header::HOST, host).body(Body::empty());
+    for ours in
+        [HOST, "localhost:8787", "LOCALHOST:8787", "[::1]:8787", "localhost", "lab.example", "lab.example:99"]
+    {
+        let response = answer(&api(), of(ours).expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{ours}");
+    }
+    for foreign in
+        ["evil.example", "127.0.0.1:80", "localhost.evil.example:8787", "127.0.0.1:8787.evil", "", "[::1"]
+    {
+        let response = answer(&api(), of(foreign).expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{foreign}");
+    }
+    let none = Request::get("/api/health").body(Body::empty()).expect("a request");
+    problem(answer(&api(), none).await, StatusCode::FORBIDDEN).await;
+    let two = asking("/api/health").header(header::HOST, HOST).body(Body::empty()).expect("a request");
+    problem(answer(&api(), two).await, StatusCode::FORBIDDEN).await;
+}
+
+#[tokio::test]
+async fn only_our_pages_may_ask() {
+    let from = |origin: &str| asking("/api/health").header(header::ORIGIN, origin).body(Body::empty());
+    for ours in ["http://127.0.0.1:8787", "http://localhost:8080", "http://127.0.0.1:8080"] {
+        let response = answer(&api(), from(ours).expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{ours}");
+    }
+    for foreign in
+        ["null", "http://evil.example", "http://127.0.0.1:8788", "file://", "http://127.0.0.1:8787.evil"]
+    {
+        problem(answer(&api(), from(foreign).expect("a request")).await, StatusCode::FORBIDDEN).await;
+    }
+}
+
+#[tokio::test]
+async fn the_queue_has_an_end() {
+    // The worker stands still, so whatever is asked for waits.
+    let (app, _worker) = api_at(None);
+    let body = json!({ "scenario": "stampede-lock", "policy": "lock" }).to_string();
+    for number in 1..=QUEUE_MAX {
+        let response = answer(&app, posting(body.clone())).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        assert_eq!(response.headers()[header::LOCATION], format!("/api/runs/{number}"));
+    }
+    problem(answer(&app, posting(body)).await, StatusCode::TOO_MANY_REQUESTS).await;
+    let ask = |path: &str| asking(path).body(Body::empty()).expect("a request");
+    let state: Value =
+        serde_json::from_str(&text(answer(&app, ask("/api/runs/1")).await).await).expect("JSON");
+    assert_eq!((&state["state"], &state["policy"]), (&json!("queued"), &json!("lock")));
+    problem(answer(&app, ask("/api/runs/1/trace")).await, StatusCode::CONFLICT).await;
+}
+
+#[tokio::test]
+async fn the_built_lab_is_served() {
+    let dist = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(dist.path().join("index.html"), "<!doctype html><title>the lab</title>").expect("a page");
+    std::fs::write(dist.path().join("lab-1.wasm"), b"\0asm").expect("a module");
+    let (app, _worker) = api_at(Some(dist.path().to_owned()));
+    for (path, media_type) in
+        [("/", "text/html"), ("/s/stampede-lock", "text/html"), ("/lab-1.wasm", "application/wasm")]
+    {
+        let response = answer(&app, asking(path).body(Body::empty()).expect("a request")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], media_type, "{path}");
+        assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+    }
+    for path in ["/lab-2.wasm", "/../Cargo.toml", "/%2e%2e/Cargo.toml", "/api/nothing"] {
+        let response = answer(&app, asking(path).body(Body::empty()).expect("a request")).await;
+        problem(response, StatusCode::NOT_FOUND).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_followed_to_its_end_and_kept() {
+    let (app, worker) = api_at(None);
+    let working = tokio::spawn(worker.work());
+    let body =
+        json!({ "scenario": "stampede-lock", "policy": "lock-push", "settings": { "compute-ms": 200 } });
+    let started: Value =
+        serde_json::from_str(&text(answer(&app, posting(body.to_string())).await).await).expect("JSON");
+    let id = started["id"].as_str().expect("an id").to_owned();
+    let ask = |path: String| asking(&path).body(Body::empty()).expect("a request");
+
+    // The stream ends by itself when the run does.
+    let stream = text(answer(&app, ask(format!("/api/runs/{id}/events"))).await).await;
+    let (events, last) = stream.trim_end().rsplit_once("\n\n").expect("more than one event");
+    let report: Value = last
+        .strip_prefix("event: done\ndata: ")
+        .or_else(|| last.split_once("\nevent: done").and_then(|(data, _)| data.strip_prefix("data: ")))
+        .and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or_else(|| panic!("the last event is {last}"));
+    assert_eq!(report["demonstration"], true, "{report}");
+    let events: Vec<&str> = events.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+
+    let trace = text(answer(&app, ask(format!("/api/runs/{id}/trace"))).await).await;
+    assert_eq!(trace.lines().collect::<Vec<_>>(), events, "the stream and the recording are one");
+    let trace = lab_core::trace::Trace::from_json_lines(&trace).expect("events");
+    assert!(trace.events.len() > 50);
+
+    let state: Value =
+        serde_json::from_str(&text(answer(&app, ask(format!("/api/runs/{id}"))).await).await).expect("JSON");
+    assert_eq!((&state["state"], &state["report"]), (&json!("done"), &report));
+
+    // A browser that comes back gets only what it has not seen.
+    let again =
+        asking(&format!("/api/runs/{id}/events")).header("last-event-id", (events.len() - 2).to_string());
+    let rest = text(answer(&app, again.body(Body::empty()).expect("a request")).await).await;
+    assert_eq!(rest.matches("data: ").count(), 2, "{rest}");
+    working.abort();
+}
