@@ -1,4 +1,4 @@
-//! What a hit in L1 costs, beside a bare quick_cache lookup with a deadline check on a coarse clock.
+//! What a hit in L1 costs, beside a bare `quick_cache` lookup with a deadline check on a coarse clock.
 //!
 //! `TieredCache::get` is polled to completion with time-to-live, epochs, freshness and metrics on, and nobody
 //! watching. Both sides look up the same keys in the same order (10 000 keys, Zipf 0.99, 64-byte values), take turns

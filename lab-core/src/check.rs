@@ -89,7 +89,7 @@ fn acknowledged(history: &History<'_>, key: &Key, before: EventId) -> Version {
 }
 
 /// The reads of a part that are stale.
-pub fn stale_reads<'a>(part: Part<'a>) -> impl Iterator<Item = &'a Request<'a>> {
+pub fn stale_reads(part: Part<'_>) -> impl Iterator<Item = &Request<'_>> {
     part.requests(RequestKind::Read).filter(move |read| {
         read.version.is_some_and(|version| version < acknowledged(part.history, read.key, read.sent))
     })

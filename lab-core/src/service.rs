@@ -97,7 +97,8 @@ impl Response {
     }
 }
 
-/// Answers a request at a server.
+/// Answers a request at a server. What is rare is boxed, so that the future of a read stays small: there is one for
+/// each request in progress.
 pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request: Request) -> Response {
     match request {
         Request::Read(key) => {
@@ -110,7 +111,7 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
                 Err(error) => Response::Failed(error.to_string()),
             }
         }
-        Request::Write(key, value) => match cache.write(&key, &value).await {
+        Request::Write(key, value) => match Box::pin(cache.write(&key, &value)).await {
             Ok(version) => {
                 session.saw(&key, version);
                 Response::Written(version)
@@ -124,7 +125,7 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
                 ports.clock().sleep(time).await;
                 Value::new(format!("{:016x}", ports.entropy().draw()))
             };
-            match cache.get_with_lock(&key, computing).await {
+            match Box::pin(cache.get_with_lock(&key, computing)).await {
                 Ok(read) => Response::Row(read.entry, read.tier),
                 Err(error) => Response::Failed(error.to_string()),
             }

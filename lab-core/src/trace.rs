@@ -32,8 +32,8 @@ pub use actor::Actor;
 pub use digest::Digest;
 pub use journal::{Journal, Note};
 pub use kind::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
+pub use operation::{Scope, cause, current, scope, set_cause, unscoped};
 pub(crate) use operation::{calling, message};
-pub use operation::{cause, current, scope, set_cause, unscoped};
 
 use crate::value::{Instant, Key, Version};
 

@@ -53,7 +53,7 @@ impl Wake for TaskWaker {
 }
 
 /// Runs so many tasks that sleep so many times each, and says how many steps that took: polls and timers.
-pub fn run(tasks: usize, sleeps: u64) -> u64 {
+pub(crate) fn run(tasks: usize, sleeps: u64) -> u64 {
     let agenda = Rc::new(RefCell::new(Agenda::default()));
     let ready: Arc<Mutex<Vec<usize>>> = Arc::new(Mutex::new((0..tasks).collect()));
     let sleeper = |task: usize| -> Pin<Box<dyn Future<Output = ()>>> {

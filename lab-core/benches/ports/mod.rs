@@ -16,14 +16,14 @@ const SERVER: ServerId = ServerId(1);
 
 /// The ports of the only server.
 #[derive(Clone)]
-pub struct BenchPorts {
+pub(crate) struct BenchPorts {
     time: Arc<AtomicU64>,
     observer: Silent,
 }
 
 impl BenchPorts {
     /// Ports whose clock shows what `time` holds, in nanoseconds.
-    pub fn new(time: &Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(time: &Arc<AtomicU64>) -> Self {
         Self { time: Arc::clone(time), observer: Silent(Actor::Server(SERVER)) }
     }
 }
@@ -169,7 +169,7 @@ impl Bus for BenchPorts {
 }
 
 /// A subscription on which nothing comes.
-pub struct Never;
+pub(crate) struct Never;
 
 impl Subscription for Never {
     fn next(&mut self) -> impl Future<Output = Arrival> + Send {

@@ -16,7 +16,7 @@ use super::{
 use crate::value::{Entry, Instant, Key, Lookup, Stamp, Token, Value, Version};
 
 /// How long a value lives that shall not run out meanwhile.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 /// How long a value lives that shall run out, and how long to wait for that.
 const SHORT: Duration = Duration::from_millis(100);
 const PAST_SHORT: Duration = Duration::from_millis(400);
@@ -188,7 +188,7 @@ async fn lock_race(one: &impl Ports, other: &impl Ports) -> Kept {
         let name = &name;
         async move {
             let token = Token(token);
-            if token.0 % 2 == 0 {
+            if token.0.is_multiple_of(2) {
                 one.shared().lock(name, token, LONG).await
             } else {
                 other.shared().lock(name, token, LONG).await

@@ -6,13 +6,17 @@
 mod stores;
 
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
+
+use pin_project_lite::pin_project;
 
 use super::{
     Audience, Body, Bus, BusError, Committed, Database, DatabaseError, Leased, Locked, Member, Membership,
     Notice, Observer, Ports, Published, ReadFrom, Row, SharedCache, SharedError, Stored, Unlocked,
 };
-use crate::trace::{self, Actor, Kind, Note, Outcome, Verb};
+use crate::trace::{self, Actor, Kind, MessageId, Note, Outcome, Verb};
 use crate::value::{Entry, Key, Lookup, ServerId, Token, Value, Version};
 
 pub use stores::{TracedBus, TracedDatabase, TracedMembership, TracedShared};
@@ -103,12 +107,13 @@ struct Call<'k, 'v> {
     key: Option<&'k Key>,
     value: Option<&'v Value>,
     version: Option<Version>,
+    token: Option<Token>,
     line: &'static Location<'static>,
 }
 
 impl<'k, 'v> Call<'k, 'v> {
     fn new(to: Actor, verb: Verb, key: &'k Key, line: &'static Location<'static>) -> Self {
-        Self { to, verb, key: Some(key), value: None, version: None, line }
+        Self { to, verb, key: Some(key), value: None, version: None, token: None, line }
     }
 
     fn writing(mut self, entry: &'v Entry) -> Self {
@@ -117,7 +122,7 @@ impl<'k, 'v> Call<'k, 'v> {
         self
     }
 
-    fn note(&self, kind: Kind, version: Option<Version>, message: trace::MessageId) -> Note {
+    fn note(&self, kind: Kind, version: Option<Version>, message: MessageId) -> Note {
         let note = Note::new(kind).version(version).message(message).source(self.line);
         match self.key {
             Some(key) => note.key(key),
@@ -125,35 +130,80 @@ impl<'k, 'v> Call<'k, 'v> {
         }
     }
 
+    /// The call's token, if it gets what it asks for.
+    fn asking(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
     /// Notes that the call is made, awaits it, and notes what came back.
-    async fn through<P, T, E>(self, ports: &P, answer: impl Future<Output = Result<T, E>>) -> Result<T, E>
-    where
-        P: Ports,
-        T: Told,
-        E: Failure,
-    {
+    fn through<P: Ports, F>(self, ports: &P, answer: F) -> Through<'k, 'v, '_, P, F> {
+        Through { answer, call: self, ports, message: None, begun: false }
+    }
+
+    /// Notes that the call is made; not if nobody watches, nor for upkeep.
+    fn begin<P: Ports>(&self, ports: &P) -> Option<MessageId> {
         let observer = ports.observer();
         if !observer.enabled() || self.verb.is_quiet() {
-            return answer.await;
+            return None;
         }
-        let Self { to, verb, .. } = self;
         let message = observer.next_message();
-        observer.note(self.note(Kind::Called { to, verb }, self.version, message));
-        let answer = trace::calling(message, answer).await;
-        let told = match &answer {
-            Ok(answer) => answer.told(),
-            Err(error) => only(error.outcome()),
-        };
+        observer.note(self.note(Kind::Called { to: self.to, verb: self.verb }, self.version, message));
+        Some(message)
+    }
+
+    /// Notes what came back.
+    fn end<P: Ports>(&self, ports: &P, message: MessageId, told: Telling) {
+        let (observer, verb) = (ports.observer(), self.verb);
         let version = told.version.or(self.version);
         if !observer.sees_nodes() && told.outcome != Outcome::Unknown {
             let wrote = self.value.filter(|_| told.outcome == Outcome::Done).cloned();
             let value = wrote.or(told.value);
             let served = Kind::Served { verb, outcome: told.outcome.clone(), value, lsn: told.lsn };
-            let id = observer.note_at(to, self.note(served, version, message));
+            let id = observer.note_at(self.to, self.note(served, version, message));
             trace::set_cause(Some(id));
         }
         observer.note(self.note(Kind::Returned { verb, outcome: told.outcome }, version, message));
-        answer
+    }
+}
+
+pin_project! {
+    /// A call that is noted when it is made and when its answer is back.
+    struct Through<'k, 'v, 'p, P, F> {
+        #[pin]
+        answer: F,
+        call: Call<'k, 'v>,
+        ports: &'p P,
+        message: Option<MessageId>,
+        begun: bool,
+    }
+}
+
+impl<P, T, E, F> Future for Through<'_, '_, '_, P, F>
+where
+    P: Ports,
+    T: Told,
+    E: Failure,
+    F: Future<Output = Result<T, E>>,
+{
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let this = self.project();
+        if !*this.begun {
+            *this.begun = true;
+            *this.message = this.call.begin(*this.ports);
+        }
+        let Some(message) = *this.message else {
+            return this.answer.poll(cx);
+        };
+        let answer = ready!(trace::calling(message, || this.answer.poll(cx)));
+        let told = match &answer {
+            Ok(answer) => answer.told(this.call.token),
+            Err(error) => only(error.outcome()),
+        };
+        this.call.end(*this.ports, message, told);
+        Poll::Ready(answer)
     }
 }
 
@@ -167,7 +217,8 @@ struct Telling {
 
 /// Something that can be told in the words of the trace.
 trait Told {
-    fn told(&self) -> Telling;
+    /// `token` is what the call asked with, if it asked for a lock or a lease.
+    fn told(&self, token: Option<Token>) -> Telling;
 }
 
 /// An error that can be told in the words of the trace.
@@ -185,13 +236,13 @@ fn found(entry: &Entry) -> Telling {
 }
 
 impl Told for () {
-    fn told(&self) -> Telling {
+    fn told(&self, _: Option<Token>) -> Telling {
         only(Outcome::Done)
     }
 }
 
 impl Told for Lookup {
-    fn told(&self) -> Telling {
+    fn told(&self, _: Option<Token>) -> Telling {
         match self {
             Self::Hit(entry) => found(entry),
             Self::Negative(stamp) => Telling { version: Some(stamp.version), ..only(Outcome::Negative) },
@@ -201,7 +252,7 @@ impl Told for Lookup {
 }
 
 impl Told for Stored {
-    fn told(&self) -> Telling {
+    fn told(&self, _: Option<Token>) -> Telling {
         only(match self {
             Self::Stored => Outcome::Done,
             Self::Refused => Outcome::Refused,
@@ -209,17 +260,21 @@ impl Told for Stored {
     }
 }
 
-impl Told for (Locked, Token) {
-    fn told(&self) -> Telling {
-        only(match self.0 {
-            Locked::Granted => Outcome::Granted(self.1),
-            Locked::Held => Outcome::Held,
+impl Told for Locked {
+    fn told(&self, token: Option<Token>) -> Telling {
+        only(match self {
+            Self::Granted => granted(token),
+            Self::Held => Outcome::Held,
         })
     }
 }
 
+fn granted(token: Option<Token>) -> Outcome {
+    token.map_or(Outcome::Done, Outcome::Granted)
+}
+
 impl Told for Unlocked {
-    fn told(&self) -> Telling {
+    fn told(&self, _: Option<Token>) -> Telling {
         only(match self {
             Self::Released => Outcome::Released,
             Self::NotHeld => Outcome::NotHeld,
@@ -227,37 +282,37 @@ impl Told for Unlocked {
     }
 }
 
-impl Told for (Leased, Token) {
-    fn told(&self) -> Telling {
-        match &self.0 {
-            Leased::Found(entry) => found(entry),
-            Leased::Granted => only(Outcome::Granted(self.1)),
-            Leased::Held => only(Outcome::Held),
+impl Told for Leased {
+    fn told(&self, token: Option<Token>) -> Telling {
+        match self {
+            Self::Found(entry) => found(entry),
+            Self::Granted => only(granted(token)),
+            Self::Held => only(Outcome::Held),
         }
     }
 }
 
 impl Told for Row {
-    fn told(&self) -> Telling {
+    fn told(&self, _: Option<Token>) -> Telling {
         let outcome = if self.value.is_some() { Outcome::Hit } else { Outcome::Negative };
         Telling { outcome, version: Some(self.version), value: self.value.clone(), lsn: None }
     }
 }
 
 impl Told for Committed {
-    fn told(&self) -> Telling {
+    fn told(&self, _: Option<Token>) -> Telling {
         Telling { version: Some(self.version), lsn: Some(self.lsn), ..only(Outcome::Done) }
     }
 }
 
 impl Told for Published {
-    fn told(&self) -> Telling {
+    fn told(&self, _: Option<Token>) -> Telling {
         only(Outcome::Receivers(self.receivers))
     }
 }
 
 impl Told for Vec<Member> {
-    fn told(&self) -> Telling {
+    fn told(&self, _: Option<Token>) -> Telling {
         only(Outcome::Members(u32::try_from(self.len()).unwrap_or(u32::MAX)))
     }
 }

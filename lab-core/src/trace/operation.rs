@@ -5,8 +5,11 @@
 //! both worlds, so a thread-local cell is enough.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{self, Poll};
+
+use pin_project_lite::pin_project;
 
 use super::{EventId, MessageId, OperationId};
 
@@ -21,22 +24,34 @@ thread_local! {
     static CURRENT: Cell<Context> = const { Cell::new(Context { operation: None, cause: None, message: None }) };
 }
 
+pin_project! {
+    /// A future that runs as (part of) an operation, see [`scope`].
+    // Written by hand: an `async fn` would keep its argument and the pinned future apart, and so
+    // double the size of every request in progress.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Scope<F> {
+        #[pin]
+        future: F,
+        own: Context,
+    }
+}
+
 /// Runs `future` as (part of) `operation`: what it notes belongs to it, and each of its events is the cause of the
 /// next. `cause` is the event that set it going.
-pub async fn scope<F: Future>(
-    operation: Option<OperationId>,
-    cause: Option<EventId>,
-    future: F,
-) -> F::Output {
-    let mut future = pin!(future);
-    let mut own = Context { operation, cause, message: None };
-    poll_fn(|cx| {
-        let outer = CURRENT.replace(own);
-        let polled = future.as_mut().poll(cx);
-        own = CURRENT.replace(outer);
+pub fn scope<F: Future>(operation: Option<OperationId>, cause: Option<EventId>, future: F) -> Scope<F> {
+    Scope { future, own: Context { operation, cause, message: None } }
+}
+
+impl<F: Future> Future for Scope<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let outer = CURRENT.replace(*this.own);
+        let polled = this.future.poll(cx);
+        *this.own = CURRENT.replace(outer);
         polled
-    })
-    .await
+    }
 }
 
 /// Polls with no context around it: what is polled sets its own with [`scope`], and nothing leaks from one task, or
@@ -48,17 +63,13 @@ pub fn unscoped<T>(poll: impl FnOnce() -> T) -> T {
     polled
 }
 
-/// Runs a call under its message's number: the simulator learns from it which call it serves.
-pub(crate) async fn calling<F: Future>(message: MessageId, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        let outer = CURRENT.get().message;
-        CURRENT.set(Context { message: Some(message), ..CURRENT.get() });
-        let polled = future.as_mut().poll(cx);
-        CURRENT.set(Context { message: outer, ..CURRENT.get() });
-        polled
-    })
-    .await
+/// Polls a call under its message's number: the simulator learns from it which call it serves.
+pub(crate) fn calling<T>(message: MessageId, poll: impl FnOnce() -> T) -> T {
+    let outer = CURRENT.get().message;
+    CURRENT.set(Context { message: Some(message), ..CURRENT.get() });
+    let polled = poll();
+    CURRENT.set(Context { message: outer, ..CURRENT.get() });
+    polled
 }
 
 /// The call that is being polled.

@@ -23,7 +23,7 @@ impl<P: Ports> SharedCache for TracedShared<P> {
     #[track_caller]
     fn get(&self, key: &Key) -> impl Future<Output = Result<Lookup, SharedError>> + Send {
         let call = self.call(Verb::Get, key, Location::caller());
-        async move { call.through(&self.0, self.0.shared().get(key)).await }
+        call.through(&self.0, self.0.shared().get(key))
     }
 
     #[track_caller]
@@ -34,7 +34,7 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         ttl: Duration,
     ) -> impl Future<Output = Result<(), SharedError>> + Send {
         let call = self.call(Verb::Set, key, Location::caller()).writing(entry);
-        async move { call.through(&self.0, self.0.shared().set(key, entry, ttl)).await }
+        call.through(&self.0, self.0.shared().set(key, entry, ttl))
     }
 
     #[track_caller]
@@ -45,13 +45,13 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         ttl: Duration,
     ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
         let call = self.call(Verb::SetIfNewer, key, Location::caller()).writing(entry);
-        async move { call.through(&self.0, self.0.shared().set_if_newer(key, entry, ttl)).await }
+        call.through(&self.0, self.0.shared().set_if_newer(key, entry, ttl))
     }
 
     #[track_caller]
     fn delete(&self, key: &Key) -> impl Future<Output = Result<(), SharedError>> + Send {
         let call = self.call(Verb::Delete, key, Location::caller());
-        async move { call.through(&self.0, self.0.shared().delete(key)).await }
+        call.through(&self.0, self.0.shared().delete(key))
     }
 
     #[track_caller]
@@ -61,11 +61,8 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         token: Token,
         ttl: Duration,
     ) -> impl Future<Output = Result<Leased, SharedError>> + Send {
-        let call = self.call(Verb::Lease, key, Location::caller());
-        async move {
-            let answer = async { Ok((self.0.shared().get_or_lease(key, token, ttl).await?, token)) };
-            call.through(&self.0, answer).await.map(|(leased, _): (Leased, Token)| leased)
-        }
+        let call = self.call(Verb::Lease, key, Location::caller()).asking(token);
+        call.through(&self.0, self.0.shared().get_or_lease(key, token, ttl))
     }
 
     #[track_caller]
@@ -77,7 +74,7 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         ttl: Duration,
     ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
         let call = self.call(Verb::Fill, key, Location::caller()).writing(entry);
-        async move { call.through(&self.0, self.0.shared().fill(key, token, entry, ttl)).await }
+        call.through(&self.0, self.0.shared().fill(key, token, entry, ttl))
     }
 
     #[track_caller]
@@ -87,17 +84,14 @@ impl<P: Ports> SharedCache for TracedShared<P> {
         token: Token,
         ttl: Duration,
     ) -> impl Future<Output = Result<Locked, SharedError>> + Send {
-        let call = self.call(Verb::Lock, name, Location::caller());
-        async move {
-            let answer = async { Ok((self.0.shared().lock(name, token, ttl).await?, token)) };
-            call.through(&self.0, answer).await.map(|(locked, _): (Locked, Token)| locked)
-        }
+        let call = self.call(Verb::Lock, name, Location::caller()).asking(token);
+        call.through(&self.0, self.0.shared().lock(name, token, ttl))
     }
 
     #[track_caller]
     fn unlock(&self, name: &Key, token: Token) -> impl Future<Output = Result<Unlocked, SharedError>> + Send {
         let call = self.call(Verb::Unlock, name, Location::caller());
-        async move { call.through(&self.0, self.0.shared().unlock(name, token)).await }
+        call.through(&self.0, self.0.shared().unlock(name, token))
     }
 }
 
@@ -108,7 +102,7 @@ impl<P: Ports> Database for TracedDatabase<P> {
     #[track_caller]
     fn read(&self, key: &Key, from: ReadFrom) -> impl Future<Output = Result<Row, DatabaseError>> + Send {
         let call = Call::new(from.actor(), Verb::Select, key, Location::caller());
-        async move { call.through(&self.0, self.0.database().read(key, from)).await }
+        call.through(&self.0, self.0.database().read(key, from))
     }
 
     #[track_caller]
@@ -148,7 +142,8 @@ impl<P: Ports> Bus for TracedBus<P> {
                 Body::Invalidate { version, .. } => *version,
                 _ => None,
             };
-            let call = Call { to: Actor::Bus, verb, key: key.as_ref(), version, value: None, line };
+            let call =
+                Call { to: Actor::Bus, verb, key: key.as_ref(), version, value: None, token: None, line };
             call.through(&self.0, self.0.bus().publish(audience, notice)).await
         }
     }
@@ -165,16 +160,30 @@ impl<P: Ports> Membership for TracedMembership<P> {
     #[track_caller]
     fn renew(&self, lease: Duration) -> impl Future<Output = Result<(), DatabaseError>> + Send {
         let line = Location::caller();
-        let call =
-            Call { to: Actor::Primary, verb: Verb::Renew, key: None, version: None, value: None, line };
-        async move { call.through(&self.0, self.0.membership().renew(lease)).await }
+        let call = Call {
+            to: Actor::Primary,
+            verb: Verb::Renew,
+            key: None,
+            version: None,
+            value: None,
+            token: None,
+            line,
+        };
+        call.through(&self.0, self.0.membership().renew(lease))
     }
 
     #[track_caller]
     fn live(&self) -> impl Future<Output = Result<Vec<Member>, DatabaseError>> + Send {
         let line = Location::caller();
-        let call =
-            Call { to: Actor::Primary, verb: Verb::Members, key: None, version: None, value: None, line };
+        let call = Call {
+            to: Actor::Primary,
+            verb: Verb::Members,
+            key: None,
+            version: None,
+            value: None,
+            token: None,
+            line,
+        };
         async move { call.through(&self.0, self.0.membership().live()).await }
     }
 }
