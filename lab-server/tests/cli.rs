@@ -1,0 +1,169 @@
+//! The command line: exit codes, the shape of its JSON, and what it says to wrong usage.
+
+mod support;
+
+use std::fs;
+
+use lab_core::scenario::ScenarioId;
+use lab_core::trace::Trace;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use support::{Running, descendants, run, told};
+
+fn code(arguments: &str) -> i32 {
+    let output = run(arguments);
+    output.status.code().unwrap_or_else(|| panic!("lab {arguments} was killed: {}", told(&output)))
+}
+
+fn json(arguments: &str) -> Value {
+    let output = run(arguments);
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("lab {arguments}: {error}: {}", told(&output)))
+}
+
+#[test]
+fn a_red_run_fails_and_says_how_to_see_it_again() {
+    let output = run("run invalidation-delay --seeds 3 --set bus-delay-ms=80");
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("(scenario invalidation-delay, policy lesson, seed 1)"), "{said}");
+    let again = said.lines().find_map(|line| line.trim().strip_prefix("lab ")).expect("a command to copy");
+    assert_eq!(again, "run invalidation-delay --policy lesson --seed 1 --set bus-delay-ms=80");
+    assert_eq!(code(again), 1);
+}
+
+#[test]
+fn a_green_run_holds() {
+    assert_eq!(code("run invalidation-delay --policy acknowledged --seeds 10"), 0);
+    assert_eq!(code("run stampede-lock --policy lock --seed 7"), 0);
+}
+
+#[test]
+fn the_report_is_json_with_its_fields() {
+    let report = json("run stampede-lock --seeds 4 --json");
+    assert_eq!(report["scenario"], "stampede-lock");
+    assert_eq!(report["world"], "sim");
+    assert_eq!(report["policy"], "unprotected");
+    assert_eq!(report["seeds"]["tried"], 4);
+    assert_eq!(report["seeds"]["held"], 0);
+    assert_eq!(report["seeds"]["first_failing"], 1);
+    assert_eq!(report["demonstration"], true);
+    assert!(report["figures"]["computations"]["value"].as_f64().is_some_and(|computed| computed > 1.0));
+    let check = &report["checks"][0];
+    assert_eq!(check["id"], "computed-once");
+    assert_eq!(check["holds"], false);
+    assert!(check["seen"].is_u64() && check["wanted"].is_object(), "{check}");
+    assert_eq!(json("run stampede-lock --policy lock --json")["seeds"]["first_failing"], Value::Null);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_the_trace_is_that_run() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("run.jsonl");
+    let arguments = format!("run stampede-lock --seed 5 --json --trace {}", file.display());
+    let report = json(&arguments);
+    let lines = fs::read_to_string(&file).expect("the trace");
+    let trace = Trace::from_json_lines(&lines).expect("events");
+    assert_eq!(report["digest"], format!("{:016x}", trace.digest()));
+    assert_eq!(report["events"], trace.events.len());
+    assert_eq!(json(&arguments), report);
+    assert_ne!(json("run stampede-lock --seed 6 --json")["digest"], report["digest"]);
+}
+
+#[test]
+fn wrong_usage_is_told_apart() {
+    let cases = [
+        ("", "Usage"),
+        ("run", "<SCENARIO>"),
+        ("run nothing", "stampede-lock"),
+        ("run stampede-lock --policy lease", "lock-push"),
+        ("run stampede-lock --set clients=3", "compute-ms"),
+        ("run stampede-lock --set requests=1000", "between"),
+        ("run stampede-lock --set requests", "KNOB=VALUE"),
+        ("run stampede-lock --seed 1 --seeds 2", "cannot be used with"),
+        ("run stampede-lock --seeds 0", "0 is not in"),
+        ("run stampede-lock --world moon", "sim, real"),
+        ("run stampede-lock --world real --redis redis://127.0.0.1:1", "--postgres"),
+        (
+            "run stampede-lock --redis redis://127.0.0.1:1 --postgres postgresql://127.0.0.1:1/x",
+            "--world real",
+        ),
+        ("serve --dist /nonexistent", "index.html"),
+        ("serve --listen nowhere", "--listen"),
+    ];
+    for (arguments, hint) in cases {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "lab {arguments}: {}", told(&output));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(hint), "lab {arguments}: {}", told(&output));
+    }
+}
+
+#[test]
+fn a_world_that_cannot_be_had_is_told_apart() {
+    let nowhere = "--redis redis://127.0.0.1:1 --postgres postgresql://lab@127.0.0.1:1/lab";
+    let output = run(&format!("run stampede-lock --world real {nowhere}"));
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert!(!output.stderr.is_empty());
+    assert_eq!(code(&format!("verify --world real {nowhere}")), 3);
+}
+
+#[test]
+fn the_help_teaches() {
+    let help = String::from_utf8(run("--help").stdout).expect("text");
+    assert!(help.contains("lab run invalidation-delay --policy acknowledged"), "{help}");
+    assert!(help.contains("Exit codes"), "{help}");
+    for id in ScenarioId::ALL {
+        assert!(help.contains(id.scenario().goal), "{help}");
+    }
+}
+
+#[test]
+fn the_course_is_listed() {
+    let course = json("scenarios --json");
+    assert_eq!(course.as_array().map(Vec::len), Some(15));
+    assert_eq!(course[3]["slug"], "thundering-herd");
+    assert_eq!(course[3]["presets"][0]["role"], "red");
+    let listed = String::from_utf8(run("scenarios").stdout).expect("text");
+    assert!(listed.contains("absent-and-zero (coming)"), "{listed}");
+}
+
+#[test]
+fn the_table_says_ok_in_the_simulator() {
+    let output = run("verify --seeds 3");
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    let presets: usize = ScenarioId::ALL.iter().map(|id| id.scenario().presets.len()).sum();
+    assert_eq!(table.lines().filter(|line| line.ends_with("  ok")).count(), presets, "{table}");
+}
+
+/// Servers that somebody else runs, played by a `lab up`: scenarios without faults run there and leave nothing
+/// behind; a fault is refused with a reason; and `lab up` ends on SIGTERM with all of its servers.
+#[test]
+fn named_servers_are_used_and_not_broken() {
+    let mut up = Running::start("up");
+    let lines = up.read_until("ready");
+    let command = lines.iter().find_map(|line| line.trim().strip_prefix("lab ")).expect("a command to copy");
+    let named = &command[command.find("--redis").expect("servers to name")..];
+
+    for _ in 0..2 {
+        let output = run(&format!("run stampede-lock --world real --policy lock-push {named}"));
+        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    }
+    let output = run(&format!("run invalidation-delay --world real {named}"));
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("without --redis and --postgres"),
+        "{}",
+        told(&output)
+    );
+    // The refused run has left nothing either.
+    let output = run(&format!("run stampede-lock --world real --policy lock {named}"));
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+
+    let children = descendants(up.0.id());
+    let pid = Pid::from_child(&up.0);
+    kill_process(pid, Signal::TERM).expect("SIGTERM");
+    assert_eq!(up.0.wait().expect("it ends").code(), Some(0));
+    let left: Vec<_> = children.iter().filter(|child| child.is_running()).collect();
+    assert!(left.is_empty(), "still running: {left:#?}");
+}
