@@ -1,3 +1,5 @@
-//! The lab in the browser.
+//! The one binary that the browser loads, on the page and in the worker alike.
 
-fn main() {}
+fn main() {
+    lab_web::start();
+}

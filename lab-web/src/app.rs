@@ -1,0 +1,154 @@
+//! The whole screen: one reducer, the effects, and the frame that the components stand in.
+
+use lab_core::report::WorldKind;
+use yew::prelude::*;
+
+use crate::components::faults::Faults;
+use crate::components::panel::Panel;
+use crate::components::rail::Rail;
+use crate::components::results::Results;
+use crate::components::sheet::{KeySheet, Notices};
+use crate::components::stage::{Shown, Stage};
+use crate::components::timeline::Timeline;
+use crate::components::top_bar::TopBar;
+use crate::components::transport::{Narration, Transport};
+use crate::hooks::{use_keys, use_link, use_playing, use_real, use_run, use_size, use_verdict};
+use crate::link::Link;
+use crate::progress::{Progress, storage};
+use crate::state::{Action, Lab};
+use crate::text::{Lang, ui};
+
+const LANG_STORED_AS: &str = "cache-lab-language";
+const DARK_STORED_AS: &str = "cache-lab-dark";
+
+/// The lab.
+#[component]
+pub(crate) fn App() -> Html {
+    let lab = use_reducer(initial);
+    use_link(&lab);
+    use_run(&lab);
+    use_playing(&lab);
+    use_keys(&lab);
+    use_kept(&lab);
+    let verdicts = use_verdict();
+    let real = use_real(&lab);
+    {
+        let (dispatcher, green) = (lab.dispatcher(), verdicts.tally.all_green() && verdicts.tally.is_about(&lab.spec));
+        use_effect_with(green, move |green| {
+            if *green {
+                dispatcher.dispatch(Action::AllGreen);
+            }
+        });
+    }
+    html! {
+        <div class="app" data-step={lab.step.slug()} data-lang={lab.lang.tag()}>
+            <TopBar lab={lab.clone()} />
+            <Rail lab={lab.clone()} />
+            <Centre lab={lab.clone()} />
+            <Panel lab={lab.clone()} {verdicts} {real} />
+            <Results replay={lab.shown().cloned().map(Shown)} index={lab.index} veiled={lab.veiled()} lang={lab.lang} />
+            <Notices lab={lab.clone()} />
+            if lab.keys_open { <KeySheet lab={lab.clone()} /> }
+            <svg width="0" height="0" class="defs" aria-hidden="true">
+                <defs>
+                    <pattern id="hx" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+                        <rect width="2" height="6" class="hx" />
+                    </pattern>
+                    <pattern id="hxs" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+                        <rect width="1.5" height="4" class="hx" />
+                    </pattern>
+                </defs>
+            </svg>
+        </div>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct CentreProps {
+    lab: UseReducerHandle<Lab>,
+}
+
+/// The stage over the narration, the transport and the timeline.
+#[component]
+fn Centre(CentreProps { lab }: &CentreProps) -> Html {
+    let (width, height) = use_size();
+    let lang = lab.lang;
+    let act = {
+        let dispatcher = lab.dispatcher();
+        Callback::from(move |action: Action| dispatcher.dispatch(action))
+    };
+    let simulated = (lab.world == WorldKind::Real).then(|| lab.simulated.clone().map(Shown)).flatten();
+    let folded = width < 1240.0 || height < 760.0;
+    html! {
+        <main class="mid">
+            if let Some(replay) = lab.shown().cloned().map(Shown) {
+                <section class="stagebox">
+                    <Faults replay={replay.clone()} index={lab.index} {lang} />
+                    <Stage replay={replay.clone()} index={lab.index} now={lab.now} playing={lab.playing} {lang} {width} {height} />
+                </section>
+                <section class="time">
+                    <Narration lab={lab.clone()} />
+                    <Transport lab={lab.clone()} />
+                    <Timeline replay={replay} {simulated} index={lab.index} now={lab.now} veiled={lab.veiled()}
+                        {folded} {lang} {act} />
+                </section>
+            } else {
+                { empty(lab) }
+            }
+        </main>
+    }
+}
+
+/// No run to show: it is being computed, it failed, or none was recorded yet.
+fn empty(lab: &UseReducerHandle<Lab>) -> Html {
+    let lang = lab.lang;
+    let retry = lab.dispatcher();
+    let spec = lab.spec.clone();
+    html! {
+        <section class="stagebox empty" data-testid="empty">
+            if lab.world == WorldKind::Real {
+                <p>{ ui::REAL_LEAD.get(lang) }</p>
+            } else if let Some(why) = &lab.failure {
+                <p><b>{ ui::SIM_STOPPED.get(lang) }</b></p>
+                <p class="path">{ why }</p>
+                <button class="btn" onclick={move |_| retry.dispatch(Action::Seed(spec.seed.wrapping_add(1)))}>
+                    { ui::RETRY.get(lang) }
+                </button>
+            } else {
+                <p>{ ui::COMPUTING_RUN.get(lang) }</p>
+            }
+        </section>
+    }
+}
+
+fn initial() -> Lab {
+    let link = Link::parse(&crate::hooks::hash());
+    let kept = |name: &str| storage().and_then(|storage| storage.get_item(name).ok().flatten());
+    let browser = || web_sys::window().and_then(|window| window.navigator().language());
+    let lang = Lang::of_tag(&kept(LANG_STORED_AS).or_else(browser).unwrap_or_default());
+    Lab::new(&link, lang, kept(DARK_STORED_AS).map(|text| text == "true"), Progress::load())
+}
+
+/// Keeps language, theme and progress in the browser, and tells the page.
+#[hook]
+fn use_kept(lab: &UseReducerHandle<Lab>) {
+    let root = || web_sys::window().and_then(|window| window.document()).and_then(|page| page.document_element());
+    use_effect_with(lab.lang, move |lang| {
+        if let Some(storage) = storage() {
+            let _ = storage.set_item(LANG_STORED_AS, lang.tag());
+        }
+        if let Some(root) = root() {
+            let _ = root.set_attribute("lang", lang.tag());
+        }
+    });
+    use_effect_with(lab.dark, move |dark| {
+        let Some(dark) = dark else { return };
+        if let Some(storage) = storage() {
+            let _ = storage.set_item(DARK_STORED_AS, &dark.to_string());
+        }
+        if let Some(root) = root() {
+            let _ = root.set_attribute("data-theme", if *dark { "dark" } else { "light" });
+        }
+    });
+    use_effect_with(lab.progress.clone(), Progress::store);
+}

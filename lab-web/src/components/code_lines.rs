@@ -1,0 +1,76 @@
+//! Rust source as numbered lines. Keywords take the accent, everything else greys: code must not borrow the colours
+//! that mean fresh, stale and failed.
+
+use yew::prelude::*;
+
+const KEYWORDS: [&str; 36] = [
+    "as", "async", "await", "break", "const", "continue", "crate", "else", "enum", "false", "fn", "for", "if", "impl",
+    "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "Self", "static", "struct",
+    "super", "trait", "true", "type", "use", "where", "while", "dyn",
+];
+
+/// One line of code, coloured.
+pub(crate) fn coloured(line: &str) -> Html {
+    let mut pieces: Vec<Html> = Vec::new();
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let (class, length) = if rest.starts_with("//") {
+            ("cm", rest.len())
+        } else if first == '"' {
+            let end = rest[1..].find('"').map_or(rest.len(), |end| end + 2);
+            ("sr", end)
+        } else if first.is_alphabetic() || first == '_' {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            (if KEYWORDS.contains(&&rest[..end]) { "kw" } else { "" }, end)
+        } else if first.is_ascii_digit() {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            ("nu", end)
+        } else {
+            ("", first.len_utf8())
+        };
+        let (piece, after) = rest.split_at(length);
+        let piece = piece.to_owned();
+        pieces.push(if class.is_empty() { html! { { piece } } } else { html! { <i class={class}>{ piece }</i> } });
+        rest = after;
+    }
+    pieces.into_iter().collect()
+}
+
+/// One line with its number and a sign in the gutter.
+pub(crate) fn line(number: usize, text: &str, class: Classes, sign: Html, testid: Option<&'static str>) -> Html {
+    html! {
+        <div class={classes!("l", class)} key={number} data-line={number.to_string()} data-testid={testid}>
+            <span class="g">{ sign }</span>
+            <span class="no">{ number }</span>
+            <span class="c">{ coloured(text) }</span>
+        </div>
+    }
+}
+
+/// The name of the function around a line, as the title of the panel.
+pub(crate) fn function_around(source: &str, line: usize) -> Option<String> {
+    let lines: Vec<&str> = source.lines().collect();
+    let before = lines.get(..line.min(lines.len()))?;
+    before.iter().rev().find_map(|text| {
+        let (_, rest) = text.split_once("fn ")?;
+        if text.trim_start().starts_with("//") {
+            return None;
+        }
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        (!name.is_empty()).then_some(name)
+    })
+}
+
+/// Brings the marked line of the code into view, without moving the page.
+pub(crate) fn scroll_to(container: &NodeRef, selector: &str) {
+    use web_sys::{Element, HtmlElement};
+    let Some(container) = container.cast::<HtmlElement>() else { return };
+    let Ok(Some(line)) = container.query_selector(selector) else { return };
+    let bounds = |element: &Element| element.get_bounding_client_rect();
+    let (outer, inner) = (bounds(&container), bounds(&line));
+    let (top, bottom) = (inner.top() - outer.top(), inner.bottom() - outer.top());
+    if top < 40.0 || bottom > outer.height() - 60.0 {
+        let wanted = f64::from(container.scroll_top()) + top - outer.height() * 0.4;
+        container.set_scroll_top(wanted.max(0.0) as i32);
+    }
+}

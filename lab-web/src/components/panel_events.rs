@@ -1,0 +1,240 @@
+//! The Events: every event of the run, as a list that draws only the rows in view, with a filter.
+
+use std::rc::Rc;
+
+use lab_core::report::WorldKind;
+use lab_core::trace::{Event, Kind};
+use web_sys::{HtmlElement, HtmlInputElement};
+use yew::prelude::*;
+
+use super::stage::Shown;
+use super::top_bar::LabProps;
+use crate::replay::{Comparison, Replay};
+use crate::stage_state::is_background_event;
+use crate::state::{Action, Lab};
+use crate::text::{clock, event_word, grouped, sentence, ui};
+
+/// The height of a row, in pixels.
+const ROW: f64 = 25.0;
+/// Rows drawn beyond the edges.
+const SPARE: usize = 6;
+
+/// The pane.
+#[component]
+pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
+    let filter = use_state(String::new);
+    let answers = use_state(|| false);
+    let focus = use_state(|| false);
+    let shown = lab.shown().cloned().map(Shown);
+    let comparison = use_comparison(lab);
+    let wish = Wish {
+        text: (*filter).to_lowercase(),
+        answers: *answers,
+        focus: *focus,
+        past: lab.past_only.then_some(lab.index),
+        horizon: lab.horizon(),
+    };
+    let rows = use_memo((shown.clone(), wish), |(shown, wish)| {
+        shown.as_ref().map_or_else(Vec::new, |shown| wish.pick(&shown.0))
+    });
+    let Some(replay) = shown else { return Html::default() };
+    let oninput = {
+        let filter = filter.clone();
+        Callback::from(move |event: InputEvent| filter.set(event.target_unchecked_into::<HtmlInputElement>().value()))
+    };
+    let chip = |on: bool, name: String, toggle: Callback<MouseEvent>| {
+        html! {
+            <button class={classes!("chip", on.then_some("on"))} aria-pressed={on.to_string()} onclick={toggle}>{ name }</button>
+        }
+    };
+    let toggled = |state: &UseStateHandle<bool>| {
+        let state = state.clone();
+        Callback::from(move |_: MouseEvent| state.set(!*state))
+    };
+    let past = {
+        let (dispatcher, only) = (lab.dispatcher(), lab.past_only);
+        Callback::from(move |_: MouseEvent| dispatcher.dispatch(Action::PastOnly(!only)))
+    };
+    let title = if lab.world == WorldKind::Real { ui::EVENTS_REAL } else { ui::EVENTS_TITLE };
+    let key = replay.0.focus.to_string();
+    html! {
+        <div class="pane p-events" data-testid="events">
+            <h2>{ title.get(lang) }</h2>
+            <p class="path">{ format!("{} · {}", lab.scenario(), ui::N_EVENTS.with(lang, &[&grouped(replay.0.trace.events.len() as u64)])) }</p>
+            <div class="filt">
+                <input id="event-filter" class="fi" type="text" placeholder={ui::FILTER.get(lang)} {oninput}
+                    aria-label={ui::FILTER.get(lang)} value={(*filter).clone()} />
+                { chip(*focus, ui::FOCUS_ONLY.with(lang, &[&key]), toggled(&focus)) }
+                { chip(*answers, ui::READS_ONLY.get(lang).to_owned(), toggled(&answers)) }
+                { chip(lab.past_only, ui::ONLY_PAST.get(lang).to_owned(), past) }
+            </div>
+            <div class="ev hd">
+                <span>{ ui::TIME.get(lang) }</span><span>{ ui::ACTOR.get(lang) }</span>
+                <span>{ ui::EVENT.get(lang) }</span><span>{ ui::DETAIL.get(lang) }</span>
+            </div>
+            <List lab={lab.clone()} replay={replay} {rows} moved={comparison.as_ref().map(|own| own.moved.clone()).unwrap_or_default()} />
+            if let Some(comparison) = comparison { { compared(lab, &comparison) } }
+        </div>
+    }
+}
+
+/// What the list is narrowed to.
+#[derive(Clone, Debug, PartialEq)]
+struct Wish {
+    text: String,
+    answers: bool,
+    focus: bool,
+    past: Option<usize>,
+    horizon: usize,
+}
+
+impl Wish {
+    fn pick(&self, replay: &Replay) -> Vec<usize> {
+        let past = self.past.map(|index| replay.past(index));
+        let events = replay.trace.events.iter().enumerate().take(self.horizon + 1);
+        events
+            .filter(|(index, event)| past.as_ref().is_none_or(|past| past.contains(index)) && self.wants(replay, event))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    fn wants(&self, replay: &Replay, event: &Event) -> bool {
+        if self.answers && !matches!(event.kind, Kind::Answered { .. } | Kind::Completed { .. }) {
+            return false;
+        }
+        if self.focus && (event.key.as_ref() != Some(&replay.focus) || is_background_event(event)) {
+            return false;
+        }
+        self.text.is_empty() || {
+            let key = event.key.as_ref().map_or("", |key| key.as_str());
+            let text = format!("{} {} {key}", event.actor, event_word(&event.kind)).to_lowercase();
+            self.text.split_whitespace().all(|word| text.contains(word))
+        }
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct ListProps {
+    lab: UseReducerHandle<Lab>,
+    replay: Shown,
+    rows: Rc<Vec<usize>>,
+    moved: Vec<usize>,
+}
+
+/// The rows in view.
+#[component]
+fn List(props: &ListProps) -> Html {
+    let (lab, rows) = (&props.lab, &props.rows);
+    let container = use_node_ref();
+    let view = use_state_eq(|| (0.0_f64, 600.0_f64));
+    let current = rows.partition_point(|index| *index <= lab.index).saturating_sub(1);
+    {
+        let (container, view) = (container.clone(), view.clone());
+        use_effect_with((current, rows.len()), move |(current, _)| {
+            let Some(element) = container.cast::<HtmlElement>() else { return };
+            let height = f64::from(element.client_height());
+            let (top, at) = (f64::from(element.scroll_top()), *current as f64 * ROW);
+            if at < top || at + ROW > top + height {
+                element.set_scroll_top((at - height * 0.4).max(0.0) as i32);
+            }
+            view.set((f64::from(element.scroll_top()), height));
+        });
+    }
+    let onscroll = {
+        let view = view.clone();
+        Callback::from(move |event: yew::events::Event| {
+            let element = event.target_unchecked_into::<HtmlElement>();
+            view.set((f64::from(element.scroll_top()), f64::from(element.client_height())));
+        })
+    };
+    let first = ((view.0 / ROW) as usize).saturating_sub(SPARE);
+    let last = (((view.0 + view.1) / ROW) as usize + SPARE).min(rows.len());
+    html! {
+        <div class="log" ref={container} {onscroll} tabindex="0" role="region" aria-label={ui::EVENTS_TITLE.get(lab.lang)}>
+            if rows.is_empty() { <p class="note">{ ui::NO_EVENTS.get(lab.lang) }</p> }
+            <div style={format!("height:{}px;position:relative", rows.len() as f64 * ROW)}>
+                { for (first..last).map(|row| row_of(props, row)) }
+            </div>
+        </div>
+    }
+}
+
+fn row_of(props: &ListProps, row: usize) -> Html {
+    let (lab, replay) = (&props.lab, &props.replay.0);
+    let Some((index, event)) = props.rows.get(row).and_then(|index| Some((*index, replay.event(*index)?))) else {
+        return Html::default();
+    };
+    let stale = replay.marks.binary_search_by_key(&index, |mark| mark.index).is_ok();
+    let class = classes!(
+        "ev",
+        (index == lab.index).then_some("cur"),
+        (index > lab.index).then_some("fut"),
+        stale.then_some("stl"),
+        props.moved.binary_search(&index).is_ok().then_some("dif"),
+    );
+    let dispatcher = lab.dispatcher();
+    html! {
+        <button key={index} class={class} style={format!("top:{}px", row as f64 * ROW)}
+            title={sentence::sentence(replay, index, lab.lang).replace("**", "")}
+            onclick={move |_| dispatcher.dispatch(Action::Seek(index))}>
+            <span>{ clock(event.at) }</span><b>{ event.actor.to_string() }</b>
+            <em>{ event_word(&event.kind) }</em><span>{ sentence::detail(event, lab.lang) }</span>
+        </button>
+    }
+}
+
+/// The recorded run beside the simulated one, found once for each pair.
+#[hook]
+fn use_comparison(lab: &UseReducerHandle<Lab>) -> Option<Comparison> {
+    let pair = match (lab.world, &lab.recorded, &lab.simulated) {
+        (WorldKind::Real, Some(real), Some(simulated)) => Some((Shown(real.clone()), Shown(simulated.clone()))),
+        _ => None,
+    };
+    let found = use_memo(pair, |pair| pair.as_ref().map(|(real, simulated)| Comparison::new(&real.0, &simulated.0)));
+    (*found).clone()
+}
+
+fn compared(lab: &Lab, comparison: &Comparison) -> Html {
+    let lang = lab.lang;
+    let (Some(real), Some(simulated)) = (&lab.recorded, &lab.simulated) else { return Html::default() };
+    let count = |count: usize| ui::N_EVENTS.with(lang, &[&grouped(count as u64)]);
+    let differ: Vec<String> = real
+        .report
+        .checks
+        .iter()
+        .filter(|check| {
+            simulated.report.checks.iter().any(|other| other.id == check.id && other.holds != check.holds)
+        })
+        .map(|check| crate::text::names::check(&check.id, lang))
+        .collect();
+    let named = |only: &std::collections::BTreeMap<String, usize>| {
+        let mut kinds: Vec<_> = only.iter().collect();
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let names: Vec<String> = kinds.iter().take(3).map(|(name, count)| format!("{name} ×{count}")).collect();
+        let total: usize = only.values().sum();
+        if total == 0 { count(0) } else { format!("{}: {}{}", count(total), names.join(", "), if kinds.len() > 3 { ", …" } else { "" }) }
+    };
+    html! {
+        <div class="match" data-testid="comparison">
+            <div>
+                <b>{ ui::SAME_STORY.get(lang) }</b>
+                if differ.is_empty() {
+                    <span>{ ui::CHECKS_AGREE.get(lang) }</span>
+                } else {
+                    <span class="err">{ ui::CHECKS_DIFFER.with(lang, &[&differ.join(", ")]) }</span>
+                }
+            </div>
+            <dl>
+                if let Some(same) = comparison.same {
+                    <dt>{ ui::SAME_ORDER.get(lang) }</dt><dd>{ count(same) }</dd>
+                    <dt>{ ui::ORDER_DIFFERS.get(lang) }</dt><dd>{ count(comparison.both.saturating_sub(same)) }</dd>
+                } else {
+                    <dt>{ ui::IN_BOTH.get(lang) }</dt><dd>{ count(comparison.both) }</dd>
+                }
+                <dt>{ ui::ONLY_REAL.get(lang) }</dt><dd>{ named(&comparison.only_real) }</dd>
+                <dt>{ ui::ONLY_SIM.get(lang) }</dt><dd>{ named(&comparison.only_simulated) }</dd>
+            </dl>
+        </div>
+    }
+}

@@ -1,0 +1,78 @@
+//! The Story: the situation, the question, the answer that was given, and what happened.
+
+use lab_core::scenario::truth;
+use yew::prelude::*;
+
+use super::rich;
+use super::top_bar::LabProps;
+use crate::state::{Action, Lab};
+use crate::text::{lesson, names, ui};
+
+/// The pane.
+#[component]
+pub(crate) fn PanelStory(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
+    let scenario = lab.scenario().scenario();
+    let words = lesson::lesson(lab.scenario());
+    let guess = lab.guess();
+    html! {
+        <div class="pane p-story" data-testid="story">
+            <h2>{ lesson::title(scenario.slug, scenario.title, lang) }</h2>
+            <p>{ rich(words.story.get(lang)) }</p>
+            <p>{ rich(words.promise.get(lang)) }</p>
+            <div class="q" role="radiogroup" aria-labelledby="ask">
+                <h3>{ ui::PREDICT.get(lang) }</h3>
+                <p class="ask" id="ask">{ words.question.get(lang) }</p>
+                { for scenario.answers.iter().enumerate().map(|(place, id)| option(lab, place, id)) }
+                if guess.is_none() {
+                    { ask(lab) }
+                } else {
+                    <div class="rev" data-testid="reveal"><b>{ ui::WHY.get(lang) }</b>{ " " }{ words.why.get(lang) }</div>
+                }
+            </div>
+        </div>
+    }
+}
+
+fn option(lab: &UseReducerHandle<Lab>, place: usize, id: &str) -> Html {
+    let lang = lab.lang;
+    let (answer, thought) = names::answer(lab.scenario(), id, lang);
+    let guess = lab.guess();
+    let happened = lab.baseline.as_ref().map(|replay| truth(lab.scenario(), &replay.report));
+    let selected = guess.or(lab.picked) == Some(place);
+    let right = guess.is_some() && happened == Some(place);
+    let remark = match (guess == Some(place), right) {
+        (true, true) => Some(ui::GUESS_AND_TRUTH),
+        (true, false) => Some(ui::YOUR_GUESS),
+        (false, true) => Some(ui::WHAT_HAPPENED),
+        (false, false) => None,
+    };
+    let dispatcher = lab.dispatcher();
+    html! {
+        <label class={classes!("opt", selected.then_some("sel"), right.then_some("right"), guess.is_some().then_some("given"))}>
+            <input type="radio" name="prediction" value={id.to_owned()} checked={selected} disabled={guess.is_some()}
+                data-testid={format!("answer-{id}")} onchange={move |_| dispatcher.dispatch(Action::Pick(place))} />
+            <i aria-hidden="true"></i>
+            <span>
+                <b>{ answer }</b>{ " " }{ thought }
+                if let Some(remark) = remark { <em>{ remark.get(lang) }</em> }
+            </span>
+        </label>
+    }
+}
+
+fn ask(lab: &UseReducerHandle<Lab>) -> Html {
+    let lang = lab.lang;
+    let (reveal, hint) = (lab.dispatcher(), lab.dispatcher());
+    html! { <>
+        <div class="qa">
+            <button class="btn pri" disabled={lab.picked.is_none()} data-testid="reveal-button"
+                onclick={move |_| reveal.dispatch(Action::Reveal)}>{ ui::RUN_AND_REVEAL.get(lang) }</button>
+            <button class="btn" aria-expanded={lab.hint.to_string()} onclick={move |_| hint.dispatch(Action::Hint)}>
+                { ui::HINT.get(lang) }
+            </button>
+            <span><kbd>{ "Enter" }</kbd>{ " " }{ ui::ENTER_RUNS.get(lang) }</span>
+        </div>
+        if lab.hint { <p class="hinted">{ lesson::lesson(lab.scenario()).hint.get(lang) }</p> }
+    </> }
+}

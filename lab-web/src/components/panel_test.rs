@@ -1,0 +1,157 @@
+//! The Test: the real source of the scenario, with a mark on each line that ran and the line that failed.
+
+use std::collections::BTreeSet;
+
+use lab_core::report::{Bound, Check};
+use lab_core::source;
+use lab_core::trace::EventId;
+use yew::prelude::*;
+
+use super::code_lines::{line, scroll_to};
+use super::marks::gutter;
+use super::top_bar::LabProps;
+use crate::replay::Replay;
+use crate::state::{Action, Lab};
+use crate::text::{Lang, grouped, lesson, moment, names, sentence, ui};
+
+/// The pane.
+#[component]
+pub(crate) fn PanelTest(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
+    let file = lab.scenario().scenario().file;
+    let container = use_node_ref();
+    let failing = lab.shown().and_then(|replay| failing(replay, lab.index).cloned());
+    let failing_line = failing.as_ref().and_then(|check| check.source.as_ref()).map(|source| source.line);
+    {
+        let container = container.clone();
+        let at = lab.shown().and_then(|replay| replay.event(lab.index)).and_then(|event| event.source.clone());
+        let at = at.filter(|source| source.file == file).map(|source| source.line);
+        use_effect_with((failing_line, at, file), move |(failing, _, _)| {
+            scroll_to(&container, if failing.is_some() { ".l.bad" } else { ".l.exec" });
+        });
+    }
+    let Some(text) = source::text(file) else {
+        return html! { <div class="pane"><p class="note">{ ui::NO_SOURCE.with(lang, &[file]) }</p></div> };
+    };
+    let title = if failing.is_some() { ui::THE_TEST } else { ui::THE_TEST_HOLDS };
+    html! {
+        <div class="pane p-code-pane" data-testid="test">
+            <div class="phd">
+                <div><h2>{ title.get(lang) }</h2><p class="path">{ file }</p></div>
+                { pill(lab, failing.is_some()) }
+            </div>
+            <div class="code" ref={container} tabindex="0" role="region" aria-label={title.get(lang)}>
+                { lines(lab, text, file, failing.as_ref()) }
+            </div>
+            { foot(lab) }
+        </div>
+    }
+}
+
+/// The first check of the goal that is broken at this event.
+fn failing(replay: &Replay, index: usize) -> Option<&Check> {
+    let broken = |check: &&Check| check.goal && !check.holds;
+    replay
+        .report
+        .checks
+        .iter()
+        .filter(broken)
+        .find(|check| check.event.map_or(replay.last(), EventId::index) <= index)
+}
+
+fn pill(lab: &Lab, failing: bool) -> Html {
+    let lang = lab.lang;
+    let ended = lab.shown().is_some_and(|replay| lab.index == replay.last());
+    let held = lab.shown().is_some_and(|replay| replay.report.goal_held());
+    if failing {
+        html! { <span class="pill bad">{ gutter("nop", "M3 3l6 6M9 3l-6 6") }{ ui::FAILS.get(lang) }</span> }
+    } else if ended && held {
+        html! { <span class="pill ok">{ gutter("okp", "M2.5 6.3l2.3 2.3 4.7-5") }{ ui::HOLDS.get(lang) }</span> }
+    } else {
+        html! { <span class="pill">{ ui::OPEN.get(lang) }</span> }
+    }
+}
+
+/// The lines of the scenario that ran up to this event, and the one of the event itself.
+fn ran(replay: &Replay, index: usize, file: &str) -> BTreeSet<u32> {
+    let events = replay.trace.events.iter().take(index + 1);
+    events.filter_map(|event| event.source.as_ref()).filter(|source| source.file == file).map(|source| source.line).collect()
+}
+
+fn lines(lab: &Lab, text: &str, file: &str, failing: Option<&Check>) -> Html {
+    let replay = lab.shown();
+    let ran = replay.map_or_else(BTreeSet::new, |replay| ran(replay, lab.index, file));
+    let here = replay.and_then(|replay| replay.event(lab.index)).and_then(|event| event.source.as_ref());
+    let here = here.filter(|source| source.file == file).map(|source| source.line);
+    let bad = failing.and_then(|check| check.source.as_ref()).filter(|source| source.file == file);
+    let asked: BTreeSet<u32> = replay
+        .map(|replay| replay.report.checks.iter().filter_map(|check| check.source.as_ref()).map(|s| s.line).collect())
+        .unwrap_or_default();
+    let shown = text.split("#[cfg(test)]").next().unwrap_or(text);
+    html! { { for (1_u32..).zip(shown.lines()).map(|(number, content)| {
+        let is_bad = bad.is_some_and(|source| source.line == number);
+        let is_here = here == Some(number);
+        let (class, sign) = if is_bad {
+            ("bad", gutter("nop", "M3 3l6 6M9 3l-6 6"))
+        } else if is_here {
+            ("exec", gutter("exg", "M3 2l6 4-6 4z"))
+        } else if ran.contains(&number) {
+            ("ok", gutter("okp", "M2.5 6.3l2.3 2.3 4.7-5"))
+        } else if asked.contains(&number) {
+            ("asked", gutter("skp", "M3.5 6h5"))
+        } else {
+            ("", Html::default())
+        };
+        html! { <>
+            { line(number as usize, content, classes!(class), sign, is_bad.then_some("failing-line")) }
+            if let (true, Some(check), Some(replay)) = (is_bad, failing, replay) { { told(replay, check, lab.lang) } }
+        </> }
+    }) } }
+}
+
+/// What was seen, what was wanted, and when.
+fn told(replay: &Replay, check: &Check, lang: Lang) -> Html {
+    let index = check.event.map_or(replay.last(), EventId::index);
+    let wanted = match check.wanted {
+        Bound::AtMost(most) => ui::AT_MOST.with(lang, &[&grouped(most)]),
+        Bound::AtLeast(least) => ui::AT_LEAST.with(lang, &[&grouped(least)]),
+        Bound::Exactly(wanted) => ui::EXACTLY.with(lang, &[&grouped(wanted)]),
+    };
+    let seen = check.of.map_or_else(
+        || grouped(check.seen),
+        |of| ui::OUT_OF.with(lang, &[&grouped(check.seen), &grouped(of)]),
+    );
+    let first = sentence::sentence(replay, index, lang).replace("**", "");
+    html! {
+        <div class="fail" data-testid="failure">
+            <b>{ names::check(&check.id, lang) }</b>
+            <dl>
+                <dt>{ ui::SEEN.get(lang) }</dt><dd>{ seen }</dd>
+                <dt>{ ui::WANTED.get(lang) }</dt><dd>{ wanted }</dd>
+                <dt>{ ui::WHEN.get(lang) }</dt>
+                <dd>{ replay.event(index).map_or_else(String::new, |event| moment(event.at)) }</dd>
+            </dl>
+            <p>{ first }</p>
+        </div>
+    }
+}
+
+fn foot(lab: &UseReducerHandle<Lab>) -> Html {
+    let lang = lab.lang;
+    let Some(violation) = lab.shown().and_then(|replay| replay.first_violation()) else { return Html::default() };
+    let (go, past) = (lab.dispatcher(), lab.dispatcher());
+    html! {
+        <div class="foot">
+            <div class="acts">
+                <button class="btn pri" data-testid="go-to-violation"
+                    onclick={move |_| go.dispatch(Action::Seek(violation))}>{ ui::GO_TO_VIOLATION.get(lang) }</button>
+                <button class="btn" onclick={move |_| {
+                    past.dispatch(Action::Seek(violation));
+                    past.dispatch(Action::PastOnly(true));
+                    past.dispatch(Action::Tab(crate::state::Tab::Events));
+                }}>{ ui::ONLY_PAST.get(lang) }</button>
+            </div>
+            <p class="note"><b>{ ui::WHY_IT_FAILS.get(lang) }</b>{ " " }{ lesson::lesson(lab.scenario()).why.get(lang) }</p>
+        </div>
+    }
+}

@@ -1,0 +1,88 @@
+//! The course: fifteen lessons by chapter, with the learner's progress.
+
+use lab_core::scenario::{COURSE, Chapter, Lesson};
+use yew::prelude::*;
+
+use super::marks::{Icon, icon, progress_mark};
+use super::top_bar::LabProps;
+use crate::progress::Mark;
+use crate::state::Action;
+use crate::text::{lesson, ui};
+
+const CHAPTERS: [Chapter; 5] = [
+    Chapter::Freshness,
+    Chapter::HerdsAndLocks,
+    Chapter::Consistency,
+    Chapter::Failure,
+    Chapter::Growth,
+];
+
+/// The rail.
+#[component]
+pub(crate) fn Rail(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
+    let mark = |lesson: &Lesson| lesson.scenario.map_or(Mark::Todo, |id| lab.progress.of(id));
+    let green = COURSE.iter().filter(|lesson| mark(lesson) >= Mark::Green).count();
+    let line = |own: &'static Lesson| {
+        let current = own.scenario == Some(lab.scenario());
+        let title = lesson::title(own.slug, own.title, lang);
+        let dispatcher = lab.dispatcher();
+        let notice = ui::COMING_LESSON.get(lang);
+        let onclick = move |_| match own.scenario {
+            Some(scenario) => dispatcher.dispatch(Action::Lesson(scenario)),
+            None => dispatcher.dispatch(Action::Notice(notice.to_owned())),
+        };
+        html! {
+            <button class={classes!("ch", current.then_some("cur"), own.scenario.is_none().then_some("soon"))}
+                onclick={onclick} aria-current={current.then_some("page")} data-testid={format!("lesson-{}", own.slug)}
+                title={title}>
+                <span class="n">{ own.number }</span>
+                <span class="tt">{ title }</span>
+                if own.scenario.is_some() {
+                    { progress_mark(mark(own)) }
+                } else {
+                    <small class="coming">{ ui::COMING.get(lang) }</small>
+                }
+            </button>
+        }
+    };
+    html! {
+        <nav class={classes!("rail", lab.rail_open.then_some("open"))} aria-label={ui::COURSE.get(lang)}>
+            <div class="prog">
+                <div>
+                    <b>{ ui::COURSE.get(lang) }</b>
+                    <span>{ ui::GREEN_OF.with(lang, &[&green.to_string(), &COURSE.len().to_string()]) }</span>
+                </div>
+                <div class="pbar">
+                    { for COURSE.iter().map(|lesson| html! { <i class={bar_class(mark(lesson))}></i> }) }
+                </div>
+            </div>
+            <div class="chs">
+                { for CHAPTERS.iter().map(|chapter| html! { <>
+                    <h4>{ lesson::chapter(*chapter).get(lang) }</h4>
+                    { for COURSE.iter().filter(|lesson| lesson.chapter == *chapter).map(line) }
+                </> }) }
+                <div class="ch sandbox soon">
+                    <span class="n">{ icon(Icon::Plus) }</span>
+                    <span class="tt">{ ui::SANDBOX.get(lang) }</span>
+                    <small class="coming">{ ui::COMING.get(lang) }</small>
+                </div>
+            </div>
+            <div class="rleg">
+                <span>{ progress_mark(Mark::Todo) }{ ui::MARK_TODO.get(lang) }</span>
+                <span>{ progress_mark(Mark::Red) }{ ui::MARK_RED.get(lang) }</span>
+                <span>{ progress_mark(Mark::Green) }{ ui::MARK_GREEN.get(lang) }</span>
+                <span>{ progress_mark(Mark::Real) }{ ui::MARK_REAL.get(lang) }</span>
+            </div>
+        </nav>
+    }
+}
+
+fn bar_class(mark: Mark) -> &'static str {
+    match mark {
+        Mark::Todo => "p-todo",
+        Mark::Red => "p-red",
+        Mark::Green => "p-green",
+        Mark::Real => "p-real",
+    }
+}

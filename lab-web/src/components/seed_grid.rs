@@ -1,0 +1,126 @@
+//! The verdict over many seeds: a grid that fills; a red cell opens that very run.
+
+use std::fmt::Write as _;
+
+use web_sys::Element;
+use yew::prelude::*;
+
+use crate::hooks::Verdicts;
+use crate::state::{Action, Lab};
+use crate::text::{grouped, ui};
+use crate::verdict::{Cell, seeds_of};
+
+const COLUMNS: usize = 40;
+const PITCH: f64 = 8.6;
+
+/// What the grid shows.
+#[derive(Properties, PartialEq)]
+pub(crate) struct GridProps {
+    /// The state of the view.
+    pub(crate) lab: UseReducerHandle<Lab>,
+    /// The verdict.
+    pub(crate) verdicts: Verdicts,
+}
+
+/// The grid. It asks for a verdict whenever the policy or a setting changes.
+#[component]
+pub(crate) fn SeedGrid(props: &GridProps) -> Html {
+    let lab = &props.lab;
+    let lang = lab.lang;
+    let tally = &props.verdicts.tally;
+    {
+        let (start, spec, known) = (props.verdicts.start.clone(), lab.spec.clone(), tally.is_about(&lab.spec));
+        let wanted = (spec.scenario, spec.policy.clone(), spec.settings.clone());
+        use_effect_with(wanted, move |_| {
+            if !known {
+                start.emit(spec);
+            }
+        });
+    }
+    let wanted = seeds_of(lab.scenario()) as usize;
+    let cells: &[Cell] = if tally.is_about(&lab.spec) { &tally.cells } else { &[] };
+    let (held, tried) = (cells.iter().filter(|cell| cell.held).count(), cells.len());
+    let red = tried > held;
+    let stop = { let stop = props.verdicts.stop.clone(); move |_| stop.emit(()) };
+    let again = {
+        let (start, spec) = (props.verdicts.start.clone(), lab.spec.clone());
+        move |_| start.emit(spec.clone())
+    };
+    let total = if tally.running { tried } else { wanted.max(tried) };
+    html! {
+        <div class="hold" data-testid="verdict">
+            <div class={classes!("hh", red.then_some("bad"))}>
+                <b data-testid="verdict-count">{ format!("{held} / {}", if tally.running { wanted } else { total }) }</b>
+                <span>{ ui::SEEDS_GREEN.get(lang) }</span>
+                if tally.running {
+                    <button class="btn" onclick={stop} data-testid="stop">{ ui::STOP.get(lang) }</button>
+                } else {
+                    <button class="btn" onclick={again}>{ ui::HOLD_AGAIN.with(lang, &[&wanted.to_string()]) }</button>
+                }
+            </div>
+            { grid(lab, cells, wanted) }
+            <p class="said" aria-live="polite">
+                if tally.running { { ui::SEEDS_TRIED.with(lang, &[&tried.to_string(), &wanted.to_string()]) }{ " · " } }
+                { ui::SCHEDULES.with(lang, &[&grouped(tally.schedules() as u64)]) }
+                if let Some(seed) = tally.first_red() {
+                    { " · " }
+                    <button class="linkish" data-testid="open-red" onclick={open(lab, seed)}>
+                        { ui::OPEN_RED.with(lang, &[&seed.to_string()]) }
+                    </button>
+                }
+            </p>
+            if props.verdicts.on_page { <p class="said">{ ui::WORKER_NONE.get(lang) }</p> }
+            if let Some(failure) = &tally.failure { <p class="said err">{ failure }</p> }
+        </div>
+    }
+}
+
+fn open(lab: &UseReducerHandle<Lab>, seed: u64) -> Callback<MouseEvent> {
+    let dispatcher = lab.dispatcher();
+    Callback::from(move |_| dispatcher.dispatch(Action::Seed(seed)))
+}
+
+fn grid(lab: &UseReducerHandle<Lab>, cells: &[Cell], wanted: usize) -> Html {
+    let rows = wanted.div_ceil(COLUMNS);
+    let place = |at: usize| ((at % COLUMNS) as f64 * PITCH, (at / COLUMNS) as f64 * PITCH);
+    let (mut green, mut open_cells, mut red, mut crosses) = (String::new(), String::new(), String::new(), String::new());
+    for at in 0..wanted {
+        let (x, y) = place(at);
+        let cell = format!("M{:.1},{:.1}h7v7h-7z", x + 0.5, y + 0.5);
+        match cells.get(at) {
+            None => open_cells.push_str(&cell),
+            Some(cell_of) if cell_of.held => green.push_str(&cell),
+            Some(_) => {
+                red.push_str(&cell);
+                let _ = write!(crosses, "M{:.1},{:.1}l3.4,3.4m0,-3.4l-3.4,3.4", x + 2.3, y + 2.3);
+            }
+        }
+    }
+    let own = lab.spec.seed.checked_sub(1).map(|seed| seed as usize).filter(|seed| *seed < wanted);
+    let seeds: Vec<u64> = cells.iter().map(|cell| cell.seed).collect();
+    let dispatcher = lab.dispatcher();
+    let onclick = Callback::from(move |event: MouseEvent| {
+        let Some(bounds) = event.target_dyn_into::<Element>().and_then(|target| target.closest("svg").ok().flatten()) else {
+            return;
+        };
+        let bounds = bounds.get_bounding_client_rect();
+        let unit = COLUMNS as f64 * PITCH / bounds.width().max(1.0);
+        let column = ((f64::from(event.client_x()) - bounds.left()) * unit / PITCH) as usize;
+        let row = ((f64::from(event.client_y()) - bounds.top()) * unit / PITCH) as usize;
+        if let Some(seed) = seeds.get(row * COLUMNS + column.min(COLUMNS - 1)) {
+            dispatcher.dispatch(Action::Seed(*seed));
+        }
+    });
+    html! {
+        <svg class="seeds" viewBox={format!("0 0 {} {}", COLUMNS as f64 * PITCH, rows as f64 * PITCH)} {onclick}
+            aria-hidden="true">
+            <path d={open_cells} class="so" />
+            <path d={green} class="sg" />
+            <path d={red} class="sb" />
+            <path d={crosses} class="sbx" />
+            if let Some(own) = own {
+                <path d={format!("M{:.1},{:.1}h7.6v7.6h-7.6z", place(own).0 + 0.2, place(own).1 + 0.2)} class="sown" />
+            }
+        </svg>
+    }
+}

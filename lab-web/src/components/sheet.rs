@@ -1,0 +1,64 @@
+//! The list of keys, and things to say over everything else.
+
+use yew::prelude::*;
+
+use super::marks::{Icon, icon};
+use super::top_bar::LabProps;
+use crate::state::Action;
+use crate::text::ui;
+
+/// The list of keys.
+#[component]
+pub(crate) fn KeySheet(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
+    let keys = [
+        ("Space", ui::KEYS_SPACE),
+        ("← →", ui::KEYS_ARROWS),
+        ("Shift ← →", ui::KEYS_SHIFT),
+        ("Home End", ui::KEYS_HOME),
+        ("N P", ui::KEYS_N),
+        ("[ ]", ui::KEYS_SPEED),
+        ("1–5", ui::KEYS_STEPS),
+        ("S T C O E", ui::KEYS_TABS),
+        ("W", ui::KEYS_WORLD),
+        ("Enter", ui::KEYS_ENTER),
+        ("/", ui::KEYS_SLASH),
+        ("?", ui::KEYS_HELP),
+    ];
+    let (close, letters, on) = (lab.dispatcher(), lab.dispatcher(), lab.letters);
+    html! {
+        <div class="sheetback" role="dialog" aria-modal="true" aria-label={ui::KEYS_TITLE.get(lang)}>
+            <div class="keysheet">
+                <div class="phd">
+                    <h2>{ ui::KEYS_TITLE.get(lang) }</h2>
+                    <button class="btn sq" aria-label={ui::CLOSE.get(lang)} onclick={move |_| close.dispatch(Action::Keys(false))}>
+                        { icon(Icon::Close) }
+                    </button>
+                </div>
+                <dl>{ for keys.iter().map(|(key, does)| html! { <><dt><kbd>{ *key }</kbd></dt><dd>{ does.get(lang) }</dd></> }) }</dl>
+                <button class={classes!("tog", on.then_some("on"))} role="switch" aria-checked={on.to_string()}
+                    onclick={move |_| letters.dispatch(Action::Letters(!on))}>
+                    <span><b>{ ui::KEYS_ON.get(lang) }</b></span><i aria-hidden="true"></i>
+                </button>
+            </div>
+        </div>
+    }
+}
+
+/// What there is to say: parts of a link that were ignored, a lesson that is coming.
+#[component]
+pub(crate) fn Notices(LabProps { lab }: &LabProps) -> Html {
+    let dispatcher = lab.dispatcher();
+    html! {
+        <div class="notices" role="status">
+            if !lab.notices.is_empty() {
+                <div class="notice" data-testid="notice">
+                    <div>{ for lab.notices.iter().map(|notice| html! { <p>{ notice }</p> }) }</div>
+                    <button class="btn" onclick={move |_| dispatcher.dispatch(Action::Dismiss)}>
+                        { ui::DISMISS.get(lab.lang) }
+                    </button>
+                </div>
+            }
+        </div>
+    }
+}

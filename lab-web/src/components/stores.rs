@@ -1,0 +1,259 @@
+//! Redis shards with their replicas, PostgreSQL with its replicas: what each holds of the focus key.
+
+use lab_core::trace::Actor;
+use yew::prelude::*;
+
+use super::servers::shortened_key;
+use super::stage::Scene;
+use crate::stage::Rect;
+use crate::stage_state::{Held, StoreState};
+use crate::text::{Lang, grouped, ui};
+
+/// The slots of each master of three.
+const SLOTS: [(u32, u32); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
+
+fn box_class(scene: &Scene<'_>, actor: Actor) -> Classes {
+    let busy = scene.capsules.iter().any(|capsule| capsule.trail && capsule.store == Some(actor));
+    classes!("box", (scene.actor == Some(actor) || busy).then_some("on"))
+}
+
+fn node(rect: &Rect, class: Classes) -> Html {
+    html! {
+        <rect x={rect.x.to_string()} y={rect.y.to_string()} width={rect.w.to_string()} height={rect.h.to_string()}
+            rx="6" class={class} />
+    }
+}
+
+/// Fresh, stale or gone: a copy of the focus key in a store.
+fn freshness(scene: &Scene<'_>, held: &Held) -> &'static str {
+    match scene.replay.superseded(&scene.replay.focus, held.version, scene.index) {
+        Some(_) => "stale",
+        None => "fresh",
+    }
+}
+
+/// A copy of the focus key.
+fn copy(scene: &Scene<'_>, rect: &Rect, held: Option<&Held>, with_key: bool, with_value: bool) -> Html {
+    let class = held.map_or("gone", |held| freshness(scene, held));
+    let (x, y) = (rect.x, rect.y);
+    let baseline = (y + rect.h / 2.0 + 4.0).to_string();
+    let middle = !with_key && !with_value;
+    let text = held.map(|held| {
+        let value = held.value.as_ref().map_or("–", |value| value.as_str());
+        (with_value.then(|| shortened_key(value, 7)), held.version.to_string())
+    });
+    html! { <>
+        <rect x={x.to_string()} y={y.to_string()} width={rect.w.to_string()} height={rect.h.to_string()} rx="4"
+            class={classes!("ent", class)} />
+        if class == "stale" {
+            <rect x={x.to_string()} y={y.to_string()} width={rect.w.to_string()} height={rect.h.to_string()} rx="4"
+                class="hatchfill" />
+        }
+        if with_key {
+            <text x={(x + 8.0).to_string()} y={baseline.clone()} class={classes!("m11", "t2", "halo", class)}>
+                { shortened_key(scene.replay.focus.as_str(), if held.is_some() { 9 } else { 12 }) }
+            </text>
+        }
+        if let Some((value, version)) = text {
+            <text x={if middle { rect.cx() } else { rect.right() - 8.0 }.to_string()} y={baseline}
+                text-anchor={if middle { "middle" } else { "end" }} class={classes!("m11", "halo", class)}>
+                if let Some(value) = value { <tspan class="b">{ value }</tspan>{ " " } }{ version }
+            </text>
+        }
+    </> }
+}
+
+/// The Redis masters and replicas.
+pub(crate) fn redis(scene: &Scene<'_>) -> Html {
+    let lang = scene.lang;
+    let home = home_shard(scene);
+    html! { { for scene.geometry.masters.iter().enumerate().map(|(place, rect)| {
+        let Some(master) = scene.state.masters.get(place) else { return Html::default() };
+        let shard = u8::try_from(place).unwrap_or(0);
+        let actor = Actor::RedisMaster(shard);
+        let (from, to) = SLOTS.get(place).copied().unwrap_or((0, 0));
+        let inset = if scene.geometry.compact { 6.0 } else { 8.0 };
+        let entry = Rect { x: rect.x + inset, y: rect.bottom() - 32.0, w: rect.w - 2.0 * inset, h: 22.0 };
+        let is_home = home == Some(place);
+        html! {
+            <g role="img" aria-label={spoken(scene, actor, master)} tabindex="0" data-testid={actor.to_string()}>
+                { node(rect, box_class(scene, actor)) }
+                <path d={format!("M{},{} H{}", rect.x + 6.0, rect.y + 0.5, rect.right() - 6.0)} class="slot" />
+                <text x={(rect.x + 10.0).to_string()} y={(rect.y + 18.0).to_string()} class="name">{ actor.to_string() }</text>
+                if !scene.geometry.compact {
+                    <text x={(rect.right() - 10.0).to_string()} y={(rect.y + 18.0).to_string()} class="m11 t3"
+                        text-anchor="end">{ format!("{from}–{to}") }</text>
+                }
+                if is_home {
+                    { copy(scene, &entry, master.rows.get(&scene.replay.focus), !scene.geometry.compact, true) }
+                    if !master.locks.is_empty() {
+                        <text x={(entry.x + 8.0).to_string()} y={(entry.y - 3.0).to_string()} class="t11 acc">
+                            { ui::LEASE_TAKEN.get(lang) }
+                        </text>
+                    }
+                } else {
+                    <text x={(rect.x + 10.0).to_string()} y={(rect.bottom() - 16.0).to_string()} class="m11 t3">
+                        { keys(master, lang) }
+                    </text>
+                }
+                if is_home && !scene.geometry.compact { { slot_mark(scene, rect, from, to) } }
+                { redis_replica(scene, place, is_home) }
+            </g>
+        }
+    }) } }
+}
+
+fn redis_replica(scene: &Scene<'_>, place: usize, is_home: bool) -> Html {
+    let (Some(rect), Some(replica)) =
+        (scene.geometry.redis_replicas.get(place), scene.state.redis_replicas.get(place))
+    else {
+        return Html::default();
+    };
+    let actor = Actor::RedisReplica(u8::try_from(place).unwrap_or(0));
+    let small = Rect { x: rect.x + 6.0, y: rect.bottom() - 32.0, w: rect.w - 12.0, h: 22.0 };
+    let replays = scene.actor == Some(actor);
+    let y = rect.y + 42.0;
+    html! { <>
+        if replays {
+            <path d={format!("M{},{y} H{}", rect.x - 16.0, rect.x)} class="ln go" />
+        }
+        { node(rect, box_class(scene, actor)) }
+        <text x={rect.cx().to_string()} y={(rect.y + 18.0).to_string()} class="t11 t3" text-anchor="middle">
+            { ui::REPLICA.get(scene.lang) }
+        </text>
+        if is_home {
+            { copy(scene, &small, replica.rows.get(&scene.replay.focus), false, false) }
+        } else {
+            <text x={rect.cx().to_string()} y={(rect.bottom() - 16.0).to_string()} class="t11 t3" text-anchor="middle">
+                { ui::IN_SYNC.get(scene.lang) }
+            </text>
+        }
+    </> }
+}
+
+/// The shard that the focus key lives on: where the trace shows it.
+fn home_shard(scene: &Scene<'_>) -> Option<usize> {
+    let slot = key_slot(scene.replay.focus.as_str());
+    SLOTS.iter().position(|(from, to)| (*from..=*to).contains(&slot))
+}
+
+fn keys(store: &StoreState, lang: Lang) -> String {
+    let count = store.rows.len() as u64;
+    let text = if count == 1 { ui::ONE_KEY } else { ui::KEYS };
+    text.with(lang, &[&grouped(count)])
+}
+
+fn slot_mark(scene: &Scene<'_>, rect: &Rect, from: u32, to: u32) -> Html {
+    let slot = key_slot(scene.replay.focus.as_str());
+    let share = f64::from(slot - from) / f64::from((to - from).max(1));
+    let x = rect.x + 6.0 + share * (rect.w - 12.0);
+    html! { <>
+        <path d={format!("M{x:.1},{} l4,5 l-4,5 l-4,-5 z", rect.y - 5.0)} class="slotmk" />
+        <text x={(rect.cx() + 20.0).to_string()} y={(rect.y - 7.0).to_string()} class="m11 t2 knock">
+            { ui::SLOT.with(scene.lang, &[&slot.to_string()]) }
+        </text>
+    </> }
+}
+
+/// The slot of a key: CRC16 (XMODEM) of the key, or of the part in braces, modulo 16384, as the Redis Cluster
+/// specification says.
+fn key_slot(key: &str) -> u32 {
+    let hashed = key
+        .split_once('{')
+        .and_then(|(_, rest)| rest.split_once('}'))
+        .map(|(tag, _)| tag)
+        .filter(|tag| !tag.is_empty())
+        .unwrap_or(key);
+    let mut crc: u16 = 0;
+    for byte in hashed.bytes() {
+        crc ^= u16::from(byte) << 8;
+        for _ in 0..8 {
+            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
+        }
+    }
+    u32::from(crc) % 16_384
+}
+
+fn lsn(position: u64) -> String {
+    format!("LSN {:X}/{:07X}", position >> 32, position & 0xffff_ffff)
+}
+
+/// PostgreSQL: the primary and its replicas.
+pub(crate) fn postgres(scene: &Scene<'_>) -> Html {
+    html! { { for scene.geometry.postgres.iter().enumerate().map(|(place, rect)| {
+        let (actor, store) = match place.checked_sub(1) {
+            None => (Actor::Primary, Some(&scene.state.primary)),
+            Some(replica) => (Actor::Replica(u8::try_from(place).unwrap_or(1)), scene.state.replicas.get(replica)),
+        };
+        let Some(store) = store else { return Html::default() };
+        let compact = scene.geometry.compact;
+        let name = if compact { actor.to_string().replace("pg-", "") } else { actor.to_string() };
+        let entry = Rect { x: rect.right() - 74.0, y: rect.y + 6.0, w: 66.0, h: 22.0 };
+        let held = store.rows.get(&scene.replay.focus);
+        html! {
+            <g role="img" aria-label={spoken(scene, actor, store)} tabindex="0" data-testid={actor.to_string()}>
+                { node(rect, box_class(scene, actor)) }
+                <text x={(rect.x + 12.0).to_string()} y={(rect.y + 19.0).to_string()} class="name">{ name }</text>
+                if compact {
+                    <text x={(rect.x + 12.0).to_string()} y={(rect.y + 37.0).to_string()}
+                        class={classes!("m11", held.map_or("t3", |held| if freshness(scene, held) == "stale" { "stalec" } else { "t2" }))}>
+                        { held.map_or_else(|| ui::NO_VALUE.get(scene.lang).to_owned(), |held| {
+                            let value = held.value.as_ref().map_or("–", |value| value.as_str());
+                            format!("{} {}", shortened_key(value, 8), held.version)
+                        }) }
+                    </text>
+                } else {
+                    <text x={(rect.x + 12.0).to_string()} y={(rect.y + 37.0).to_string()} class="m11 t3">{ lsn(store.lsn) }</text>
+                    { copy(scene, &entry, held, false, true) }
+                    if place > 0 { { lag(scene, rect, store) } }
+                }
+            </g>
+        }
+    }) } }
+}
+
+fn lag(scene: &Scene<'_>, rect: &Rect, store: &StoreState) -> Html {
+    let behind = scene.state.primary.lsn.saturating_sub(store.lsn);
+    let (class, text) = if behind == 0 {
+        ("t11 t3", ui::IN_SYNC.get(scene.lang).to_owned())
+    } else {
+        ("t11 stalec", ui::BEHIND.with(scene.lang, &[&grouped(behind)]))
+    };
+    html! {
+        <text x={(rect.right() - 8.0).to_string()} y={(rect.y + 41.0).to_string()} class={class} text-anchor="end">
+            { text }
+        </text>
+    }
+}
+
+fn spoken(scene: &Scene<'_>, actor: Actor, store: &StoreState) -> String {
+    let key = scene.replay.focus.as_str();
+    match store.rows.get(&scene.replay.focus) {
+        None => ui::SERVER_NODE_NONE.with(scene.lang, &[&actor.to_string(), key]),
+        Some(held) => {
+            let value = held.value.as_ref().map_or("–", |value| value.as_str());
+            let version = held.version.to_string();
+            if freshness(scene, held) == "stale" {
+                let behind = ui::BEHIND_ROW.get(scene.lang);
+                ui::SERVER_NODE_STALE.with(scene.lang, &[&actor.to_string(), key, value, &version, behind])
+            } else {
+                ui::SERVER_NODE_FRESH.with(scene.lang, &[&actor.to_string(), key, value, &version])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    #[test]
+    fn slots_are_those_of_redis() {
+        assert_eq!(key_slot("item:42"), 7_184);
+        assert_eq!(key_slot("foo{bar}"), key_slot("bar"));
+        assert_eq!(key_slot("123456789"), 0x31C3 % 16_384);
+    }
+}

@@ -1,0 +1,156 @@
+//! The bar at the top: brand, where we are, the five steps, the world, language, theme, Share.
+
+use gloo_timers::callback::Timeout;
+use lab_core::report::WorldKind;
+use lab_core::scenario::COURSE;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use yew::prelude::*;
+
+use super::marks::{Icon, icon};
+use crate::state::{Action, Lab, Step};
+use crate::text::{Lang, Text, lesson, ui};
+
+/// The lab, handed down to what is drawn.
+#[derive(Properties, PartialEq)]
+pub(crate) struct LabProps {
+    /// The state of the view.
+    pub(crate) lab: UseReducerHandle<Lab>,
+}
+
+fn step_name(step: Step) -> Text {
+    match step {
+        Step::Predict => ui::STEP_PREDICT,
+        Step::Fail => ui::STEP_FAIL,
+        Step::Through => ui::STEP_STEP,
+        Step::Hold => ui::STEP_HOLD,
+        Step::Real => ui::STEP_REAL,
+    }
+}
+
+/// The bar.
+#[component]
+pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
+    let scenario = lab.scenario().scenario();
+    let chapter = COURSE.iter().find(|lesson| lesson.slug == scenario.slug).map_or(1, |own| own.chapter as u8 + 1);
+    let title = lesson::title(scenario.slug, scenario.title, lang);
+    let act = |action: Action| {
+        let dispatcher = lab.dispatcher();
+        Callback::from(move |_: MouseEvent| dispatcher.dispatch(action.clone()))
+    };
+    let dark = lab.dark.unwrap_or_else(prefers_dark);
+    html! {
+        <header class="top">
+            <button class="btn sq menu" aria-label={ui::MENU.get(lang)} onclick={act(Action::Rail(!lab.rail_open))}>
+                { icon(Icon::Menu) }
+            </button>
+            <a class="brand" href="#invalidation-delay/predict" aria-label={ui::BRAND.get(lang)}>
+                <svg viewBox="0 0 20 20" aria-hidden="true">
+                    <rect x="2.5" y="3" width="15" height="4" rx="1.5" />
+                    <rect x="2.5" y="9" width="10" height="4" rx="1.5" />
+                    <rect x="2.5" y="15" width="5" height="2.5" rx="1.2" />
+                </svg>
+                <span>{ ui::BRAND.get(lang) }</span>
+            </a>
+            <div class="crumb">
+                <span>{ ui::CHAPTER_SHORT.with(lang, &[&chapter.to_string()]) }</span><em>{ "·" }</em><b>{ title }</b>
+            </div>
+            <nav class="steps" aria-label={ui::STEPS_LABEL.get(lang)}>
+                { for Step::ALL.into_iter().enumerate().map(|(place, step)| {
+                    let current = step == lab.step;
+                    html! {
+                        <button class={classes!("st", current.then_some("on"))} onclick={act(Action::Step(step))}
+                            aria-current={current.then_some("step")} data-testid={format!("step-{}", step.slug())}
+                            aria-label={step_name(step).get(lang)} title={step_name(step).get(lang)}>
+                            <i>{ place + 1 }</i><span>{ step_name(step).get(lang) }</span>
+                        </button>
+                    }
+                }) }
+            </nav>
+            <div class="tools">
+                <div class="seg world" role="group" aria-label={ui::WORLD_LABEL.get(lang)}>
+                    { world_button(lab, WorldKind::Sim, ui::SIMULATOR, ui::SIM_SHORT) }
+                    { world_button(lab, WorldKind::Real, ui::REAL_CLUSTER, ui::REAL_SHORT) }
+                </div>
+                <div class="seg lang" role="group" aria-label={ui::LANGUAGE.get(lang)}>
+                    { lang_button(lab, Lang::En, "EN") }
+                    { lang_button(lab, Lang::Ja, "日本語") }
+                </div>
+                <button class="btn sq theme" aria-label={ui::THEME.get(lang)} title={ui::THEME.get(lang)}
+                    data-testid="theme" onclick={act(Action::Dark(!dark))}>
+                    { icon(Icon::Theme) }
+                </button>
+                <Share lab={lab.clone()} />
+            </div>
+        </header>
+    }
+}
+
+fn world_button(lab: &UseReducerHandle<Lab>, world: WorldKind, long: Text, short: Text) -> Html {
+    let on = lab.world == world;
+    let dispatcher = lab.dispatcher();
+    let testid = match world {
+        WorldKind::Sim => "world-sim",
+        WorldKind::Real => "world-real",
+    };
+    html! {
+        <button class={classes!(on.then_some("on"))} aria-pressed={on.to_string()} data-testid={testid}
+            onclick={move |_| dispatcher.dispatch(Action::World(world))}>
+            <span class="long">{ long.get(lab.lang) }</span><span class="short">{ short.get(lab.lang) }</span>
+        </button>
+    }
+}
+
+fn lang_button(lab: &UseReducerHandle<Lab>, lang: Lang, name: &'static str) -> Html {
+    let on = lab.lang == lang;
+    let dispatcher = lab.dispatcher();
+    html! {
+        <button class={classes!(on.then_some("on"))} lang={lang.tag()} aria-pressed={on.to_string()}
+            data-testid={format!("lang-{}", lang.tag())} onclick={move |_| dispatcher.dispatch(Action::Lang(lang))}>
+            { name }
+        </button>
+    }
+}
+
+/// Copies a link to this very view.
+#[component]
+fn Share(LabProps { lab }: &LabProps) -> Html {
+    let copied = use_state(|| false);
+    let onclick = {
+        let (lab, copied) = (lab.clone(), copied.clone());
+        Callback::from(move |_: MouseEvent| {
+            let (lab, copied) = (lab.clone(), copied.clone());
+            spawn_local(async move {
+                if copy(&lab.link().format(true)).await.is_some() {
+                    copied.set(true);
+                    let copied = copied.clone();
+                    Timeout::new(1_600, move || copied.set(false)).forget();
+                } else {
+                    lab.dispatch(Action::Notice(ui::SHARE_FAILED.get(lab.lang).to_owned()));
+                }
+            });
+        })
+    };
+    let text = if *copied { ui::SHARED } else { ui::SHARE };
+    html! {
+        <button class="btn share" data-testid="share" onclick={onclick} aria-live="polite">
+            { icon(Icon::Share) }<span>{ text.get(lab.lang) }</span>
+        </button>
+    }
+}
+
+async fn copy(hash: &str) -> Option<()> {
+    let window = web_sys::window()?;
+    let address = window.location().href().ok()?;
+    let address = format!("{}{hash}", address.split('#').next()?);
+    if !window.is_secure_context() {
+        return None;
+    }
+    JsFuture::from(window.navigator().clipboard().write_text(&address)).await.ok().map(|_| ())
+}
+
+/// Whether the system asks for dark colours.
+pub(crate) fn prefers_dark() -> bool {
+    let query = web_sys::window().and_then(|window| window.match_media("(prefers-color-scheme: dark)").ok());
+    query.flatten().is_some_and(|query| query.matches())
+}

@@ -1,0 +1,89 @@
+//! The narration line and the transport: to start, back, play, step, to end, clock, speed.
+
+use web_sys::HtmlSelectElement;
+use yew::prelude::*;
+
+use super::marks::{Icon, icon};
+use super::rich;
+use super::top_bar::LabProps;
+use crate::state::{Action, Lab, SPEEDS, Step};
+use crate::text::{Text, clock, grouped, sentence, ui};
+
+/// The sentence of the current event; the only text that changes on every step, and the live region.
+#[component]
+pub(crate) fn Narration(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
+    let Some(replay) = lab.shown() else { return html! { <div class="now"><p></p></div> } };
+    let text = sentence::sentence(replay, lab.index, lang);
+    let stopped_red = lab.step == Step::Fail && !lab.playing && !lab.veiled();
+    let red = replay.first_violation();
+    html! {
+        <div class="now">
+            if stopped_red && red.is_some_and(|violation| lab.index >= violation) {
+                <p class="banner bad" data-testid="banner">{ ui::BANNER.get(lang) }</p>
+            } else if stopped_red && red.is_none() {
+                <p class="banner ok" data-testid="banner">
+                    { ui::BANNER_GREEN.get(lang) }
+                    <button class="btn" onclick={reset(lab)}>{ ui::BANNER_BACK.get(lang) }</button>
+                </p>
+            }
+            <p aria-live="polite" aria-atomic="true" data-testid="narration">{ rich(&text) }</p>
+        </div>
+    }
+}
+
+fn reset(lab: &UseReducerHandle<Lab>) -> Callback<MouseEvent> {
+    let dispatcher = lab.dispatcher();
+    Callback::from(move |_| dispatcher.dispatch(Action::Reset))
+}
+
+/// The transport.
+#[component]
+pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
+    let button = |name: Text, sign: Icon, action: Action, class: &'static str, testid: &'static str| {
+        let dispatcher = lab.dispatcher();
+        html! {
+            <button class={class} aria-label={name.get(lang)} title={name.get(lang)} data-testid={testid}
+                onclick={move |_| dispatcher.dispatch(action.clone())}>
+                { icon(sign) }
+            </button>
+        }
+    };
+    let (play, sign) = if lab.playing { (ui::PAUSE, Icon::Pause) } else { (ui::PLAY, Icon::Play) };
+    let last = lab.shown().map_or(0, |replay| replay.last());
+    let counted = |index: usize| grouped(index as u64 + 1);
+    let event = ui::EVENT_OF.with(lang, &[&counted(lab.index), &counted(last)]);
+    let onchange = {
+        let dispatcher = lab.dispatcher();
+        Callback::from(move |event: Event| {
+            let chosen = event.target_unchecked_into::<HtmlSelectElement>().value();
+            if let Ok(place) = chosen.parse() {
+                dispatcher.dispatch(Action::Speed(place));
+            }
+        })
+    };
+    html! {
+        <div class="trans" role="toolbar" aria-label={ui::TIMELINE.get(lang)}>
+            <div class="tb">
+                { button(ui::TO_START, Icon::ToStart, Action::Seek(0), "far", "to-start") }
+                { button(ui::STEP_BACK, Icon::Back, Action::Move(-1), "", "back") }
+                { button(play, sign, Action::Play(!lab.playing), "pl", "play") }
+                { button(ui::STEP_ON, Icon::Step, Action::Move(1), "", "step") }
+                { button(ui::TO_END, Icon::ToEnd, Action::Seek(usize::MAX), "far", "to-end") }
+            </div>
+            <output class="clock" data-testid="clock">{ clock(lab.now) }<small>{ "ms" }</small></output>
+            <span class="evn" data-testid="event-count">{ rich(&event) }</span>
+            <label class="spd">{ ui::SPEED.get(lang) }
+                <select onchange={onchange} aria-label={ui::SPEED.get(lang)}>
+                    { for SPEEDS.iter().enumerate().map(|(place, speed)| html! {
+                        <option value={place.to_string()} selected={place == lab.speed}>
+                            { format!("{}×", f64::from(*speed) / 1_000.0) }
+                        </option>
+                    }) }
+                </select>
+            </label>
+            <span class="seed">{ rich(&ui::SEED.with(lang, &[&lab.spec.seed.to_string()])) }</span>
+        </div>
+    }
+}

@@ -1,0 +1,300 @@
+//! A run made ready to be looked at: every event reachable in little time, and what the drawing asks for again and
+//! again (calls with all their instants, requests, commits, bands of freshness) found once.
+//!
+//! It is derived from the trace alone, so a recorded real run and a simulated one are the same to the view.
+
+mod comparison;
+mod flights;
+mod lanes;
+mod series;
+
+use std::collections::BTreeSet;
+
+use lab_core::report::{Report, WorldKind};
+use lab_core::scenario::{Run, RunSpec};
+use lab_core::trace::{Actor, Event, EventId, Kind, MessageId, OperationId, Outcome, Source, Trace, Verb};
+use lab_core::value::{Instant, Key, Version};
+
+pub(crate) use comparison::Comparison;
+pub(crate) use flights::{Call, Operation};
+pub(crate) use lanes::{Band, Freshness, Lane, Mark, Publication};
+
+use crate::ruler::Ruler;
+use crate::stage_state::{Ahead, ClientState, StageState, is_background_event};
+
+/// A keyframe stands at every this many events.
+const KEYFRAME_EVERY: usize = 256;
+
+/// A commit in the database.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Commit {
+    /// The event.
+    pub(crate) index: usize,
+    /// When.
+    pub(crate) at: Instant,
+    /// Of which row.
+    pub(crate) key: Key,
+    /// As which version.
+    pub(crate) version: Version,
+}
+
+/// A run, ready to be shown at any of its events.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    /// What decided it.
+    pub(crate) spec: RunSpec,
+    /// Where it took place.
+    pub(crate) world: WorldKind,
+    /// What happened.
+    pub(crate) trace: Trace,
+    /// What it amounts to.
+    pub(crate) report: Report,
+    /// The row that the stage shows.
+    pub(crate) focus: Key,
+    /// The shared horizontal ruler.
+    pub(crate) ruler: Ruler,
+    /// Every call, by message.
+    calls: Vec<Option<Call>>,
+    /// Every request, by operation.
+    operations: Vec<Option<Operation>>,
+    /// Commits, in order.
+    pub(crate) commits: Vec<Commit>,
+    /// Freshness of the focus key in each server, for the lanes.
+    pub(crate) bands: Vec<Band>,
+    /// Stale and failed answers, for the lanes.
+    pub(crate) marks: Vec<Mark>,
+    /// Notices on the bus with their deliveries, for the lanes.
+    pub(crate) publications: Vec<Publication>,
+    /// Operations whose answer breaks the goal.
+    violations: BTreeSet<OperationId>,
+    /// The home server of each client, counted from 0: its dot stands over that server's card.
+    pub(crate) homes: Vec<u8>,
+    keyframes: Vec<StageState>,
+}
+
+/// A run is what it was made from: another one, even an equal one, is another.
+impl PartialEq for Replay {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Replay {
+    /// Makes a run ready.
+    pub(crate) fn new(spec: RunSpec, world: WorldKind, run: Run) -> Self {
+        let Run { trace, report } = run;
+        let events = &trace.events;
+        let commits = commits(events);
+        let calls = flights::calls(events);
+        let operations = flights::operations(events, &commits);
+        let (servers, homes) = population(events);
+        let shown = events.iter().filter(|event| !is_background_event(event)).map(|event| event.at);
+        let mut replay = Self {
+            focus: Key::new(spec.scenario.scenario().focus),
+            ruler: Ruler::new(shown),
+            violations: flights::violations(&report, events, &operations),
+            publications: lanes::publications(events, &calls),
+            bands: Vec::new(),
+            marks: Vec::new(),
+            keyframes: Vec::new(),
+            spec,
+            world,
+            trace,
+            report,
+            calls,
+            operations,
+            commits,
+            homes,
+        };
+        replay.keyframes = replay.fold_all(servers);
+        replay.bands = lanes::bands(&replay, servers);
+        replay.marks = lanes::marks(&replay);
+        replay
+    }
+
+    fn fold_all(&self, servers: usize) -> Vec<StageState> {
+        let mut state = StageState::empty(servers, self.homes.len());
+        let mut keyframes = Vec::with_capacity(self.trace.events.len() / KEYFRAME_EVERY + 1);
+        for (index, event) in self.trace.events.iter().enumerate() {
+            if index % KEYFRAME_EVERY == 0 {
+                keyframes.push(state.clone());
+            }
+            state.apply(index, event, self);
+        }
+        keyframes
+    }
+
+    /// The stage just after event `index`.
+    pub(crate) fn stage(&self, index: usize) -> StageState {
+        let index = index.min(self.last());
+        let Some(keyframe) = self.keyframes.get(index / KEYFRAME_EVERY) else {
+            return StageState::empty(0, 0);
+        };
+        let mut state = keyframe.clone();
+        let from = index / KEYFRAME_EVERY * KEYFRAME_EVERY;
+        for (place, event) in self.trace.events.iter().enumerate().take(index + 1).skip(from) {
+            state.apply(place, event, self);
+        }
+        state
+    }
+
+    /// The event at `index`, or the last one.
+    pub(crate) fn event(&self, index: usize) -> Option<&Event> {
+        self.trace.events.get(index.min(self.last()))
+    }
+
+    /// The index of the last event.
+    pub(crate) fn last(&self) -> usize {
+        self.trace.events.len().saturating_sub(1)
+    }
+
+    /// The last event at or before `at`.
+    pub(crate) fn index_at(&self, at: Instant) -> usize {
+        self.trace.events.partition_point(|event| event.at <= at).saturating_sub(1)
+    }
+
+    /// How many app servers there are.
+    pub(crate) fn servers(&self) -> usize {
+        self.keyframes.first().map_or(4, |state| state.servers.len())
+    }
+
+    /// The call that a message is.
+    pub(crate) fn call(&self, message: MessageId) -> Option<&Call> {
+        self.calls.get(message.0 as usize)?.as_ref()
+    }
+
+    /// A client's request.
+    pub(crate) fn operation(&self, operation: OperationId) -> Option<&Operation> {
+        self.operations.get(operation.0 as usize)?.as_ref()
+    }
+
+    /// Whether the answer of this operation breaks the goal.
+    pub(crate) fn violates(&self, operation: OperationId) -> bool {
+        self.violations.contains(&operation)
+    }
+
+    /// When `version` of `key` was superseded in the database, if that is before the event `index` or at it.
+    pub(crate) fn superseded(&self, key: &Key, version: Version, index: usize) -> Option<Instant> {
+        self.commits
+            .iter()
+            .take_while(|commit| commit.index <= index)
+            .find(|commit| commit.key == *key && commit.version > version)
+            .map(|commit| commit.at)
+    }
+
+    /// The event at which the part of the run begins that the question is about: the phase `act`.
+    pub(crate) fn act(&self) -> usize {
+        let is_act = |event: &Event| matches!(&event.kind, Kind::Phase { name } if name == "act");
+        self.trace.events.iter().position(is_act).unwrap_or(0)
+    }
+
+    /// The first event that breaks a check of the goal; the last event where a check fails as a whole.
+    pub(crate) fn first_violation(&self) -> Option<usize> {
+        let check = self.report.first_failure()?;
+        Some(check.event.map_or(self.last(), EventId::index).min(self.last()))
+    }
+
+    /// Events that N and P jump to: answers that are stale or break a check.
+    pub(crate) fn trouble(&self) -> Vec<usize> {
+        let mut at: BTreeSet<usize> = self.marks.iter().map(|mark| mark.index).collect();
+        at.extend(self.first_violation());
+        at.into_iter().collect()
+    }
+
+    /// The events that lead to `index`, by their causes, and itself.
+    pub(crate) fn past(&self, index: usize) -> BTreeSet<usize> {
+        let mut past = BTreeSet::new();
+        let mut next = Some(index);
+        while let Some(index) = next {
+            if !past.insert(index) {
+                break;
+            }
+            next = self.event(index).and_then(|event| event.cause).map(EventId::index);
+        }
+        past
+    }
+
+    /// The operation that the Code panel follows at `index`: the event's own, or the last one that was at a line
+    /// of our source.
+    pub(crate) fn followed(&self, index: usize) -> Option<OperationId> {
+        let events = &self.trace.events;
+        if let Some(operation) = events.get(index)?.operation {
+            return Some(operation);
+        }
+        events[..=index].iter().rev().take(4_000).find_map(|event| event.source.as_ref().and(event.operation))
+    }
+
+    /// The last line that an operation was at, as of `index`, of the files that `wanted` picks.
+    pub(crate) fn line_of(
+        &self,
+        operation: OperationId,
+        index: usize,
+        wanted: impl Fn(&Source) -> bool,
+    ) -> Option<(usize, &Source)> {
+        let begin = self.operation(operation)?.requested;
+        self.trace.events[begin..=index.min(self.last())].iter().enumerate().rev().find_map(|(offset, event)| {
+            let source = event.source.as_ref()?;
+            (event.operation == Some(operation) && wanted(source)).then_some((begin + offset, source))
+        })
+    }
+}
+
+impl Ahead for Replay {
+    fn ends_call(&self, index: usize, message: MessageId) -> bool {
+        self.call(message).is_some_and(|call| call.over == Some(index))
+    }
+
+    fn client_after(&self, operation: OperationId) -> ClientState {
+        match self.operation(operation) {
+            Some(operation) if operation.stale => ClientState::Stale,
+            Some(operation) if matches!(operation.outcome, Some(Outcome::Failed(_) | Outcome::Unknown)) => {
+                ClientState::Failed
+            }
+            _ => ClientState::Fresh,
+        }
+    }
+}
+
+fn commits(events: &[Event]) -> Vec<Commit> {
+    let is_commit = |event: &Event| {
+        event.actor == Actor::Primary
+            && matches!(event.kind, Kind::Served { verb: Verb::Update, outcome: Outcome::Done, .. })
+    };
+    events
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| is_commit(event))
+        .filter_map(|(index, event)| {
+            Some(Commit { index, at: event.at, key: event.key.clone()?, version: event.version? })
+        })
+        .collect()
+}
+
+/// The number of servers, and the home server of each client.
+fn population(events: &[Event]) -> (usize, Vec<u8>) {
+    let mut servers = 0;
+    let mut homes: Vec<Option<u8>> = Vec::new();
+    for event in events {
+        if let Actor::Server(server) = event.actor {
+            servers = servers.max(server.index() + 1);
+        }
+        if let (Actor::Client(client), Kind::Requested { server, .. }) = (event.actor, &event.kind) {
+            let place = usize::from(client.0).saturating_sub(1);
+            if homes.len() <= place {
+                homes.resize(place + 1, None);
+            }
+            homes[place].get_or_insert(server.0 - 1);
+            servers = servers.max(server.index() + 1);
+        }
+    }
+    let homes = homes.iter().enumerate().map(|(place, home)| home.unwrap_or((place % 4) as u8)).collect();
+    (servers.max(4), homes)
+}
+
+/// The lanes of the timeline, top to bottom.
+pub(crate) fn lanes_of(servers: usize) -> Vec<Lane> {
+    let mut lanes = vec![Lane::Clients];
+    lanes.extend((0..servers).map(Lane::Server));
+    lanes.extend([Lane::Bus, Lane::Redis, Lane::Postgres]);
+    lanes
+}

@@ -1,0 +1,11 @@
+//! The stage as geometry: where things stand, which way messages take, which capsules are under way.
+//!
+//! Nothing here draws; the components in [`crate::components`] turn it into SVG.
+
+mod capsules;
+mod geometry;
+mod route;
+
+pub(crate) use capsules::{Capsule, Look, capsules};
+pub(crate) use geometry::{Geometry, Rect};
+pub(crate) use route::Route;

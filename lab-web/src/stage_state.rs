@@ -1,0 +1,286 @@
+//! What the stage shows at one event of a run: the fold of the trace up to there.
+//!
+//! It holds contents (who has which version), not geometry and not words. [`crate::replay::Replay`] keeps
+//! keyframes of it, so that any event can be shown quickly.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lab_core::trace::{Actor, Event, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Verb, Why};
+use lab_core::value::{Instant, Key, ServerId, Value, Version};
+use lab_core::world::{Fault, Link};
+
+/// What a store or an L1 holds for a key.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Held {
+    /// The content; `None` for a row known to be absent.
+    pub(crate) value: Option<Value>,
+    /// The version of the content.
+    pub(crate) version: Version,
+    /// When it came.
+    pub(crate) since: Instant,
+    /// How long it may be served, in L1.
+    pub(crate) ttl_ms: u64,
+}
+
+/// An app server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ServerState {
+    /// L1, by key.
+    pub(crate) entries: BTreeMap<Key, Held>,
+    /// Why and when the last entry of a key went away.
+    pub(crate) gone: BTreeMap<Key, (Instant, Why)>,
+    /// Requests received and not answered.
+    pub(crate) open: u32,
+    /// Requests that wait for another request, a retry, a notice or acknowledgements.
+    pub(crate) waiting: u32,
+    /// Computations in progress.
+    pub(crate) computing: u32,
+    /// Calls that wait for a connection to the database.
+    pub(crate) queued: u32,
+    /// Requests sent to it so far.
+    pub(crate) requests: u32,
+    /// Whether it was killed.
+    pub(crate) down: bool,
+}
+
+/// A store node: a Redis master or replica, or a PostgreSQL server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct StoreState {
+    /// Rows or keys, with their contents.
+    pub(crate) rows: BTreeMap<Key, Held>,
+    /// Keys whose lock or lease is taken.
+    pub(crate) locks: BTreeSet<Key>,
+    /// Position in the write-ahead log.
+    pub(crate) lsn: u64,
+    /// Calls served.
+    pub(crate) served: u32,
+}
+
+/// What a client is at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ClientState {
+    /// It got the newest version.
+    Fresh,
+    /// It got an older version than one that was already acknowledged.
+    Stale,
+    /// It got an error, or no answer.
+    Failed,
+    /// It waits for an answer.
+    Waiting,
+    /// It has not asked yet.
+    #[default]
+    Idle,
+}
+
+/// The whole stage at one event.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct StageState {
+    /// The app servers, in order.
+    pub(crate) servers: Vec<ServerState>,
+    /// Redis masters, then their replicas.
+    pub(crate) masters: Vec<StoreState>,
+    /// The replica of each master.
+    pub(crate) redis_replicas: Vec<StoreState>,
+    /// The PostgreSQL primary.
+    pub(crate) primary: StoreState,
+    /// PostgreSQL replicas.
+    pub(crate) replicas: Vec<StoreState>,
+    /// Every client, in order of number.
+    pub(crate) clients: Vec<ClientState>,
+    /// Calls under way, with their notices not yet delivered.
+    pub(crate) calls: BTreeSet<MessageId>,
+    /// Requests under way.
+    pub(crate) operations: BTreeSet<OperationId>,
+    /// Faults in force.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// What the fold must know beforehand, from a first pass over the trace.
+pub(crate) trait Ahead {
+    /// Whether this event ends its call for good: the answer is back, and every notice has arrived.
+    fn ends_call(&self, index: usize, message: MessageId) -> bool;
+    /// What the client got by this completed operation.
+    fn client_after(&self, operation: OperationId) -> ClientState;
+}
+
+impl StageState {
+    /// An empty stage for this many servers and clients.
+    pub(crate) fn empty(servers: usize, clients: usize) -> Self {
+        Self {
+            servers: vec![ServerState::default(); servers],
+            masters: vec![StoreState::default(); 3],
+            redis_replicas: vec![StoreState::default(); 3],
+            primary: StoreState::default(),
+            replicas: vec![StoreState::default(); 2],
+            clients: vec![ClientState::Idle; clients],
+            ..Self::default()
+        }
+    }
+
+    /// Takes one event in.
+    pub(crate) fn apply(&mut self, index: usize, event: &Event, ahead: &impl Ahead) {
+        if let Some(message) = event.message {
+            if matches!(event.kind, Kind::Called { .. }) {
+                self.calls.insert(message);
+            }
+            if ahead.ends_call(index, message) {
+                self.calls.remove(&message);
+            }
+        }
+        match event.actor {
+            Actor::Server(server) => self.at_server(server, event),
+            Actor::Client(client) => self.at_client(usize::from(client.0), event, ahead),
+            Actor::RedisMaster(_) | Actor::RedisReplica(_) | Actor::Primary | Actor::Replica(_) => {
+                if let Some(store) = self.store(event.actor) {
+                    at_store(store, event);
+                }
+            }
+            Actor::Lab | Actor::Balancer | Actor::Bus => {}
+        }
+        if let Kind::Injected { fault } = &event.kind {
+            self.inject(*fault);
+        }
+    }
+
+    fn store(&mut self, actor: Actor) -> Option<&mut StoreState> {
+        match actor {
+            Actor::RedisMaster(shard) => self.masters.get_mut(usize::from(shard)),
+            Actor::RedisReplica(shard) => self.redis_replicas.get_mut(usize::from(shard)),
+            Actor::Primary => Some(&mut self.primary),
+            Actor::Replica(replica) => self.replicas.get_mut(usize::from(replica).wrapping_sub(1)),
+            _ => None,
+        }
+    }
+
+    fn at_client(&mut self, number: usize, event: &Event, ahead: &impl Ahead) {
+        let Some(operation) = event.operation else { return };
+        let Some(client) = number.checked_sub(1).and_then(|place| self.clients.get_mut(place)) else { return };
+        match &event.kind {
+            Kind::Requested { request, server } => {
+                self.operations.insert(operation);
+                if *request != RequestKind::Forget {
+                    *client = ClientState::Waiting;
+                }
+                if let Some(server) = self.servers.get_mut(server.index()) {
+                    server.requests += 1;
+                }
+            }
+            Kind::Completed { .. } => {
+                self.operations.remove(&operation);
+                if *client == ClientState::Waiting {
+                    *client = ahead.client_after(operation);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn at_server(&mut self, id: ServerId, event: &Event) {
+        let Some(server) = self.servers.get_mut(id.index()) else { return };
+        match &event.kind {
+            Kind::Received { .. } => server.open += 1,
+            Kind::Answered { .. } => server.open = server.open.saturating_sub(1),
+            Kind::Waiting { .. } => server.waiting += 1,
+            Kind::Woken { .. } => server.waiting = server.waiting.saturating_sub(1),
+            Kind::ComputeStarted => server.computing += 1,
+            Kind::Computed { .. } => server.computing = server.computing.saturating_sub(1),
+            Kind::Queued { .. } => server.queued += 1,
+            Kind::Returned { verb: Verb::Select | Verb::Update, .. } => {
+                server.queued = server.queued.saturating_sub(1);
+            }
+            Kind::L1Stored { value, ttl_ms } => {
+                let (Some(key), Some(version)) = (&event.key, event.version) else { return };
+                server.gone.remove(key);
+                let held = Held { value: value.clone(), version, since: event.at, ttl_ms: *ttl_ms };
+                server.entries.insert(key.clone(), held);
+            }
+            Kind::L1Dropped { why, .. } => {
+                let Some(key) = &event.key else { return };
+                if server.entries.remove(key).is_some() {
+                    server.gone.insert(key.clone(), (event.at, *why));
+                }
+            }
+            Kind::L1Flushed { why } => {
+                for (key, _) in std::mem::take(&mut server.entries) {
+                    server.gone.insert(key, (event.at, *why));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn inject(&mut self, fault: Fault) {
+        let same = |other: &Fault| link_of(other).is_some() && link_of(other) == link_of(&fault);
+        self.faults.retain(|other| !same(other));
+        match fault {
+            Fault::Heal(_) => {}
+            Fault::Delay { by_ms: 0, .. } => {}
+            Fault::Kill(Actor::Server(id)) => {
+                if let Some(server) = self.servers.get_mut(id.index()) {
+                    server.down = true;
+                    server.entries.clear();
+                }
+                self.faults.push(fault);
+            }
+            other => self.faults.push(other),
+        }
+    }
+}
+
+/// The link that a fault strikes.
+pub(crate) fn link_of(fault: &Fault) -> Option<Link> {
+    match fault {
+        Fault::Delay { link, .. } | Fault::Cut(link) | Fault::BlackHole(link) | Fault::Heal(link) => Some(*link),
+        Fault::Kill(_) => None,
+    }
+}
+
+fn at_store(store: &mut StoreState, event: &Event) {
+    let (verb, value, lsn, outcome) = match &event.kind {
+        Kind::Served { verb, outcome, value, lsn } => {
+            store.served += 1;
+            (*verb, value, *lsn, Some(outcome))
+        }
+        Kind::Replayed { verb, value, lsn } => (*verb, value, *lsn, None),
+        _ => return,
+    };
+    if let Some(lsn) = lsn {
+        store.lsn = store.lsn.max(lsn);
+    }
+    let Some(key) = &event.key else { return };
+    let took_effect = outcome.is_none_or(|outcome| matches!(outcome, Outcome::Done));
+    match verb {
+        Verb::Set | Verb::SetIfNewer | Verb::Fill | Verb::Update if took_effect => {
+            store.locks.remove(key);
+            let version = event.version.unwrap_or_default();
+            let held = Held { value: value.clone(), version, since: event.at, ttl_ms: 0 };
+            store.rows.insert(key.clone(), held);
+        }
+        Verb::Delete if took_effect => {
+            store.rows.remove(key);
+            store.locks.remove(key);
+        }
+        Verb::Lock | Verb::Lease if matches!(outcome, Some(Outcome::Granted(_))) => {
+            store.locks.insert(key.clone());
+        }
+        Verb::Unlock if matches!(outcome, Some(Outcome::Released)) => {
+            store.locks.remove(key);
+        }
+        _ => {}
+    }
+}
+
+/// Whether a call is the fleet's housekeeping, which happens all the time and is drawn only when it is the current
+/// event.
+pub(crate) fn is_background(verb: Verb) -> bool {
+    matches!(verb, Verb::PublishBeat | Verb::Renew)
+}
+
+/// Whether an event is the fleet's housekeeping.
+pub(crate) fn is_background_event(event: &Event) -> bool {
+    match &event.kind {
+        Kind::Called { verb, .. } | Kind::Served { verb, .. } | Kind::Returned { verb, .. } => is_background(*verb),
+        Kind::Delivered { notice, .. } => *notice == NoticeKind::Beat,
+        _ => false,
+    }
+}

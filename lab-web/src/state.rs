@@ -1,0 +1,589 @@
+//! The state of the view, and everything that can be done to it: one reducer, no drawing, no clocks.
+//!
+//! A run is a value ([`RunSpec`]); what is shown is a run and an index into its trace. Everything that must
+//! outlive a reload is in the link ([`crate::link`]) or in [`crate::progress`].
+
+use std::rc::Rc;
+
+use lab_core::policy::{Policy, Switch};
+use lab_core::report::WorldKind;
+use lab_core::scenario::{RunSpec, ScenarioId, Settings};
+use lab_core::trace::OperationId;
+use lab_core::value::Instant;
+use yew::Reducible;
+
+use crate::link::Link;
+use crate::progress::{Mark, Progress};
+use crate::replay::Replay;
+use crate::text::Lang;
+
+/// The five steps of a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    /// Say what will happen.
+    Predict,
+    /// Watch the test fail.
+    Fail,
+    /// Find out why.
+    Through,
+    /// Change the policy.
+    Hold,
+    /// The same on real servers.
+    Real,
+}
+
+impl Step {
+    /// Every step, in order.
+    pub(crate) const ALL: [Self; 5] = [Self::Predict, Self::Fail, Self::Through, Self::Hold, Self::Real];
+
+    /// Its name in links.
+    pub(crate) fn slug(self) -> &'static str {
+        match self {
+            Self::Predict => "predict",
+            Self::Fail => "fail",
+            Self::Through => "step",
+            Self::Hold => "hold",
+            Self::Real => "real",
+        }
+    }
+
+    /// The panel that it opens with.
+    pub(crate) fn tab(self) -> Tab {
+        match self {
+            Self::Predict => Tab::Story,
+            Self::Fail => Tab::Test,
+            Self::Through => Tab::Code,
+            Self::Hold => Tab::Policy,
+            Self::Real => Tab::Events,
+        }
+    }
+}
+
+/// The panels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tab {
+    /// What the lesson is about.
+    Story,
+    /// The scenario's source.
+    Test,
+    /// The cache's source.
+    Code,
+    /// The switches, and what they cost.
+    Policy,
+    /// Every event.
+    Events,
+}
+
+impl Tab {
+    /// Every panel, in order.
+    pub(crate) const ALL: [Self; 5] = [Self::Story, Self::Test, Self::Code, Self::Policy, Self::Events];
+
+    /// Its name in links.
+    pub(crate) fn slug(self) -> &'static str {
+        match self {
+            Self::Story => "story",
+            Self::Test => "test",
+            Self::Code => "code",
+            Self::Policy => "policy",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// Virtual time per real time, slowest first, in thousandths.
+pub(crate) const SPEEDS: [u32; 6] = [1, 3, 10, 30, 100, 1_000];
+
+/// The state of the view.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lab {
+    /// The language of every word.
+    pub(crate) lang: Lang,
+    /// The theme that was chosen; the system's own where none was.
+    pub(crate) dark: Option<bool>,
+    /// Whether single letters are keys.
+    pub(crate) letters: bool,
+    /// The run that is wanted.
+    pub(crate) spec: RunSpec,
+    /// The step of the lesson.
+    pub(crate) step: Step,
+    /// The panel.
+    pub(crate) tab: Tab,
+    /// Which world's run is shown.
+    pub(crate) world: WorldKind,
+    /// The simulated run.
+    pub(crate) simulated: Option<Rc<Replay>>,
+    /// The run of the lesson's own code with the same seed and settings: the "before", and the truth of the question.
+    pub(crate) baseline: Option<Rc<Replay>>,
+    /// The recorded run.
+    pub(crate) recorded: Option<Rc<Replay>>,
+    /// Why the simulator has no run to show.
+    pub(crate) failure: Option<String>,
+    /// The event that is shown.
+    pub(crate) index: usize,
+    /// The instant that is shown: at the event, or after it while playing.
+    pub(crate) now: Instant,
+    /// Whether time runs.
+    pub(crate) playing: bool,
+    /// Where playing stops by itself.
+    pub(crate) stop_at: Option<usize>,
+    /// The place of the speed in [`SPEEDS`].
+    pub(crate) speed: usize,
+    /// The answer that is picked and not yet given.
+    pub(crate) picked: Option<usize>,
+    /// Whether the hint is shown.
+    pub(crate) hint: bool,
+    /// Earlier policies, seeds and settings, for Undo.
+    pub(crate) undo: Vec<RunSpec>,
+    /// The request that the Code panel follows, where one was chosen.
+    pub(crate) followed: Option<OperationId>,
+    /// Whether the Events list shows only the causal past of the current event.
+    pub(crate) past_only: bool,
+    /// What the learner has done so far.
+    pub(crate) progress: Progress,
+    /// Things to say: ignored parts of a link.
+    pub(crate) notices: Vec<String>,
+    /// Whether the course is open on a narrow screen.
+    pub(crate) rail_open: bool,
+    /// Whether the list of keys is open.
+    pub(crate) keys_open: bool,
+    /// The event that a link asked for, until the run is there.
+    asked: Option<usize>,
+    /// The digest that a link promised.
+    promised: Option<u32>,
+}
+
+/// What can be done.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    /// Follow a link.
+    Open(Link),
+    /// Start another lesson.
+    Lesson(ScenarioId),
+    /// Go to a step.
+    Step(Step),
+    /// Go to a panel.
+    Tab(Tab),
+    /// Show the simulator's run, or the real one.
+    World(WorldKind),
+    /// Speak this language.
+    Lang(Lang),
+    /// Light or dark.
+    Dark(bool),
+    /// Use single letters as keys, or do not.
+    Letters(bool),
+    /// The simulator has run.
+    Computed(Rc<Replay>),
+    /// The lesson's own code has run.
+    Baseline(Rc<Replay>),
+    /// The simulator could not finish.
+    Failed(String),
+    /// A real run was recorded or opened.
+    Recorded(Rc<Replay>),
+    /// Show this event.
+    Seek(usize),
+    /// Show this instant.
+    Scrub(Instant),
+    /// One event on or back.
+    Move(isize),
+    /// The next or previous event of the actor of the current one.
+    MoveSame(isize),
+    /// The next or previous stale or failed answer.
+    Trouble(isize),
+    /// Start or stop the time.
+    Play(bool),
+    /// Time has passed while playing.
+    Tick(Instant),
+    /// Slower or faster, by its place.
+    Speed(usize),
+    /// Pick an answer.
+    Pick(usize),
+    /// Give the picked answer and play on to the first violation.
+    Reveal,
+    /// Show the hint.
+    Hint,
+    /// Turn a switch.
+    Switch(Switch, bool),
+    /// Take a preset.
+    Preset(Policy),
+    /// Take a seed.
+    Seed(u64),
+    /// Set a knob.
+    Knob(&'static str, u64),
+    /// Take the last change back.
+    Undo,
+    /// Take every change back.
+    Reset,
+    /// Follow a request in the Code panel, or the current event's.
+    Follow(Option<OperationId>),
+    /// Show only the causal past, or everything.
+    PastOnly(bool),
+    /// Every tried seed was green.
+    AllGreen,
+    /// Say something.
+    Notice(String),
+    /// Stop saying it.
+    Dismiss,
+    /// Open or close the course.
+    Rail(bool),
+    /// Open or close the list of keys.
+    Keys(bool),
+}
+
+impl Lab {
+    /// The state that a link opens.
+    pub(crate) fn new(link: &Link, lang: Lang, dark: Option<bool>, progress: Progress) -> Self {
+        let mut lab = Self {
+            lang,
+            dark,
+            letters: true,
+            spec: link.spec.clone(),
+            step: link.step,
+            tab: link.tab,
+            world: WorldKind::Sim,
+            simulated: None,
+            baseline: None,
+            recorded: None,
+            failure: None,
+            index: 0,
+            now: Instant(0),
+            playing: false,
+            stop_at: None,
+            speed: default_speed(link.spec.scenario),
+            picked: None,
+            hint: false,
+            undo: Vec::new(),
+            followed: None,
+            past_only: false,
+            progress,
+            notices: Vec::new(),
+            rail_open: false,
+            keys_open: false,
+            asked: None,
+            promised: None,
+        };
+        lab.open(link.clone());
+        lab
+    }
+
+    /// The run that is shown.
+    pub(crate) fn shown(&self) -> Option<&Rc<Replay>> {
+        match self.world {
+            WorldKind::Sim => self.simulated.as_ref(),
+            WorldKind::Real => self.recorded.as_ref(),
+        }
+    }
+
+    /// The scenario.
+    pub(crate) fn scenario(&self) -> ScenarioId {
+        self.spec.scenario
+    }
+
+    /// The answer that the learner gave, if any.
+    pub(crate) fn guess(&self) -> Option<usize> {
+        self.progress.guess(self.scenario())
+    }
+
+    /// Whether the future is hidden: in the first step, until an answer is given.
+    pub(crate) fn veiled(&self) -> bool {
+        self.step == Step::Predict && self.guess().is_none()
+    }
+
+    /// The last event that may be shown.
+    pub(crate) fn horizon(&self) -> usize {
+        let Some(replay) = self.shown() else { return 0 };
+        if self.veiled() { replay.act() } else { replay.last() }
+    }
+
+    /// The lesson's own code: the first preset, at its own settings and seed 1.
+    pub(crate) fn lesson_spec(scenario: ScenarioId) -> RunSpec {
+        let preset = &scenario.scenario().presets[0];
+        RunSpec {
+            scenario,
+            policy: (preset.policy)(),
+            seed: preset.breaking_seed.unwrap_or(1),
+            settings: Settings::defaults(scenario),
+        }
+    }
+
+    /// The lesson's own code with the seed and settings of now.
+    pub(crate) fn baseline_spec(&self) -> RunSpec {
+        RunSpec { policy: Self::lesson_spec(self.scenario()).policy, ..self.spec.clone() }
+    }
+
+    /// This view as a link.
+    pub(crate) fn link(&self) -> Link {
+        Link {
+            spec: self.spec.clone(),
+            step: self.step,
+            tab: self.tab,
+            at: Some(self.index),
+            digest: self.simulated.as_ref().map(|replay| (replay.trace.digest() >> 32) as u32),
+            ignored: Vec::new(),
+        }
+    }
+
+    fn open(&mut self, link: Link) {
+        if link.spec.scenario != self.spec.scenario {
+            self.forget_runs();
+            self.speed = default_speed(link.spec.scenario);
+        }
+        self.asked = link.at;
+        self.promised = link.digest;
+        self.notices = link.ignored;
+        self.step = link.step;
+        self.tab = link.tab;
+        self.world = if link.step == Step::Real { WorldKind::Real } else { WorldKind::Sim };
+        self.playing = false;
+        if self.spec == link.spec {
+            if let (Some(at), true) = (link.at, self.simulated.is_some()) {
+                self.seek(at);
+            }
+        } else {
+            self.spec = link.spec;
+            self.simulated = None;
+        }
+    }
+
+    fn forget_runs(&mut self) {
+        self.simulated = None;
+        self.baseline = None;
+        self.recorded = None;
+        self.failure = None;
+        self.undo.clear();
+        self.picked = None;
+        self.hint = false;
+        self.followed = None;
+        self.asked = None;
+        self.promised = None;
+    }
+
+    fn seek(&mut self, index: usize) {
+        self.index = index.min(self.horizon());
+        self.playing = false;
+        self.stop_at = None;
+        if let Some(event) = self.shown().and_then(|replay| replay.event(self.index)) {
+            self.now = event.at;
+        }
+    }
+
+    fn to_step(&mut self, step: Step) {
+        self.step = step;
+        self.tab = step.tab();
+        self.playing = false;
+        self.world = if step == Step::Real { WorldKind::Real } else { WorldKind::Sim };
+        let Some(replay) = self.shown().cloned() else { return };
+        match step {
+            Step::Predict if self.guess().is_none() => self.seek(replay.act()),
+            Step::Fail => match replay.first_violation() {
+                Some(violation) => {
+                    self.seek(violation);
+                    self.saw_red();
+                }
+                None => self.seek(replay.last()),
+            },
+            Step::Hold => self.seek(replay.last()),
+            Step::Predict | Step::Through | Step::Real => self.seek(self.index),
+        }
+    }
+
+    fn saw_red(&mut self) {
+        if self.world == WorldKind::Sim {
+            self.progress.mark(self.scenario(), Mark::Red);
+        }
+    }
+
+    fn computed(&mut self, replay: Rc<Replay>) {
+        if replay.spec != self.spec {
+            return;
+        }
+        let first = self.simulated.is_none();
+        let digest = (replay.trace.digest() >> 32) as u32;
+        if self.promised.take().is_some_and(|promised| promised != digest) {
+            self.notices.push(crate::text::ui::RUN_CHANGED.get(self.lang).to_owned());
+        }
+        self.simulated = Some(replay.clone());
+        self.failure = None;
+        if self.world != WorldKind::Sim {
+            return;
+        }
+        match self.asked.take() {
+            Some(at) => self.seek(at),
+            None if self.step == Step::Hold => self.seek(replay.last()),
+            None if self.step == Step::Fail => self.seek(replay.first_violation().unwrap_or(replay.last())),
+            None if first => self.seek(replay.act()),
+            None => self.seek(replay.index_at(self.now)),
+        }
+    }
+
+    fn recorded(&mut self, replay: Rc<Replay>) {
+        if replay.spec.scenario != self.scenario() {
+            return;
+        }
+        if replay.report.goal_held() && replay.report.demonstration {
+            self.progress.mark(self.scenario(), Mark::Real);
+        }
+        self.recorded = Some(replay);
+        self.world = WorldKind::Real;
+        self.step = Step::Real;
+        self.seek(usize::MAX);
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut RunSpec)) {
+        let before = self.spec.clone();
+        change(&mut self.spec);
+        if self.spec != before {
+            self.undo.push(before);
+            self.world = WorldKind::Sim;
+            if self.step == Step::Real {
+                self.step = Step::Hold;
+            }
+        }
+    }
+
+    fn reveal(&mut self) {
+        let Some(picked) = self.picked.take() else { return };
+        self.progress.predict(self.scenario(), picked);
+        self.step = Step::Fail;
+        self.tab = Tab::Test;
+        let Some(replay) = self.shown().cloned() else { return };
+        self.seek(replay.act());
+        self.stop_at = Some(replay.first_violation().unwrap_or(replay.last()));
+        self.playing = true;
+    }
+
+    fn tick(&mut self, now: Instant) {
+        let Some(replay) = self.shown().cloned() else { return };
+        let end = self.stop_at.unwrap_or(self.horizon()).min(self.horizon());
+        let index = replay.index_at(now).max(self.index);
+        if index >= end {
+            let stopped_at_violation = self.stop_at.is_some();
+            self.seek(end);
+            if stopped_at_violation {
+                self.saw_red();
+            }
+        } else {
+            self.index = index;
+            self.now = now;
+        }
+    }
+
+    fn move_where(&mut self, by: isize, wanted: impl Fn(usize) -> bool) {
+        let end = self.horizon();
+        let found = if by > 0 {
+            (self.index + 1..=end).find(|index| wanted(*index))
+        } else {
+            (0..self.index).rev().find(|index| wanted(*index))
+        };
+        self.seek(found.unwrap_or(self.index));
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Open(link) => self.open(link),
+            Action::Lesson(scenario) => {
+                self.rail_open = false;
+                self.open(Link::start(scenario));
+            }
+            Action::Step(step) => self.to_step(step),
+            Action::Tab(tab) => self.tab = tab,
+            Action::World(WorldKind::Real) => self.to_step(Step::Real),
+            Action::World(WorldKind::Sim) => {
+                self.world = WorldKind::Sim;
+                if self.step == Step::Real {
+                    self.step = Step::Through;
+                }
+                self.seek(self.index);
+            }
+            Action::Computed(replay) => self.computed(replay),
+            Action::Baseline(replay) => self.baseline = Some(replay),
+            Action::Failed(why) => self.failure = Some(why),
+            Action::Recorded(replay) => self.recorded(replay),
+            Action::AllGreen => self.progress.mark(self.scenario(), Mark::Green),
+            Action::Switch(switch, on) => self.change(|spec| switch.set(&mut spec.policy, on)),
+            Action::Preset(policy) => self.change(|spec| spec.policy = policy),
+            Action::Seed(seed) => self.change(|spec| spec.seed = seed),
+            Action::Knob(name, value) => {
+                let scenario = self.scenario();
+                let mut settings = self.spec.settings.clone();
+                match settings.set(scenario, name, value) {
+                    Ok(()) => self.change(|spec| spec.settings = settings),
+                    Err(error) => self.notices.push(error.to_string()),
+                }
+            }
+            Action::Undo => {
+                if let Some(before) = self.undo.pop() {
+                    self.spec = before;
+                }
+            }
+            Action::Reset => {
+                let start = Self::lesson_spec(self.scenario());
+                self.change(|spec| *spec = start);
+            }
+            time_or_view => self.act_on_view(time_or_view),
+        }
+    }
+
+    fn act_on_view(&mut self, action: Action) {
+        match action {
+            Action::Lang(lang) => self.lang = lang,
+            Action::Dark(dark) => self.dark = Some(dark),
+            Action::Letters(on) => self.letters = on,
+            Action::Seek(index) => self.seek(index),
+            Action::Scrub(at) => {
+                let index = self.shown().map_or(0, |replay| replay.index_at(at));
+                self.seek(index);
+            }
+            Action::Move(by) => self.seek(self.index.saturating_add_signed(by)),
+            Action::MoveSame(by) => {
+                let Some(replay) = self.shown().cloned() else { return };
+                let actor = replay.event(self.index).map(|event| event.actor);
+                self.move_where(by, |index| replay.event(index).map(|event| event.actor) == actor);
+            }
+            Action::Trouble(by) => {
+                let trouble = self.shown().map_or_else(Vec::new, |replay| replay.trouble());
+                self.move_where(by, |index| trouble.binary_search(&index).is_ok());
+            }
+            Action::Play(on) => self.play(on),
+            Action::Tick(now) => self.tick(now),
+            Action::Speed(place) => self.speed = place.min(SPEEDS.len() - 1),
+            Action::Pick(answer) => self.picked = Some(answer),
+            Action::Reveal => self.reveal(),
+            Action::Hint => self.hint = !self.hint,
+            Action::Follow(operation) => self.followed = operation,
+            Action::PastOnly(only) => self.past_only = only,
+            Action::Notice(notice) => self.notices.push(notice),
+            Action::Dismiss => self.notices.clear(),
+            Action::Rail(open) => self.rail_open = open,
+            Action::Keys(open) => self.keys_open = open,
+            other => unreachable!("{other:?} was handled before"),
+        }
+    }
+
+    fn play(&mut self, on: bool) {
+        if on && self.index >= self.horizon() {
+            self.seek(0);
+        }
+        self.playing = on;
+        if !on {
+            self.seek(self.index);
+        }
+    }
+}
+
+/// A speed at which the lesson's interesting part takes some ten seconds.
+fn default_speed(scenario: ScenarioId) -> usize {
+    match scenario {
+        ScenarioId::InvalidationDelay => 2,
+        ScenarioId::ThunderingHerd | ScenarioId::StampedeLock => 4,
+    }
+}
+
+impl Reducible for Lab {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut next = (*self).clone();
+        next.act(action);
+        Rc::new(next)
+    }
+}

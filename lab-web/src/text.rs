@@ -1,0 +1,174 @@
+//! Every word that the lab shows, in English and Japanese.
+//!
+//! A [`Text`] cannot be written without both languages, and a test fails when one of them is empty or is not in
+//! its language. Sentences about events are in [`sentence`], what a lesson says in [`lesson`].
+
+pub(crate) mod lesson;
+pub(crate) mod names;
+pub(crate) mod sentence;
+pub(crate) mod ui;
+
+use lab_core::trace::Kind;
+use lab_core::value::Instant;
+
+/// A language of the lab.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Japanese.
+    Ja,
+}
+
+impl Lang {
+    /// The tag of the language, for `lang` attributes and storage.
+    pub(crate) fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ja => "ja",
+        }
+    }
+
+    /// The language of a tag such as `ja-JP`.
+    pub(crate) fn of_tag(tag: &str) -> Self {
+        if tag.starts_with("ja") { Self::Ja } else { Self::En }
+    }
+}
+
+/// One text in both languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    en: &'static str,
+    ja: &'static str,
+}
+
+impl Text {
+    /// A text in both languages.
+    pub(crate) const fn new(en: &'static str, ja: &'static str) -> Self {
+        Self { en, ja }
+    }
+
+    /// The text in one language.
+    pub(crate) fn get(self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::En => self.en,
+            Lang::Ja => self.ja,
+        }
+    }
+
+    /// The text with `{}` replaced, in order, by `parts`.
+    pub(crate) fn with(self, lang: Lang, parts: &[&str]) -> String {
+        let mut text = String::new();
+        let mut parts = parts.iter();
+        for (place, piece) in self.get(lang).split("{}").enumerate() {
+            if place > 0 {
+                text.push_str(parts.next().copied().unwrap_or_default());
+            }
+            text.push_str(piece);
+        }
+        text
+    }
+}
+
+/// The word of the Events list for a kind of event: protocol words and the words of the field, in any language.
+pub(crate) fn event_word(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Phase { .. } => "PHASE",
+        Kind::Injected { .. } => "FAULT",
+        Kind::Requested { .. } => "REQUEST",
+        Kind::Received { .. } => "RECEIVE",
+        Kind::Answered { .. } => "ANSWER",
+        Kind::Completed { .. } => "COMPLETE",
+        Kind::L1Hit => "L1 HIT",
+        Kind::L1Miss => "L1 MISS",
+        Kind::L1Unfit { .. } => "L1 UNFIT",
+        Kind::L1Stored { .. } => "L1 STORE",
+        Kind::L1Refused { .. } => "L1 REFUSE",
+        Kind::L1Dropped { .. } => "L1 DROP",
+        Kind::L1Flushed { .. } => "L1 FLUSH",
+        Kind::FlightLed => "LEAD",
+        Kind::FlightJoined => "JOIN",
+        Kind::FlightDetached => "DETACH",
+        Kind::Waiting { .. } => "WAIT",
+        Kind::Woken { .. } => "WAKE",
+        Kind::ComputeStarted => "COMPUTE",
+        Kind::Computed { .. } => "COMPUTED",
+        Kind::Called { verb, .. } | Kind::Served { verb, .. } | Kind::Returned { verb, .. } => verb.as_str(),
+        Kind::Queued { .. } => "QUEUE",
+        Kind::Replayed { .. } => "REPLAY",
+        Kind::Delivered { .. } => "DELIVER",
+        Kind::GapNoticed { .. } => "GAP",
+    }
+}
+
+/// An instant as on the clock: `+132.4`, in milliseconds.
+pub(crate) fn clock(at: Instant) -> String {
+    format!("+{:.1}", at.as_millis_f64())
+}
+
+/// An instant with a finer hand, for code and lists: `+132.42 ms`.
+pub(crate) fn moment(at: Instant) -> String {
+    format!("+{:.2} ms", at.as_millis_f64())
+}
+
+/// A length of time in the unit that suits it: `340 µs`, `24 ms`, `1.8 s`.
+pub(crate) fn span(ns: u64) -> String {
+    let ms = ns as f64 / 1e6;
+    match ms {
+        ms if ms < 1.0 => format!("{:.0} µs", ms * 1e3),
+        ms if ms < 10.0 => format!("{ms:.1} ms"),
+        ms if ms < 1_000.0 => format!("{ms:.0} ms"),
+        ms if ms < 100_000.0 => format!("{:.1} s", ms / 1e3),
+        ms => format!("{:.0} s", ms / 1e3),
+    }
+}
+
+/// A count with separators: `1,204`.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    fn is_japanese(text: &str) -> bool {
+        text.chars().any(|c| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}'))
+    }
+
+    /// Words that are the same in both languages: names and protocol words.
+    const SHARED: [&str; 6] = ["Cache Lab", "PostgreSQL", "Redis", "pub/sub", "SQL", "L1"];
+
+    #[test]
+    fn every_text_is_in_both_languages() {
+        let all = ui::ALL.iter().chain(lesson::ALL.iter());
+        for text in all {
+            assert!(!text.en.is_empty() && !text.ja.is_empty(), "{text:?} lacks a language");
+            assert!(!is_japanese(text.en), "the English of {text:?} is Japanese");
+            assert!(is_japanese(text.ja) || SHARED.contains(&text.ja), "the Japanese of {text:?} is not");
+            let holes = |text: &str| text.matches("{}").count();
+            assert_eq!(holes(text.en), holes(text.ja), "{text:?} has not the same number of parts");
+        }
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        assert_eq!(grouped(1_204), "1,204");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(span(24_400_000), "24 ms");
+        assert_eq!(span(1_800_000_000), "1.8 s");
+        assert_eq!(clock(Instant(132_420_000)), "+132.4");
+    }
+}

@@ -1,0 +1,186 @@
+//! One sentence for each event: the narration, the log line and the screen reader's line.
+//!
+//! The event is the typed message; a language renders it. Both renderings match on every kind, so a new kind of
+//! event does not compile until it has its sentence in both. `**…**` marks what is set in bold.
+
+mod en;
+mod ja;
+
+use lab_core::trace::{Event, Kind, Outcome, RequestKind, Verb};
+use lab_core::value::{Key, Value, Version};
+
+use super::Lang;
+use crate::replay::Replay;
+
+/// What a sentence may need to know beyond its own event.
+pub(crate) struct Context<'a> {
+    event: &'a Event,
+    key: String,
+    version: Option<Version>,
+    /// How long ago the version was superseded in the database, in nanoseconds, if it was.
+    stale_ns: Option<u64>,
+    /// Whether this answer breaks the goal.
+    violates: bool,
+}
+
+/// The sentence for the event at `index`.
+pub(crate) fn sentence(replay: &Replay, index: usize, lang: Lang) -> String {
+    let Some(event) = replay.event(index) else { return String::new() };
+    let stale_ns = match (&event.key, event.version) {
+        (Some(key), Some(version)) => {
+            replay.superseded(key, version, index).map(|since| event.at.0.saturating_sub(since.0))
+        }
+        _ => None,
+    };
+    let context = Context {
+        event,
+        key: event.key.as_ref().map_or_else(String::new, Key::to_string),
+        version: event.version,
+        stale_ns,
+        violates: event.operation.is_some_and(|operation| replay.violates(operation)),
+    };
+    match lang {
+        Lang::En => en::sentence(&context),
+        Lang::Ja => ja::sentence(&context),
+    }
+}
+
+impl Context<'_> {
+    /// The value and its version as text: `100 (v2)`.
+    fn content(&self, value: Option<&Value>, none: &str) -> String {
+        let value = value.map_or_else(|| none.to_owned(), |value| shortened(value.as_str()));
+        self.version.map_or_else(|| value.clone(), |version| format!("{value} ({version})"))
+    }
+}
+
+/// A value that fits into a sentence.
+pub(crate) fn shortened(value: &str) -> String {
+    if value.chars().count() <= 12 {
+        return value.to_owned();
+    }
+    value.chars().take(10).chain(std::iter::once('…')).collect()
+}
+
+/// The short detail of an event for the Events list: the facts without the grammar.
+pub(crate) fn detail(event: &Event, lang: Lang) -> String {
+    let key = event.key.as_ref().map_or_else(String::new, Key::to_string);
+    let version = event.version.map_or_else(String::new, |version| format!(" {version}"));
+    let value = |value: &Option<Value>| {
+        value.as_ref().map_or_else(String::new, |value| format!("{}{version}", shortened(value.as_str())))
+    };
+    match &event.kind {
+        Kind::Phase { name } => phase(name, lang).to_owned(),
+        Kind::Injected { fault } => super::lesson::fault(fault, lang),
+        Kind::Requested { request, server } => format!("{} {key} → {server}", request_word(*request)),
+        Kind::Received { request } => format!("{} {key}", request_word(*request)),
+        Kind::Answered { outcome, value: content, tier } | Kind::Completed { outcome, value: content, tier } => {
+            let tier = tier.map_or("", tier_name);
+            join(&[&value(content), tier, &outcome_word(outcome)])
+        }
+        Kind::L1Stored { value: content, ttl_ms } => join(&[&key, &value(content), &format!("ttl {ttl_ms} ms")]),
+        Kind::L1Unfit { why } | Kind::L1Refused { why } => join(&[&key, &version, why_word(*why, lang)]),
+        Kind::L1Dropped { why, .. } => join(&[&key, &version, why_word(*why, lang)]),
+        Kind::L1Flushed { why } => why_word(*why, lang).to_owned(),
+        Kind::Waiting { on } | Kind::Woken { on } => wait_word(*on, lang).to_owned(),
+        Kind::Computed { value: content } => shortened(content.as_str()),
+        Kind::Called { to, .. } => join(&["→", &to.to_string(), &key, &version]),
+        Kind::Queued { ahead } => format!("{ahead}"),
+        Kind::Served { outcome, value: content, .. } => join(&[&outcome_word(outcome), &key, &value(content)]),
+        Kind::Returned { outcome, .. } => join(&["←", &outcome_word(outcome), &key, &version]),
+        Kind::Replayed { verb, value: content, .. } => join(&[verb.as_str(), &key, &value(content)]),
+        Kind::Delivered { notice, from } => join(&[notice_word(*notice), &key, &version, "←", &from.to_string()]),
+        Kind::GapNoticed { from, missed } => format!("{missed} ← {from}"),
+        Kind::L1Hit
+        | Kind::L1Miss
+        | Kind::FlightLed
+        | Kind::FlightJoined
+        | Kind::FlightDetached
+        | Kind::ComputeStarted => join(&[&key, &version]),
+    }
+}
+
+fn join(parts: &[&str]) -> String {
+    parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn request_word(request: RequestKind) -> &'static str {
+    match request {
+        RequestKind::Read => "read",
+        RequestKind::Write => "write",
+        RequestKind::Compute => "compute",
+        RequestKind::Forget => "forget",
+    }
+}
+
+fn tier_name(tier: lab_core::value::Tier) -> &'static str {
+    use lab_core::value::Tier;
+    match tier {
+        Tier::L1 => "L1",
+        Tier::L2 => "L2",
+        Tier::Database => "PostgreSQL",
+        Tier::Computed => "computed",
+    }
+}
+
+fn outcome_word(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Hit => "hit".to_owned(),
+        Outcome::Negative => "no row".to_owned(),
+        Outcome::Miss => "miss".to_owned(),
+        Outcome::Done => "ok".to_owned(),
+        Outcome::Refused => "refused".to_owned(),
+        Outcome::Granted(_) => "granted".to_owned(),
+        Outcome::Held => "held".to_owned(),
+        Outcome::Released => "released".to_owned(),
+        Outcome::NotHeld => "not held".to_owned(),
+        Outcome::Receivers(count) => format!("{count} receivers"),
+        Outcome::Members(count) => format!("{count} members"),
+        Outcome::Moved(node) => format!("MOVED {node}"),
+        Outcome::Failed(why) => format!("failed: {why}"),
+        Outcome::Unknown => "unknown".to_owned(),
+    }
+}
+
+fn notice_word(notice: lab_core::trace::NoticeKind) -> &'static str {
+    use lab_core::trace::NoticeKind;
+    match notice {
+        NoticeKind::Invalidate => "INVALIDATE",
+        NoticeKind::Filled => "FILLED",
+        NoticeKind::Acknowledge => "ACK",
+        NoticeKind::Beat => "BEAT",
+    }
+}
+
+fn why_word(why: lab_core::trace::Why, lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => en::why(why),
+        Lang::Ja => ja::why(why),
+    }
+}
+
+fn wait_word(on: lab_core::trace::WaitFor, lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => en::wait(on),
+        Lang::Ja => ja::wait(on),
+    }
+}
+
+/// The name of a part of the run; a part that the lab does not know keeps its own name.
+pub(crate) fn phase(name: &str, lang: Lang) -> &str {
+    if lang == Lang::En {
+        return name;
+    }
+    match name {
+        "start" => "開始",
+        "warm" => "準備",
+        "act" => "本番",
+        "settle" => "静まるのを待つ",
+        "read again" => "読み直し",
+        other => other,
+    }
+}
+
+/// What a call does, as a verb phrase key shared by both languages.
+fn is_lock(verb: Verb) -> bool {
+    matches!(verb, Verb::Lock | Verb::Unlock)
+}

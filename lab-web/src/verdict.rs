@@ -1,0 +1,105 @@
+//! The verdict over many seeds: what is asked of whoever computes it, and what comes back.
+//!
+//! The worker ([`crate::worker`]) and the page ([`crate::hooks::use_verdict`]) run the same [`try_seed`].
+
+use std::collections::BTreeSet;
+
+use lab_core::scenario::{RunSpec, ScenarioId};
+use lab_core::sim;
+use serde::{Deserialize, Serialize};
+
+/// A wish for a verdict. Number 0 is the wish for nothing: stop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Job {
+    /// Counts up, so that late answers of an earlier job are told apart.
+    pub(crate) number: u32,
+    /// The run; its seed does not matter.
+    pub(crate) spec: Option<RunSpec>,
+    /// Seeds from 1 to this.
+    pub(crate) seeds: u32,
+}
+
+/// What one seed gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cell {
+    /// The seed.
+    pub(crate) seed: u64,
+    /// Whether the goal held.
+    pub(crate) held: bool,
+    /// Whether the situation arose that the scenario is about.
+    pub(crate) demonstrated: bool,
+    /// The order of events, as a fingerprint.
+    pub(crate) schedule: u64,
+}
+
+/// What comes back: some seeds of a job, or why there are none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    /// The job.
+    pub(crate) number: u32,
+    /// Its next seeds, in order.
+    pub(crate) cells: Vec<Cell>,
+    /// Why the simulator could not finish.
+    pub(crate) failure: Option<String>,
+}
+
+/// The verdict as it grows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Tally {
+    /// The policy and settings that it is about.
+    pub(crate) spec: Option<RunSpec>,
+    /// Seeds that are wanted.
+    pub(crate) wanted: u32,
+    /// Seeds that were tried, in order.
+    pub(crate) cells: Vec<Cell>,
+    /// Whether more come.
+    pub(crate) running: bool,
+    /// Why it ended early.
+    pub(crate) failure: Option<String>,
+}
+
+impl Tally {
+    /// Seeds under which the goal held.
+    pub(crate) fn held(&self) -> usize {
+        self.cells.iter().filter(|cell| cell.held).count()
+    }
+
+    /// The first seed under which the goal failed.
+    pub(crate) fn first_red(&self) -> Option<u64> {
+        self.cells.iter().find(|cell| !cell.held).map(|cell| cell.seed)
+    }
+
+    /// Distinct orders of events.
+    pub(crate) fn schedules(&self) -> usize {
+        self.cells.iter().map(|cell| cell.schedule).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Whether every wanted seed was tried and held.
+    pub(crate) fn all_green(&self) -> bool {
+        self.wanted > 0 && self.held() == self.wanted as usize
+    }
+
+    /// Whether it is about this policy and these settings.
+    pub(crate) fn is_about(&self, spec: &RunSpec) -> bool {
+        self.spec.as_ref().is_some_and(|own| {
+            own.scenario == spec.scenario && own.policy == spec.policy && own.settings == spec.settings
+        })
+    }
+}
+
+/// How many seeds a verdict tries.
+pub(crate) fn seeds_of(_scenario: ScenarioId) -> u32 {
+    200
+}
+
+/// Runs one seed to its end.
+pub(crate) fn try_seed(spec: &RunSpec, seed: u64) -> Result<Cell, String> {
+    let spec = RunSpec { seed, ..spec.clone() };
+    let run = sim::run(&spec).map_err(|error| error.to_string())?;
+    Ok(Cell {
+        seed,
+        held: run.report.goal_held(),
+        demonstrated: run.report.demonstration,
+        schedule: run.trace.schedule(),
+    })
+}
