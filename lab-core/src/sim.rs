@@ -65,16 +65,14 @@ where
     let result = Arc::clone(&outcome);
     let task = async move { *result.lock().expect("no holder panics") = Some(body.await) };
     executor.spawn(None, Box::pin(trace::scope(None, None, task)));
-    loop {
-        let goes_on = executor.step(&kernel);
-        if let Some(outcome) = outcome.lock().expect("no holder panics").take() {
-            executor.end();
-            return Ok(outcome);
-        }
-        if !goes_on {
+    while !executor.is_over() {
+        if !executor.step(&kernel) {
             return Err(executor.stuck(&kernel));
         }
     }
+    executor.end();
+    let outcome = outcome.lock().expect("no holder panics").take();
+    outcome.ok_or_else(|| WorldError::Broken("the body ended without a result".to_owned()))
 }
 
 /// How far a simulation is.
@@ -115,12 +113,12 @@ impl Simulation {
     /// Goes on for at most so many steps (a step is one poll of a task, or one arrival).
     pub fn advance(&mut self, steps_max: u32) -> Progress {
         for _ in 0..steps_max {
-            let stuck = !self.executor.step(&self.kernel);
-            let outcome = self.outcome.lock().expect("no holder panics").take();
-            match outcome {
-                Some(played) => return Progress::Done(played.map(|()| self.finish())),
-                None if stuck => return Progress::Done(Err(self.executor.stuck(&self.kernel))),
-                None => {}
+            if !self.executor.step(&self.kernel) {
+                return Progress::Done(Err(self.executor.stuck(&self.kernel)));
+            }
+            if self.executor.is_over() {
+                let played = self.outcome.lock().expect("no holder panics").take();
+                return Progress::Done(played.unwrap_or(Ok(())).map(|()| self.finish()));
             }
         }
         Progress::Running

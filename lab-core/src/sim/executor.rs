@@ -77,22 +77,30 @@ impl Executor {
         self.ready.lock().expect("no holder panics").push(task);
     }
 
-    /// Polls one ready task, or lets the next thing arrive. `false` if there is neither: the run is stuck.
+    /// Polls one ready task, or starts and ends tasks as the kernel wants it, or lets the next thing arrive. `false`
+    /// if there is nothing of it: the run is stuck.
     pub(super) fn step(&mut self, kernel: &Kernel) -> bool {
         self.steps += 1;
         if let Some(task) = self.pick() {
             self.polls_at_instant += 1;
             self.poll(task);
-        } else {
-            let Some(now) = kernel.arrive() else {
-                return false;
-            };
-            if now != self.instant {
-                (self.instant, self.polls_at_instant) = (now, 0);
-            }
+            return self.polls_at_instant < POLLS_AT_ONE_INSTANT_MAX;
         }
-        self.settle(kernel);
-        self.polls_at_instant < POLLS_AT_ONE_INSTANT_MAX
+        if self.settle(kernel) {
+            return true;
+        }
+        let Some(now) = kernel.arrive() else {
+            return false;
+        };
+        if now != self.instant {
+            (self.instant, self.polls_at_instant) = (now, 0);
+        }
+        true
+    }
+
+    /// Whether the first task, the scenario's, has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.tasks.first().is_some_and(Option::is_none)
     }
 
     /// Picks a ready task by chance.
@@ -118,10 +126,10 @@ impl Executor {
         }
     }
 
-    /// Starts the tasks that were asked for, and ends those of actors that died.
-    fn settle(&mut self, kernel: &Kernel) {
+    /// Starts the tasks that were asked for, ends those of actors that died, and says whether there were any.
+    fn settle(&mut self, kernel: &Kernel) -> bool {
         let Some(Orders { spawned, killed }) = kernel.take_orders() else {
-            return;
+            return false;
         };
         for actor in killed {
             for task in &mut self.tasks {
@@ -133,6 +141,7 @@ impl Executor {
         for (owner, future) in spawned {
             self.spawn(Some(owner), future);
         }
+        true
     }
 
     /// Polls and arrivals so far.

@@ -75,11 +75,21 @@ impl Note {
 }
 
 /// The growing trace of a run. It also hands out the numbers of operations and messages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Journal {
     events: Vec<Event>,
     operations: u32,
     messages: u32,
+}
+
+/// A journal begins with room for so many events, so that a run of a thousand clients does not move its events
+/// again and again.
+const ROOM: usize = 1 << 15;
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { events: Vec::with_capacity(ROOM), operations: 0, messages: 0 }
+    }
 }
 
 impl Journal {
