@@ -128,7 +128,8 @@ fn left_behind(epochs: bool) -> usize {
                     caches[0].ports().clock().sleep(Duration::from_micros(turn * 100)).await;
                     read(&caches[0], Level::Eventual).await
                 };
-                let written = caches[1].write(&key(), &Value::new("new"));
+                let (key, new) = (key(), Value::new("new"));
+                let written = caches[1].write(&key, &new);
                 let (written, _) = join(written, late).await;
                 sleep(&caches[0], 50).await;
                 let after = read(&caches[0], Level::Eventual).await.entry.stamp.version;
