@@ -4,6 +4,14 @@
 //! * `batch`: many seeds of the simulator on every core; `stores`: real servers, started or named
 //! * `text`: how a run is told to a person
 
+/// Prints a line. A reader that has seen enough (`lab scenarios | head`) is no error.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
+
 mod batch;
 mod run;
 mod scenarios;

@@ -2,11 +2,12 @@
 //!
 //! * [`stores`]: the servers that several runs use in turn, and what an operator does to them
 //! * [`world`]: what a scenario drives; `server`: an app server on a thread of its own; `faults`: which fault of the
-//!   harness a fault of the scenario is
+//!   harness a fault of the scenario is; `witness`: what the replicas hold meanwhile
 
 mod faults;
 mod server;
 pub mod stores;
+mod witness;
 pub mod world;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use stores::Stores;
 use world::RealWorld;
 
 /// The longest run: the scenarios take seconds, but a policy that somebody made up may wait for ever.
-const RUN_WITHIN: Duration = Duration::from_mins(1);
+const RUN_WITHIN: Duration = Duration::from_mins(2);
 
 /// Runs a scenario on real servers: on an empty cluster, with app servers of its own, which end with the run. What
 /// happens is written to `recorder` while it happens.

@@ -191,16 +191,12 @@ fn tell(plan: &Plan<'_>, outcome: &Outcome) -> Result<(), CliError> {
             events: shown.trace.events.len(),
         };
         let json = serde_json::to_string_pretty(&told);
-        println!("{}", json.map_err(|error| CliError::Io("write JSON".to_owned(), error.into()))?);
+        say!("{}", json.map_err(|error| CliError::Io("write JSON".to_owned(), error.into()))?);
     } else {
-        println!("{}: {}", scenario, scenario.scenario().goal);
-        println!(
-            "{} events under seed {seed}, digest {:016x}",
-            shown.trace.events.len(),
-            shown.trace.digest()
-        );
+        say!("{}: {}", scenario, scenario.scenario().goal);
+        say!("{} events under seed {seed}, digest {:016x}", shown.trace.events.len(), shown.trace.digest());
         text::report(&shown.report);
-        println!("the goal held under {} of {} seeds", verdict.held, verdict.tried);
+        say!("the goal held under {} of {} seeds", verdict.held, verdict.tried);
     }
     if let Some(failing) = verdict.first_failing {
         let world = if plan.options.world == WorldChoice::Real { " --world real" } else { "" };

@@ -14,24 +14,25 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) {
     if options.json {
-        println!("{:#}", serde_json::json!(catalogue::course()));
+        say!("{:#}", serde_json::json!(catalogue::course()));
         return;
     }
     for lesson in &COURSE {
-        match lesson.scenario {
-            Some(id) => describe(id.scenario()),
-            None => println!("{:>2}  {} (coming)", lesson.number, lesson.slug),
+        if let Some(id) = lesson.scenario {
+            describe(id.scenario());
+        } else {
+            say!("{:>2}  {} (coming)", lesson.number, lesson.slug);
         }
     }
 }
 
 fn describe(scenario: &Scenario) {
-    println!("{:>2}  {}: {}", scenario.number, scenario.slug, scenario.goal);
+    say!("{:>2}  {}: {}", scenario.number, scenario.slug, scenario.goal);
     for preset in scenario.presets {
-        println!("      --policy {:<14} {:<8} {}", preset.name, role(preset.role), preset.sentence);
+        say!("      --policy {:<14} {:<8} {}", preset.name, role(preset.role), preset.sentence);
     }
     for knob in scenario.knobs {
-        println!("      --set {}={} ({} to {})", knob.name, knob.default, knob.min, knob.max);
+        say!("      --set {}={} ({} to {})", knob.name, knob.default, knob.min, knob.max);
     }
 }
 

@@ -48,7 +48,7 @@ async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> 
     let NamedServers { redis, postgres } = options.named;
     let (runs, worker) = Runs::new(Source { redis, postgres });
     let page = if dist.is_some() { "the lab" } else { "the API (the lab itself is not built)" };
-    println!("{page}: http://{address}");
+    say!("{page}: http://{address}");
     let app = api::app(Api { hosts: Hosts::new(address, options.allow_host), runs, dist });
     // Whoever follows a run would keep the server for ever: it ends without waiting for them.
     tokio::select! {

@@ -22,12 +22,12 @@ pub(super) fn set_options(scenario: ScenarioId, settings: &Settings) -> String {
 /// Tells what was checked and measured.
 pub(super) fn report(report: &Report) {
     for check in &report.checks {
-        println!("  {}", line_of(check));
+        say!("  {}", line_of(check));
     }
     let arose = if report.demonstration { "yes" } else { "NO: this run says nothing" };
-    println!("  the situation arose: {arose}");
+    say!("  the situation arose: {arose}");
     for (id, figure) in &report.figures {
-        println!("  {id:<22} {}", amount(figure.value, figure.unit));
+        say!("  {id:<22} {}", amount(figure.value, figure.unit));
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn run() -> Result<Held, CliError> {
 fn tell(stores: &Stores) {
     let reach = stores.harness().endpoints().direct();
     for endpoint in &reach.redis {
-        println!(
+        say!(
             "{:<17} redis-cli -c -h {} -p {}",
             endpoint.node.to_string(),
             endpoint.data.host,
@@ -41,7 +41,7 @@ fn tell(stores: &Stores) {
             };
             let (user, database) =
                 (config.get_user().unwrap_or_default(), config.get_dbname().unwrap_or_default());
-            println!("{:<17} psql postgresql://{user}@{host}:{port}/{database}", endpoint.node.to_string());
+            say!("{:<17} psql postgresql://{user}@{host}:{port}/{database}", endpoint.node.to_string());
             if endpoint.node == PostgresNode::Primary {
                 postgres = format!("postgresql://{user}@{host}:{port}/{database}");
             }
@@ -50,8 +50,8 @@ fn tell(stores: &Stores) {
     let first = reach.redis.iter().find(|endpoint| endpoint.node == RedisNode::Master(0));
     if let Some(redis) = first {
         let scenario = ScenarioId::StampedeLock;
-        println!("\nA scenario on these servers:");
-        println!("  lab run {scenario} --world real --redis redis://{} --postgres {postgres}", redis.data);
+        say!("\nA scenario on these servers:");
+        say!("  lab run {scenario} --world real --redis redis://{} --postgres {postgres}", redis.data);
     }
-    println!("\nready; Ctrl-C ends them");
+    say!("\nready; Ctrl-C ends them");
 }

@@ -57,9 +57,15 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
         return Err(CliError::Usage("--redis and --postgres name real servers: add --world real".to_owned()));
     }
     let mut all_ok = true;
-    println!(
+    say!(
         "{:<20} {:<15} {:<8} {:<5} {:>11} {:>10} {:>10}  verdict",
-        "scenario", "policy", "expected", "world", "held", "schedules", "arose"
+        "scenario",
+        "policy",
+        "expected",
+        "world",
+        "held",
+        "schedules",
+        "arose"
     );
     if options.world != Worlds::Real {
         for (scenario, preset) in presets() {
@@ -183,7 +189,7 @@ fn print(row: &Row) -> bool {
         WorldKind::Real => "-".to_owned(),
     };
     let complaint = row.complaint();
-    println!(
+    say!(
         "{:<20} {:<15} {:<8} {world:<5} {:>11} {schedules:>10} {:>10}  {}",
         row.scenario.slug(),
         row.preset.name,

@@ -86,3 +86,41 @@ fn redis_node(actor: Actor) -> Option<RedisNode> {
 pub(super) fn app_server(server: ServerId) -> AppServer {
     AppServer(server.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: Actor = Actor::Server(ServerId(2));
+
+    #[test]
+    fn a_connection_is_named_by_who_opens_it() {
+        let server = AppServer(2);
+        let cases = [
+            (SERVER, Actor::RedisMaster(1), harness::Link::Data(server, RedisNode::Master(1))),
+            (SERVER, Actor::Primary, harness::Link::Sql(server, PostgresNode::Primary)),
+            (SERVER, Actor::Replica(2), harness::Link::Sql(server, PostgresNode::Replica(2))),
+            (Actor::Replica(1), Actor::Primary, harness::Link::Wal(PostgresNode::Replica(1))),
+            (
+                Actor::RedisReplica(0),
+                Actor::RedisMaster(0),
+                harness::Link::Replication(RedisNode::Replica(0), RedisNode::Master(0)),
+            ),
+            (
+                Actor::RedisReplica(0),
+                Actor::RedisMaster(1),
+                harness::Link::Gossip(RedisNode::Replica(0), RedisNode::Master(1)),
+            ),
+        ];
+        for (from, to, link) in cases {
+            assert_eq!(between(from, to), Some(link), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn nobody_opens_a_connection_to_a_server() {
+        for from in [Actor::Primary, Actor::RedisMaster(0), Actor::Bus, Actor::Lab] {
+            assert_eq!(between(from, SERVER), None, "{from}");
+        }
+    }
+}

@@ -109,7 +109,10 @@ impl Stores {
         }
         let statements = format!("{SCHEMA} TRUNCATE cache_lab.data, cache_lab.members;");
         let client = self.postgres(self.primary()?).await?;
-        client.batch_execute(&statements).await.map_err(postgres("make and empty the lab's tables"))
+        client
+            .batch_execute(&statements)
+            .await
+            .map_err(StoresError::postgres("make and empty the lab's tables"))
     }
 
     /// Takes away what a run has left in servers that somebody else runs.
@@ -123,14 +126,14 @@ impl Stores {
         self.flush().await?;
         let client = self.postgres(self.primary()?).await?;
         let dropped = client.batch_execute("DROP SCHEMA IF EXISTS cache_lab CASCADE").await;
-        dropped.map_err(postgres("drop the lab's tables"))
+        dropped.map_err(StoresError::postgres("drop the lab's tables"))
     }
 
     async fn flush(&self) -> Result<(), StoresError> {
         for endpoint in self.masters() {
             let mut connection = self.redis(endpoint).await?;
             let flushed = cmd("FLUSHALL").arg("SYNC").query_async::<()>(&mut connection).await;
-            flushed.map_err(redis(format!("empty {}", endpoint.node)))?;
+            flushed.map_err(StoresError::redis(format!("empty {}", endpoint.node)))?;
         }
         Ok(())
     }
@@ -139,7 +142,7 @@ impl Stores {
         for endpoint in self.masters() {
             let mut connection = self.redis(endpoint).await?;
             let keys: RedisResult<u64> = cmd("DBSIZE").query_async(&mut connection).await;
-            let keys = keys.map_err(redis(format!("count the keys of {}", endpoint.node)))?;
+            let keys = keys.map_err(StoresError::redis(format!("count the keys of {}", endpoint.node)))?;
             if keys > 0 {
                 return Err(StoresError::NotEmpty { node: endpoint.node, keys });
             }
@@ -152,7 +155,7 @@ impl Stores {
     /// # Errors
     /// When PostgreSQL does not answer, or a replica does not follow.
     pub async fn insert(&self, key: &Key, value: &Value) -> Result<Inserted, StoresError> {
-        let doing = || postgres(format!("insert {key}"));
+        let doing = || StoresError::postgres(format!("insert {key}"));
         let client = self.postgres(self.primary()?).await?;
         let row = client.query_one(UPSERT, &[&key.as_str(), &value.as_str()]).await.map_err(doing())?;
         let version: i64 = row.get(0);
@@ -169,7 +172,7 @@ impl Stores {
         let until = Instant::now() + REPLAYED_WITHIN;
         loop {
             let row = client.query_one("SELECT pg_last_wal_replay_lsn() >= $1", &[&position]).await;
-            if row.map_err(postgres(format!("ask {} for its position", replica.node)))?.get(0) {
+            if row.map_err(StoresError::postgres(format!("ask {} for its position", replica.node)))?.get(0) {
                 return Ok(());
             }
             if Instant::now() > until {
@@ -185,7 +188,7 @@ impl Stores {
     /// # Errors
     /// When Redis does not answer.
     pub async fn delete_shared(&self, key: &Key) -> Result<(u8, bool), StoresError> {
-        let doing = || redis(format!("delete {key}"));
+        let doing = || StoresError::redis(format!("delete {key}"));
         let slot = Slot::for_key(key.as_str());
         let holds = |endpoint: &&RedisEndpoint| {
             endpoint.slots.iter().cloned().flatten().any(|number| Slot::new(number) == Some(slot))
@@ -226,7 +229,7 @@ impl Stores {
         })
     }
 
-    async fn redis(&self, endpoint: &RedisEndpoint) -> Result<MultiplexedConnection, StoresError> {
+    pub(super) async fn redis(&self, endpoint: &RedisEndpoint) -> Result<MultiplexedConnection, StoresError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN));
@@ -234,11 +237,16 @@ impl Stores {
             let address = self.harness.endpoints().direct().redis_connection(&endpoint.data)?;
             Client::open(address)?.get_multiplexed_async_connection_with_config(&config).await
         };
-        connecting.await.map_err(redis(format!("connect to {}", endpoint.node)))
+        connecting.await.map_err(StoresError::redis(format!("connect to {}", endpoint.node)))
     }
 
-    async fn postgres(&self, endpoint: &PostgresEndpoint) -> Result<tokio_postgres::Client, StoresError> {
-        connect(&endpoint.config).await.map_err(postgres(format!("connect to {}", endpoint.node)))
+    pub(super) async fn postgres(
+        &self,
+        endpoint: &PostgresEndpoint,
+    ) -> Result<tokio_postgres::Client, StoresError> {
+        connect(&endpoint.config)
+            .await
+            .map_err(StoresError::postgres(format!("connect to {}", endpoint.node)))
     }
 }
 
@@ -252,12 +260,16 @@ async fn connect(config: &Config) -> Result<tokio_postgres::Client, tokio_postgr
     Ok(client)
 }
 
-fn redis(doing: impl Into<String>) -> impl FnOnce(RedisError) -> StoresError {
-    let doing = doing.into();
-    move |source| StoresError::Redis { doing, source }
-}
+impl StoresError {
+    /// Wraps an answer of Redis with what was being done.
+    pub(super) fn redis(doing: impl Into<String>) -> impl FnOnce(RedisError) -> Self {
+        let doing = doing.into();
+        move |source| Self::Redis { doing, source }
+    }
 
-fn postgres(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> StoresError {
-    let doing = doing.into();
-    move |error| StoresError::Postgres { doing, why: describe(&error) }
+    /// Wraps an answer of PostgreSQL with what was being done.
+    pub(super) fn postgres(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let doing = doing.into();
+        move |error| Self::Postgres { doing, why: describe(&error) }
+    }
 }

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::faults;
 use super::server::{Job, Server};
 use super::stores::Stores;
+use super::witness::{Held, Replicas, Witness};
 use crate::adapters::Connect;
 use crate::adapters::observer::Recorder;
 
@@ -30,6 +31,7 @@ pub struct RealWorld {
 struct Shared {
     stores: Arc<Stores>,
     recorder: Arc<Recorder>,
+    replicas: Arc<Replicas>,
     fleet: Mutex<Fleet>,
 }
 
@@ -40,6 +42,7 @@ struct Fleet {
     dying: Vec<JoinHandle<()>>,
     balancer: Balancer,
     sessions: BTreeMap<ClientId, Arc<Session>>,
+    witness: Option<Witness>,
 }
 
 /// Where a request goes.
@@ -58,12 +61,18 @@ impl RealWorld {
             dying: Vec::new(),
             balancer: Balancer::new(Balancing::RoundRobin, 1),
             sessions: BTreeMap::new(),
+            witness: None,
         };
-        Self { shared: Arc::new(Shared { stores, recorder, fleet: Mutex::new(fleet) }) }
+        let replicas = Arc::new(Replicas::new(Arc::clone(&recorder)));
+        Self { shared: Arc::new(Shared { stores, recorder, replicas, fleet: Mutex::new(fleet) }) }
     }
 
     /// Ends every server and waits until its thread is gone.
     pub async fn end(&self) {
+        let witness = self.fleet().witness.take();
+        if let Some(witness) = witness {
+            witness.end().await;
+        }
         let threads = {
             let mut fleet = self.fleet();
             let servers = std::mem::take(&mut fleet.servers);
@@ -106,7 +115,10 @@ impl RealWorld {
             }
         };
         let servers = future::try_join_all((1..=spec.servers).map(ServerId).map(start)).await?;
+        let witness = Witness::start(&self.shared.stores, Arc::clone(&self.shared.replicas)).await;
+        let witness = witness.map_err(|error| WorldError::Broken(error.to_string()))?;
         let mut fleet = self.fleet();
+        fleet.witness = Some(witness);
         fleet.balancer = Balancer::new(spec.balancing, spec.servers);
         fleet.servers = servers.into_iter().map(Some).collect();
         Ok(())
@@ -186,9 +198,9 @@ impl World for RealWorld {
             let note = |kind| Note::new(kind).key(key).version(inserted.version);
             let served = Kind::Served { verb, outcome: Outcome::Done, value: value.clone(), lsn };
             self.note(Actor::Primary, note(served), line);
-            for replica in self.shared.stores.replica_numbers() {
-                let replayed = Kind::Replayed { verb, value: value.clone(), lsn };
-                self.note(Actor::Replica(replica), note(replayed), line);
+            let now = Held { verb, value, version: Some(inserted.version), lsn };
+            for replica in self.shared.stores.replica_numbers().map(Actor::Replica) {
+                self.shared.replicas.saw(replica, key, now.clone(), |note| note.source(line));
             }
             Ok(inserted.version)
         }
@@ -204,8 +216,8 @@ impl World for RealWorld {
             let served = Kind::Served { verb, outcome: Outcome::Done, value: None, lsn: None };
             self.note(Actor::RedisMaster(shard), Note::new(served).key(key), line);
             if replayed {
-                let replayed = Kind::Replayed { verb, value: None, lsn: None };
-                self.note(Actor::RedisReplica(shard), Note::new(replayed).key(key), line);
+                let gone = Held { verb, value: None, version: None, lsn: None };
+                self.shared.replicas.saw(Actor::RedisReplica(shard), key, gone, |note| note.source(line));
             }
             Ok(())
         }

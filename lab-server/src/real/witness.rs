@@ -1,0 +1,208 @@
+//! Looks at the replicas while a run goes on, and notes what they hold. No app server can know when a replica has
+//! replayed something, so this is a sample, taken past every fault: a note says that the replica had it by then.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future;
+use lab_core::trace::{Actor, Kind, Note, Verb};
+use lab_core::value::{Entry, Key, Value, Version};
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, cmd, pipe};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_postgres::types::PgLsn;
+use tokio_postgres::{Client, Statement};
+
+use super::stores::{Stores, StoresError};
+use crate::adapters::observer::Recorder;
+use crate::harness::{PostgresNode, RedisNode};
+
+/// One sample of a replica; one that is stopped would hold up the end of the run.
+const SAMPLE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Between two samples: rare enough not to disturb what is measured.
+const EVERY: Duration = Duration::from_millis(20);
+
+const ROWS: &str = "SELECT key, value, version, pg_last_wal_replay_lsn() FROM cache_lab.data";
+
+/// What is known of the replicas: each change is noted once, whoever sees it first.
+pub(super) struct Replicas {
+    recorder: Arc<Recorder>,
+    held: Mutex<BTreeMap<(Actor, Key), Held>>,
+}
+
+/// What a replica holds of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) verb: Verb,
+    pub(super) value: Option<Value>,
+    pub(super) version: Option<Version>,
+    /// The position replayed up to, for PostgreSQL; it moves without a change of the row.
+    pub(super) lsn: Option<u64>,
+}
+
+impl Replicas {
+    pub(super) fn new(recorder: Arc<Recorder>) -> Self {
+        Self { recorder, held: Mutex::default() }
+    }
+
+    /// Notes what a replica holds, if that is news; `finish` adds what only the caller knows.
+    pub(super) fn saw(&self, replica: Actor, key: &Key, now: Held, finish: impl FnOnce(Note) -> Note) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = held.get(&(replica, key.clone()));
+        let is_news = match before {
+            Some(before) => (&before.value, before.version) != (&now.value, now.version),
+            None => now.verb != Verb::Delete,
+        };
+        // PostgreSQL never goes back: an older row is a sample that comes late.
+        let is_late =
+            replica_of_postgres(replica) && before.is_some_and(|before| before.version > now.version);
+        if !is_news || is_late {
+            return;
+        }
+        let Held { verb, value, version, lsn } = now.clone();
+        held.insert((replica, key.clone()), now);
+        drop(held);
+        let note = Note::new(Kind::Replayed { verb, value, lsn }).key(key).version(version);
+        self.recorder.note(replica, finish(note.operation(None).cause(None)));
+    }
+
+    /// The keys that a replica was seen to hold.
+    fn keys_at(&self, replica: Actor) -> Vec<Key> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = held.iter().filter(|((at, _), held)| *at == replica && held.verb != Verb::Delete);
+        here.map(|((_, key), _)| key.clone()).collect()
+    }
+}
+
+fn replica_of_postgres(actor: Actor) -> bool {
+    matches!(actor, Actor::Replica(_))
+}
+
+/// Somebody who looks.
+pub(super) struct Witness {
+    stop: watch::Sender<bool>,
+    looking: JoinHandle<()>,
+}
+
+enum Eye {
+    Redis(Actor, MultiplexedConnection),
+    Postgres(Actor, Client, Statement),
+}
+
+impl Witness {
+    /// Connects to every replica and begins to look.
+    pub(super) async fn start(stores: &Stores, replicas: Arc<Replicas>) -> Result<Self, StoresError> {
+        let eyes = eyes(stores).await?;
+        let (stop, stopped) = watch::channel(false);
+        Ok(Self { stop, looking: tokio::spawn(look(eyes, replicas, stopped)) })
+    }
+
+    /// Looks once more, and ends.
+    pub(super) async fn end(self) {
+        // If it looks no more it has panicked, which has been told on standard error.
+        let _ = self.stop.send(true);
+        let _ = self.looking.await;
+    }
+}
+
+async fn eyes(stores: &Stores) -> Result<Vec<Eye>, StoresError> {
+    let direct = stores.harness().endpoints().direct();
+    let mut eyes = Vec::new();
+    for endpoint in &direct.redis {
+        if let RedisNode::Replica(shard) = endpoint.node {
+            let mut connection = stores.redis(endpoint).await?;
+            let doing = || StoresError::redis(format!("read from {}", endpoint.node));
+            cmd("READONLY").query_async::<()>(&mut connection).await.map_err(doing())?;
+            eyes.push(Eye::Redis(Actor::RedisReplica(shard), connection));
+        }
+    }
+    for endpoint in &direct.postgres {
+        if let PostgresNode::Replica(number) = endpoint.node {
+            let client = stores.postgres(endpoint).await?;
+            let rows = client.prepare(ROWS).await;
+            let rows = rows.map_err(StoresError::postgres(format!("read from {}", endpoint.node)))?;
+            eyes.push(Eye::Postgres(Actor::Replica(number), client, rows));
+        }
+    }
+    Ok(eyes)
+}
+
+async fn look(mut eyes: Vec<Eye>, replicas: Arc<Replicas>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        let last = tokio::select! {
+            () = tokio::time::sleep(EVERY) => false,
+            _ = stopped.wait_for(|stopped| *stopped) => true,
+        };
+        let samples = eyes.iter_mut().map(|eye| tokio::time::timeout(SAMPLE_WITHIN, eye.sample(&replicas)));
+        future::join_all(samples).await;
+        if last {
+            return;
+        }
+    }
+}
+
+impl Eye {
+    /// Notes what is new. A replica that does not answer (it may have been killed) is not seen.
+    async fn sample(&mut self, replicas: &Replicas) {
+        match self {
+            Self::Redis(replica, connection) => {
+                if let Ok(held) = contents(connection).await {
+                    note_contents(*replica, held, replicas);
+                }
+            }
+            Self::Postgres(replica, client, rows) => {
+                for row in client.query(rows, &[]).await.unwrap_or_default() {
+                    note_row(*replica, &row, replicas);
+                }
+            }
+        }
+    }
+}
+
+/// The values that a Redis node holds; leases and locks are none.
+async fn contents(connection: &mut MultiplexedConnection) -> RedisResult<BTreeMap<Key, Entry>> {
+    let keys: Vec<String> = cmd("KEYS").arg("*").query_async(connection).await?;
+    if keys.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let mut gets = pipe();
+    for key in &keys {
+        gets.cmd("GET").arg(key);
+    }
+    let held: Vec<Option<String>> = gets.query_async(connection).await?;
+    let entries = keys.into_iter().zip(held).filter_map(|(key, held)| {
+        let entry = serde_json::from_str(&held?).ok()?;
+        Some((Key::new(key), entry))
+    });
+    Ok(entries.collect())
+}
+
+fn note_contents(replica: Actor, held: BTreeMap<Key, Entry>, replicas: &Replicas) {
+    for key in replicas.keys_at(replica) {
+        if !held.contains_key(&key) {
+            let gone = Held { verb: Verb::Delete, value: None, version: None, lsn: None };
+            replicas.saw(replica, &key, gone, |note| note);
+        }
+    }
+    for (key, entry) in held {
+        // Which command wrote it cannot be seen here.
+        let version = Some(entry.stamp.version);
+        let now = Held { verb: Verb::Set, value: entry.value, version, lsn: None };
+        replicas.saw(replica, &key, now, |note| note);
+    }
+}
+
+fn note_row(replica: Actor, row: &tokio_postgres::Row, replicas: &Replicas) {
+    let (key, value, version, position): (&str, &str, i64, PgLsn) =
+        (row.get(0), row.get(1), row.get(2), row.get(3));
+    let now = Held {
+        verb: Verb::Update,
+        value: Some(Value::new(value)),
+        version: Some(Version(version.unsigned_abs())),
+        lsn: Some(position.into()),
+    };
+    replicas.saw(replica, &Key::new(key), now, |note| note);
+}
