@@ -150,10 +150,10 @@ impl Stores {
         Ok(())
     }
 
-    /// Writes a row, and waits until every replica has it.
+    /// Writes a row.
     ///
     /// # Errors
-    /// When PostgreSQL does not answer, or a replica does not follow.
+    /// When PostgreSQL does not answer.
     pub async fn insert(&self, key: &Key, value: &Value) -> Result<Inserted, StoresError> {
         let doing = || StoresError::postgres(format!("insert {key}"));
         let client = self.postgres(self.primary()?).await?;
@@ -161,10 +161,18 @@ impl Stores {
         let version: i64 = row.get(0);
         let row = client.query_one("SELECT pg_current_wal_insert_lsn()", &[]).await.map_err(doing())?;
         let position: PgLsn = row.get(0);
-        for replica in self.replicas() {
-            self.await_replay(replica, position).await?;
-        }
         Ok(Inserted { version: Version(version.unsigned_abs()), lsn: position.into() })
+    }
+
+    /// Waits until every replica has replayed so far.
+    ///
+    /// # Errors
+    /// When a replica does not follow.
+    pub async fn await_replicas(&self, lsn: u64) -> Result<(), StoresError> {
+        for replica in self.replicas() {
+            self.await_replay(replica, PgLsn::from(lsn)).await?;
+        }
+        Ok(())
     }
 
     async fn await_replay(&self, replica: &PostgresEndpoint, position: PgLsn) -> Result<(), StoresError> {

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::faults;
 use super::server::{Job, Server};
-use super::stores::Stores;
+use super::stores::{Stores, StoresError};
 use super::witness::{Held, Replicas, Witness};
 use crate::adapters::Connect;
 use crate::adapters::observer::Recorder;
@@ -192,14 +192,15 @@ impl World for RealWorld {
     fn insert(&self, key: &Key, value: &Value) -> impl Future<Output = Result<Version, WorldError>> + Send {
         let line = Location::caller();
         async move {
-            let inserted = self.shared.stores.insert(key, value).await;
-            let inserted = inserted.map_err(|error| WorldError::Broken(error.to_string()))?;
+            let (stores, broken) =
+                (&self.shared.stores, |error: StoresError| WorldError::Broken(error.to_string()));
+            let inserted = stores.insert(key, value).await.map_err(broken)?;
             let (verb, lsn, value) = (Verb::Update, Some(inserted.lsn), Some(value.clone()));
-            let note = |kind| Note::new(kind).key(key).version(inserted.version);
             let served = Kind::Served { verb, outcome: Outcome::Done, value: value.clone(), lsn };
-            self.note(Actor::Primary, note(served), line);
+            self.note(Actor::Primary, Note::new(served).key(key).version(inserted.version), line);
+            stores.await_replicas(inserted.lsn).await.map_err(broken)?;
             let now = Held { verb, value, version: Some(inserted.version), lsn };
-            for replica in self.shared.stores.replica_numbers().map(Actor::Replica) {
+            for replica in stores.replica_numbers().map(Actor::Replica) {
                 self.shared.replicas.saw(replica, key, now.clone(), |note| note.source(line));
             }
             Ok(inserted.version)
