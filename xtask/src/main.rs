@@ -39,7 +39,7 @@ Examples:
   cargo xtask test                      everything that CI checks
   cargo xtask test --list               the stages of the tests
   cargo xtask test --only clippy size   some of them, in their usual order
-  cargo xtask bench -- herd             the benchmarks whose name contains `herd`
+  cargo xtask bench                     what the lab costs, natively and in the browser
 
 Tools are kept in .tools/ (and, for other clones on this machine, in the user's cache directory). To use them
 without xtask: export PATH=\"$PWD/.tools/bin:$PATH\"";
@@ -60,7 +60,8 @@ enum Job {
     Serve(serve::Options),
     /// Run every check that CI runs, stage by stage
     Test(test::Options),
-    /// Measure: the benchmarks of lab-core, each beside its baseline
+    /// Measure what the lab costs, each figure beside its limit and a baseline of the same run
+    #[command(after_help = bench::AFTER_HELP)]
     Bench(bench::Options),
 }
 

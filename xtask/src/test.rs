@@ -3,7 +3,7 @@
 //! Every stage is a few commands that can be run alone. The first that fails ends the run, with its command
 //! line and how to repeat it; otherwise a table of all stages and cargo test's own summary close the output.
 
-mod download;
+pub(crate) mod download;
 mod stages;
 
 use std::time::{Duration, Instant};
