@@ -28,7 +28,7 @@ pub use world::SimWorld;
 
 use crate::policy::Policy;
 use crate::scenario::{self, Run, RunSpec};
-use crate::trace;
+use crate::trace::{self, Trace};
 use crate::value::ServerId;
 use crate::world::{ClusterSpec, WorldError};
 use executor::Executor;
@@ -47,20 +47,18 @@ pub fn run(spec: &RunSpec) -> Result<Run, WorldError> {
     }
 }
 
-/// Runs a body over the bare ports of so many servers, whose caches stay idle: how the port contract is tested.
+/// Runs a body over a world of its own, and gives what it returns and what happened: how the world's own promises
+/// are tested.
 ///
 /// # Errors
 /// When the body waits for what never comes.
-pub fn on_ports<F, T>(seed: u64, servers: u8, body: impl FnOnce(Vec<SimPorts>) -> F) -> Result<T, WorldError>
+pub fn on_world<F, T>(seed: u64, body: impl FnOnce(SimWorld) -> F) -> Result<(T, Trace), WorldError>
 where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
     let (kernel, mut executor) = (Kernel::new(seed), Executor::new(seed));
-    let world = SimWorld::new(kernel.clone());
-    let ports =
-        (1..=servers).map(|server| world.add_server(ServerId(server), &ClusterSpec::new(Policy::lesson())));
-    let body = body(ports.collect());
+    let body = body(SimWorld::new(kernel.clone()));
     let outcome = Arc::new(Mutex::new(None));
     let result = Arc::clone(&outcome);
     let task = async move { *result.lock().expect("no holder panics") = Some(body.await) };
@@ -72,7 +70,25 @@ where
     }
     executor.end();
     let outcome = outcome.lock().expect("no holder panics").take();
-    outcome.ok_or_else(|| WorldError::Broken("the body ended without a result".to_owned()))
+    let outcome = outcome.ok_or_else(|| WorldError::Broken("the body ended without a result".to_owned()))?;
+    Ok((outcome, kernel.take_trace()))
+}
+
+/// Runs a body over the bare ports of so many servers, whose caches stay idle: how the port contract is tested.
+///
+/// # Errors
+/// When the body waits for what never comes.
+pub fn on_ports<F, T>(seed: u64, servers: u8, body: impl FnOnce(Vec<SimPorts>) -> F) -> Result<T, WorldError>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let idle = ClusterSpec::new(Policy::lesson());
+    let on_ports = |world: SimWorld| {
+        let ports = (1..=servers).map(|server| world.add_server(ServerId(server), &idle));
+        body(ports.collect())
+    };
+    on_world(seed, on_ports).map(|(outcome, _)| outcome)
 }
 
 /// How far a simulation is.

@@ -84,7 +84,7 @@ pub enum Fault {
         /// By how much, in milliseconds.
         by_ms: u64,
     },
-    /// The connection breaks and cannot be made anew.
+    /// Nothing passes. What is sent waits, as TCP makes it wait in a partition, and arrives after the heal.
     Cut(Link),
     /// The connection stays open and silent: what is sent into it vanishes.
     BlackHole(Link),

@@ -46,7 +46,6 @@ impl SimPorts {
                 match Pending::new(kernel.clone(), call).await {
                     Reply::Command(Answer::Moved(owner)) => shard = owner,
                     Reply::Command(answer) => return Ok(answer),
-                    Reply::Failed(why) => return Err(SharedError::Failed(why.to_owned())),
                     _ => return Err(SharedError::Unknown),
                 }
             }
@@ -64,7 +63,6 @@ impl SimPorts {
             let call = kernel.state().statement(server, verb, statement);
             match Pending::new(kernel.clone(), call).await {
                 Reply::Rows(rows) => Ok(rows),
-                Reply::Failed(why) => Err(DatabaseError::Failed(why.to_owned())),
                 _ => Err(DatabaseError::Unknown),
             }
         }
@@ -297,7 +295,6 @@ impl Bus for SimPorts {
         let call = self.kernel.state().publish(verb, audience, notice);
         match Pending::new(self.kernel.clone(), call).await {
             Reply::Published(receivers) => Ok(Published { receivers }),
-            Reply::Failed(why) => Err(BusError::Failed(why.to_owned())),
             _ => Err(BusError::Unknown),
         }
     }

@@ -29,7 +29,7 @@ use crate::ports::{Audience, BoxFuture, Notice};
 use crate::service::{Request, Response};
 use crate::trace::{Actor, EventId, Journal, MessageId, Note, OperationId, Trace, Verb};
 use crate::value::{ClientId, Instant, Key, ServerId};
-use crate::world::{Balancing, ClusterSpec, Fault};
+use crate::world::{Balancing, ClusterSpec, Fault, Link};
 
 /// Masters of the simulated cluster, each with one replica.
 pub(super) const MASTERS: u8 = 3;
@@ -47,7 +47,7 @@ struct Envelope {
     from: Actor,
     to: Actor,
     /// The call that waits for an answer.
-    call: Option<u32>,
+    call: Option<Number>,
     message: Option<MessageId>,
     operation: Option<OperationId>,
     /// The event that sent it.
@@ -75,17 +75,11 @@ enum Parcel {
 
 enum What {
     Timer(Waker),
-    Arrival(u32),
-    GiveUp(u32, Loss),
-}
-
-/// Why a call will not be answered.
-#[derive(Clone, Copy)]
-enum Loss {
-    /// It was not sent.
-    Refused,
-    /// It was sent, or not, and nothing came back.
-    Vanished,
+    Arrival(Number),
+    /// Nobody waits for an answer any longer.
+    GiveUp(Number),
+    /// A server's pool has opened a connection in place of one that gave no answer.
+    Reconnected(ServerId),
 }
 
 struct Scheduled {
@@ -114,9 +108,17 @@ impl Ord for Scheduled {
     }
 }
 
-/// A slot for something that is looked up by number, and whose number is used again.
+/// The number of something under way: a place, and how often that place was used before. A late answer to a call
+/// that was given up finds nobody, even if its place is taken again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Number {
+    place: u32,
+    life: u32,
+}
+
+/// Things under way, by number. Places are used again.
 struct Slots<T> {
-    slots: Vec<Option<T>>,
+    slots: Vec<(u32, Option<T>)>,
     free: Vec<u32>,
 }
 
@@ -127,25 +129,40 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
-    fn put(&mut self, item: T) -> u32 {
-        if let Some(number) = self.free.pop() {
-            self.slots[number as usize] = Some(item);
-            return number;
+    fn put(&mut self, item: T) -> Number {
+        if let Some(place) = self.free.pop() {
+            let (life, slot) = &mut self.slots[place as usize];
+            *slot = Some(item);
+            return Number { place, life: *life };
         }
-        self.slots.push(Some(item));
-        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 things are under way at once")
+        let place = u32::try_from(self.slots.len()).expect("fewer than 2^32 things are under way at once");
+        self.slots.push((0, Some(item)));
+        Number { place, life: 0 }
     }
 
-    fn take(&mut self, number: u32) -> Option<T> {
-        let item = self.slots[number as usize].take();
+    fn take(&mut self, number: Number) -> Option<T> {
+        let (life, slot) = &mut self.slots[number.place as usize];
+        if *life != number.life {
+            return None;
+        }
+        let item = slot.take();
         if item.is_some() {
-            self.free.push(number);
+            *life += 1;
+            self.free.push(number.place);
         }
         item
     }
 
-    fn get_mut(&mut self, number: u32) -> Option<&mut T> {
-        self.slots[number as usize].as_mut()
+    fn get_mut(&mut self, number: Number) -> Option<&mut T> {
+        let (life, slot) = &mut self.slots[number.place as usize];
+        slot.as_mut().filter(|_| *life == number.life)
+    }
+
+    /// The numbers of those that `wanted` picks.
+    fn numbers(&self, wanted: impl Fn(&T) -> bool) -> Vec<Number> {
+        let slots = (0u32..).zip(&self.slots);
+        let picked = slots.filter(|(_, (_, slot))| slot.as_ref().is_some_and(&wanted));
+        picked.map(|(place, (life, _))| Number { place, life: *life }).collect()
     }
 }
 
@@ -181,6 +198,8 @@ pub(super) struct State {
     pub(super) entropy: Stream,
     service: Stream,
     network: Network,
+    /// What waits for a link to heal.
+    held: Vec<(Link, Envelope)>,
     redis: Cluster,
     postgres: Postgres,
     pub(super) servers: Vec<Server>,
@@ -209,6 +228,7 @@ impl Kernel {
             entropy: Stream::new(seed, Purpose::Entropy),
             service: Stream::new(seed, Purpose::Service),
             network: Network::new(seed),
+            held: Vec::new(),
             redis: Cluster::new(MASTERS),
             postgres: Postgres::new(POSTGRES_REPLICAS),
             servers: Vec::new(),
@@ -240,10 +260,11 @@ impl Kernel {
                 Some(envelope) => state.deliver(self, envelope),
                 None => None,
             },
-            What::GiveUp(call, Loss::Refused) => {
-                state.answer(call, Reply::Failed("the connection was refused"), None)
+            What::GiveUp(call) => state.answer(call, Reply::Unknown, None),
+            What::Reconnected(server) => {
+                state.free_connection(server);
+                None
             }
-            What::GiveUp(call, Loss::Vanished) => state.answer(call, Reply::Unknown, None),
         };
         drop(state);
         if let Some(waker) = waker {
@@ -315,7 +336,41 @@ impl State {
                 true
             }
             Fault::Kill(_) => false,
-            fault => self.network.inject(fault),
+            fault => {
+                let healed = self.network.inject(fault);
+                self.release(healed);
+                true
+            }
+        }
+    }
+
+    /// A connection that gave no answer in time is closed, and the pool opens another in its place.
+    fn break_connection(&mut self, envelope: &Envelope) {
+        let server = match (&envelope.parcel, envelope.from, envelope.to) {
+            (Parcel::Statement(verb, ..), Actor::Server(server), _) if send::is_pooled(*verb) => server,
+            (Parcel::StatementAnswer(rows), _, Actor::Server(server)) if rows.are_pooled() => server,
+            _ => return,
+        };
+        self.schedule(self.now.after(CALL_TIMEOUT), What::Reconnected(server));
+    }
+
+    /// A connection of the server's pool is free for the next call.
+    fn free_connection(&mut self, server: ServerId) {
+        if let Some(next) = self.server(server).pool.give_back() {
+            self.post_statement(next);
+        }
+    }
+
+    /// What waited for a link to heal goes on its way, in the order of its sending.
+    fn release(&mut self, healed: Option<Link>) {
+        let Some(healed) = healed else { return };
+        let (released, held) =
+            std::mem::take(&mut self.held).into_iter().partition(|(link, _)| *link == healed);
+        self.held = held;
+        let released: Vec<(Link, Envelope)> = released;
+        for (link, envelope) in released {
+            let fate = self.network.send(link, self.now);
+            self.post(fate, envelope);
         }
     }
 
@@ -344,15 +399,21 @@ impl State {
                 let number = self.under_way.put(envelope);
                 self.schedule(at, What::Arrival(number));
             }
-            Fate::Refused => self.give_up(envelope.call, Duration::ZERO, Loss::Refused),
-            Fate::Vanishes => self.give_up(envelope.call, CALL_TIMEOUT, Loss::Vanished),
+            Fate::Waits(link) => {
+                self.give_up(envelope.call, CALL_TIMEOUT);
+                self.held.push((link, envelope));
+            }
+            Fate::Vanishes => {
+                self.give_up(envelope.call, CALL_TIMEOUT);
+                self.break_connection(&envelope);
+            }
         }
     }
 
-    /// Whoever waits for an answer to this call will not get one.
-    fn give_up(&mut self, call: Option<u32>, after: Duration, loss: Loss) {
+    /// Whoever waits for an answer to this call will wait no longer than `after`.
+    fn give_up(&mut self, call: Option<Number>, after: Duration) {
         if let Some(call) = call {
-            self.schedule(self.now.after(after), What::GiveUp(call, loss));
+            self.schedule(self.now.after(after), What::GiveUp(call));
         }
     }
 

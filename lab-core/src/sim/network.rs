@@ -15,18 +15,35 @@ use crate::world::{Fault, Link};
 const EXTREME_PERCENT: u32 = 8;
 /// What it then takes longer, in nanoseconds.
 const EXTREME_NS: (u64, u64) = (1_000_000, 9_000_000);
-/// The fixed part of a message's way, in nanoseconds.
-const WAY_NS: u64 = 120_000;
-/// The mean of the part that differs, in nanoseconds.
-const JITTER_NS: u64 = 60_000;
+/// How long a way takes, in nanoseconds: a fixed part, and the mean of a part that differs from message to message.
+struct Way {
+    fixed: u64,
+    jitter: u64,
+}
+
+/// The ways of a small data centre: clients come through the balancer from further away, a publication passes every
+/// node of the cluster before it reaches its subscribers, and log records travel in batches.
+const CLIENT: Way = Way { fixed: 180_000, jitter: 90_000 };
+const STORE: Way = Way { fixed: 110_000, jitter: 50_000 };
+const BUS: Way = Way { fixed: 200_000, jitter: 150_000 };
+const REPLICATION: Way = Way { fixed: 150_000, jitter: 200_000 };
+
+fn way(link: Link) -> Way {
+    match link {
+        Link::BusTo(_) => BUS,
+        Link::From(Actor::Client(_), _) | Link::From(_, Actor::Client(_)) => CLIENT,
+        Link::From(_, Actor::RedisReplica(_)) | Link::From(Actor::Primary, Actor::Replica(_)) => REPLICATION,
+        Link::From(..) => STORE,
+    }
+}
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It arrives.
     Arrives(Instant),
-    /// The connection is refused: the sender learns it at once.
-    Refused,
+    /// It waits for this link to heal.
+    Waits(Link),
     /// It vanishes: the sender learns nothing.
     Vanishes,
 }
@@ -56,16 +73,20 @@ impl Network {
         }
     }
 
-    /// Puts a fault on a link; `false` if it is not one of a link.
-    pub(super) fn inject(&mut self, fault: Fault) -> bool {
+    /// Puts a fault on a link, or takes all of them off: then it says which link is whole again.
+    pub(super) fn inject(&mut self, fault: Fault) -> Option<Link> {
         match fault {
             Fault::Delay { link, by_ms } => self.condition(link).delay = Duration::from_millis(by_ms),
             Fault::Cut(link) => self.condition(link).cut = true,
             Fault::BlackHole(link) => self.condition(link).silent = true,
-            Fault::Heal(link) => *self.condition(link) = Condition::default(),
-            Fault::Kill(_) => return false,
+            Fault::Heal(link) => {
+                *self.condition(link) = Condition::default();
+                return Some(link);
+            }
+            // A death strikes no link.
+            Fault::Kill(_) => {}
         }
-        true
+        None
     }
 
     fn condition(&mut self, link: Link) -> &mut Condition {
@@ -74,13 +95,14 @@ impl Network {
 
     /// Sends a message over a connection of its own: others may overtake it.
     pub(super) fn send_alone(&mut self, link: Link, now: Instant) -> Fate {
-        let mut way = WAY_NS + self.latency.exponential(JITTER_NS);
+        let Way { fixed, jitter } = way(link);
+        let mut way = fixed + self.latency.exponential(jitter);
         if self.extremes.chance(EXTREME_PERCENT) {
             way += self.extremes.between(EXTREME_NS.0, EXTREME_NS.1);
         }
         let condition = self.conditions.get(&link).copied().unwrap_or_default();
         if condition.cut {
-            Fate::Refused
+            Fate::Waits(link)
         } else if condition.silent {
             Fate::Vanishes
         } else {

@@ -29,6 +29,13 @@ pub(super) enum Rows {
     Members(Vec<Member>),
 }
 
+impl Rows {
+    /// Whether they come over a connection of the server's pool; membership has one of its own.
+    pub(super) fn are_pooled(&self) -> bool {
+        matches!(self, Self::Row(_) | Self::Committed(_))
+    }
+}
+
 /// A row as a commit left it, on its way to the replicas.
 #[derive(Clone, Debug)]
 pub(super) struct Record {

@@ -91,7 +91,6 @@ impl World for SimWorld {
             let call = self.kernel.state().request(client, route, request, line);
             match Pending::new(self.kernel.clone(), call).await {
                 Reply::Response(response) => response,
-                Reply::Failed(why) => Response::Failed(why.to_owned()),
                 _ => Response::Unknown,
             }
         }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Answer, CALL_TIMEOUT, Kernel, Loss, Response, Rows, State, What};
+use super::{Answer, CALL_TIMEOUT, Kernel, Number, Response, Rows, State, What};
 use crate::trace::{self, EventId};
 use crate::value::{Instant, ServerId};
 
@@ -15,8 +15,6 @@ pub(in crate::sim) enum Reply {
     Rows(Rows),
     Published(u32),
     Response(Response),
-    /// It did not happen, and why.
-    Failed(&'static str),
     /// Nobody knows whether it happened.
     Unknown,
 }
@@ -35,11 +33,11 @@ pub(super) struct Call {
 /// A future of the answer to a call.
 pub(in crate::sim) struct Pending {
     kernel: Kernel,
-    call: Option<u32>,
+    call: Option<Number>,
 }
 
 impl Pending {
-    pub(in crate::sim) fn new(kernel: Kernel, call: u32) -> Self {
+    pub(in crate::sim) fn new(kernel: Kernel, call: Number) -> Self {
         Self { kernel, call: Some(call) }
     }
 }
@@ -88,12 +86,12 @@ impl Drop for Pending {
 
 impl State {
     /// Opens a call.
-    pub(super) fn open_call(&mut self, server: Option<ServerId>) -> u32 {
+    pub(super) fn open_call(&mut self, server: Option<ServerId>) -> Number {
         self.calls.put(Call { server, ..Call::default() })
     }
 
     /// Answers a call, once: a second answer (a request given up by a kill, then answered) finds nobody.
-    pub(super) fn answer(&mut self, number: u32, reply: Reply, cause: Option<EventId>) -> Option<Waker> {
+    pub(super) fn answer(&mut self, number: Number, reply: Reply, cause: Option<EventId>) -> Option<Waker> {
         let call = self.calls.get_mut(number)?;
         if call.abandoned {
             self.calls.take(number);
@@ -105,11 +103,8 @@ impl State {
 
     /// Requests at a server that died get no answer any more.
     pub(super) fn give_up_requests(&mut self, server: ServerId) {
-        let open = self.calls.slots.iter().zip(0u32..);
-        let lost = open.filter(|(call, _)| call.as_ref().is_some_and(|call| call.server == Some(server)));
-        let lost: Vec<u32> = lost.map(|(_, number)| number).collect();
-        for number in lost {
-            self.schedule(self.now.after(CALL_TIMEOUT), What::GiveUp(number, Loss::Vanished));
+        for number in self.calls.numbers(|call| call.server == Some(server)) {
+            self.give_up(Some(number), CALL_TIMEOUT);
         }
     }
 }

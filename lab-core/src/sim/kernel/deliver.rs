@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::{
-    Answer, Audience, Command, Envelope, Kernel, Loss, Notice, Parcel, Reply, Request, Rows, STATEMENT_NS,
+    Answer, Audience, Command, Envelope, Kernel, Notice, Number, Parcel, Reply, Request, Rows, STATEMENT_NS,
     State, Statement,
 };
 use crate::ports::{Body, ReadFrom};
@@ -26,7 +26,7 @@ impl State {
     /// An envelope is there. It wakes at most one task.
     pub(super) fn deliver(&mut self, kernel: &Kernel, envelope: Envelope) -> Option<Waker> {
         if self.dead.contains(&envelope.to) {
-            self.give_up(envelope.call, super::CALL_TIMEOUT, Loss::Vanished);
+            self.give_up(envelope.call, super::CALL_TIMEOUT);
             return None;
         }
         let Envelope { from, to, call, message, operation, cause, parcel } = envelope;
@@ -231,16 +231,12 @@ impl State {
     fn receive_rows(
         &mut self,
         server: Actor,
-        call: u32,
+        call: Number,
         rows: Rows,
         cause: Option<EventId>,
     ) -> Option<Waker> {
-        // Membership's own connection is not the pool's.
-        let pooled = matches!(rows, Rows::Row(_) | Rows::Committed(_));
-        if let (true, Actor::Server(server)) = (pooled, server)
-            && let Some(next) = self.server(server).pool.give_back()
-        {
-            self.post_statement(next);
+        if let (true, Actor::Server(server)) = (rows.are_pooled(), server) {
+            self.free_connection(server);
         }
         self.answer(call, Reply::Rows(rows), cause)
     }
@@ -337,7 +333,7 @@ impl State {
 struct Return {
     from: Actor,
     to: Actor,
-    call: Option<u32>,
+    call: Option<Number>,
     message: Option<trace::MessageId>,
     operation: Option<OperationId>,
 }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::task::Waker;
 
-use super::{Audience, Command, Envelope, Inbox, Notice, Parcel, Request, State, Statement};
+use super::{Audience, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement};
 use crate::sim::network::link;
 use crate::trace::{self, Actor, EventId, Kind, Note, Outcome, Verb};
 use crate::value::{ClientId, Key, ServerId};
@@ -18,7 +18,7 @@ impl State {
         key: &Key,
         verb: Verb,
         command: Command,
-    ) -> u32 {
+    ) -> Number {
         let call = self.open_call(None);
         let (from, to) = (Actor::Server(server), Actor::RedisMaster(shard));
         let fate = self.network.send(link(from, to), self.now);
@@ -29,7 +29,7 @@ impl State {
 
     /// Sends a statement, as soon as the server's pool has a connection. Membership has a connection of its own: a
     /// herd must not cost a server its lease.
-    pub(in crate::sim) fn statement(&mut self, server: ServerId, verb: Verb, statement: Statement) -> u32 {
+    pub(in crate::sim) fn statement(&mut self, server: ServerId, verb: Verb, statement: Statement) -> Number {
         let call = self.open_call(None);
         let to = match &statement {
             Statement::Select(_, from) => from.actor(),
@@ -61,7 +61,7 @@ impl State {
     }
 
     /// Hands a notice to the bus.
-    pub(in crate::sim) fn publish(&mut self, verb: Verb, audience: Audience, notice: Notice) -> u32 {
+    pub(in crate::sim) fn publish(&mut self, verb: Verb, audience: Audience, notice: Notice) -> Number {
         let call = self.open_call(None);
         let from = Actor::Server(notice.from);
         let fate = self.network.send(link(from, Actor::Bus), self.now);
@@ -77,7 +77,7 @@ impl State {
         route: Route,
         request: Request,
         line: &'static Location<'static>,
-    ) -> u32 {
+    ) -> Number {
         let server = match route {
             Route::To(server) => {
                 self.balancer.opened(server);
@@ -140,7 +140,7 @@ impl State {
 }
 
 /// An envelope of the task that is being polled.
-fn envelope_of_caller(from: Actor, to: Actor, call: u32, parcel: Parcel) -> Envelope {
+fn envelope_of_caller(from: Actor, to: Actor, call: Number, parcel: Parcel) -> Envelope {
     Envelope {
         from,
         to,
@@ -152,6 +152,7 @@ fn envelope_of_caller(from: Actor, to: Actor, call: u32, parcel: Parcel) -> Enve
     }
 }
 
-fn is_pooled(verb: Verb) -> bool {
+/// Whether a statement goes through the server's pool: membership has a connection of its own.
+pub(super) fn is_pooled(verb: Verb) -> bool {
     matches!(verb, Verb::Select | Verb::Update)
 }

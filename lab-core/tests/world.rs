@@ -1,0 +1,120 @@
+//! What the simulated world promises of its faults, under many seeds.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use lab_core::policy::Policy;
+use lab_core::service::{Request, Response};
+use lab_core::sim::{self, SimWorld};
+use lab_core::trace::{Actor, Kind, Trace};
+use lab_core::value::{ClientId, Key, ServerId, Tier, Value};
+use lab_core::world::{ClusterSpec, Fault, Link, Route, World, WorldError};
+
+const ONE: ServerId = ServerId(1);
+
+fn under_seeds<F: Future<Output = ()> + Send + 'static>(body: impl Fn(SimWorld) -> F) -> Vec<Trace> {
+    let ran = (1..=50)
+        .map(|seed| sim::on_world(seed, &body).unwrap_or_else(|error| panic!("seed {seed}: {error}")));
+    ran.map(|((), trace)| trace).collect()
+}
+
+fn key() -> Key {
+    Key::new("product:1")
+}
+
+async fn started(world: &SimWorld) {
+    world.start(ClusterSpec::new(Policy::lesson())).await.expect("it starts");
+    world.insert(&key(), &Value::new("50")).await.expect("the primary is there");
+}
+
+async fn inject(world: &SimWorld, fault: Fault) {
+    world.inject(fault).await.expect("the simulator has this fault");
+}
+
+async fn read(world: &SimWorld) -> Response {
+    world.request(ClientId(1), Route::To(ONE), Request::Read(key())).await
+}
+
+fn to_primary() -> Link {
+    Link::From(Actor::Server(ONE), Actor::Primary)
+}
+
+#[test]
+fn a_cut_holds_what_is_sent_until_it_heals() {
+    under_seeds(|world| async move {
+        started(&world).await;
+        inject(&world, Fault::Cut(to_primary())).await;
+        let heal = async {
+            world.sleep(Duration::from_millis(500)).await;
+            inject(&world, Fault::Heal(to_primary())).await;
+        };
+        let (answer, ()) = join(read(&world), heal).await;
+        assert!(matches!(answer, Response::Row(_, Tier::Database)), "it was held back, not lost: {answer:?}");
+    });
+}
+
+#[test]
+fn a_write_into_a_long_cut_is_unknown_and_happens_after_the_heal() {
+    under_seeds(|world| async move {
+        started(&world).await;
+        inject(&world, Fault::Cut(to_primary())).await;
+        let write = Request::Write(key(), Value::new("100"));
+        let answer = world.request(ClientId(1), Route::To(ONE), write).await;
+        assert_eq!(answer, Response::Unknown, "nobody knows yet whether it happened");
+        inject(&world, Fault::Heal(to_primary())).await;
+        world.sleep(Duration::from_millis(100)).await;
+        let now = world.request(ClientId(2), Route::To(ServerId(2)), Request::Read(key())).await;
+        let Response::Row(entry, _) = now else { panic!("a row is there: {now:?}") };
+        assert_eq!(entry.value, Some(Value::new("100")), "it did");
+    });
+}
+
+#[test]
+fn what_goes_into_a_black_hole_never_comes() {
+    under_seeds(|world| async move {
+        started(&world).await;
+        inject(&world, Fault::BlackHole(to_primary())).await;
+        assert!(matches!(read(&world).await, Response::Failed(_)));
+        inject(&world, Fault::Heal(to_primary())).await;
+        // The pool has connections again: more reads than it has connections are all answered.
+        for _ in 0..8 {
+            assert!(matches!(read(&world).await, Response::Row(..)));
+        }
+    });
+}
+
+#[test]
+fn a_killed_server_does_nothing_more() {
+    let traces = under_seeds(|world| async move {
+        started(&world).await;
+        let kill = async {
+            world.sleep(Duration::from_micros(700)).await;
+            inject(&world, Fault::Kill(Actor::Server(ONE))).await;
+        };
+        join(read(&world), kill).await;
+        assert_eq!(read(&world).await, Response::Unknown, "nobody answers");
+    });
+    for trace in traces {
+        let killed = trace.events.iter().position(|event| matches!(event.kind, Kind::Injected { .. }));
+        let after = &trace.events[killed.expect("it was killed")..];
+        let acts = after.iter().find(|event| event.actor == Actor::Server(ONE));
+        assert_eq!(acts, None, "its tasks died with it");
+    }
+}
+
+#[test]
+fn what_a_world_cannot_do_is_a_typed_answer() {
+    under_seeds(|world| async move {
+        started(&world).await;
+        let fault = Fault::Kill(Actor::Primary);
+        let answer = world.inject(fault).await;
+        assert!(matches!(answer, Err(WorldError::Unsupported { fault: asked, .. }) if asked == fault));
+    });
+}
+
+#[test]
+fn a_run_that_waits_for_ever_says_who_waits() {
+    let stuck = sim::on_world(1, |_| std::future::pending::<()>());
+    let Err(WorldError::Stuck { blocked, .. }) = stuck else { panic!("it cannot end") };
+    assert_eq!(blocked, "the scenario");
+}
