@@ -15,7 +15,7 @@ use lab_server::adapters::{Connect, RealPorts};
 use lab_server::harness::{AppServer, Link, Links, PostgresNode, RedisNode, Way};
 use lab_server::real::stores::Stores;
 
-const TTL: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_mins(1);
 
 /// A server has found its way again by then, failover and all.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(20);
@@ -102,7 +102,7 @@ async fn the_end_of_a_subscription_is_told(ports: &RealPorts, links: &Links) {
 async fn a_replica_takes_over(ports: &RealPorts, stores: &Stores) {
     // The bus is at home where its channel's slot is.
     let (_, node) = placed(ports, "lab:all");
-    let key = (0..).map(|number| format!("outcome:{number}")).find(|name| placed(ports, name).1 == node);
+    let key = (0..1_000).map(|number| format!("outcome:{number}")).find(|name| placed(ports, name).1 == node);
     let key = Key::new(key.expect("a key of that shard"));
     let mut subscription = ports.bus().subscribe().await.expect("a subscription");
     ports.shared().set(&key, &entry(1), TTL).await.expect("stored");
