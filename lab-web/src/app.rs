@@ -1,6 +1,7 @@
 //! The whole screen: one reducer, the effects, and the frame that the components stand in.
 
 use lab_core::report::WorldKind;
+use lab_core::value::Instant;
 use yew::prelude::*;
 
 use crate::components::faults::Faults;
@@ -33,7 +34,8 @@ pub(crate) fn App() -> Html {
     let verdicts = use_verdict();
     let real = use_real(&lab);
     {
-        let (dispatcher, green) = (lab.dispatcher(), verdicts.tally.all_green() && verdicts.tally.is_about(&lab.spec));
+        let (dispatcher, green) =
+            (lab.dispatcher(), verdicts.tally.all_green() && verdicts.tally.is_about(&lab.spec));
         use_effect_with(green, move |green| {
             if *green {
                 dispatcher.dispatch(Action::AllGreen);
@@ -90,25 +92,32 @@ fn Centre(CentreProps { lab }: &CentreProps) -> Html {
                     <Narration lab={lab.clone()} />
                     <Transport lab={lab.clone()} />
                     <Timeline replay={replay} {simulated} index={lab.index} now={lab.now} veiled={lab.veiled()}
-                        {folded} {lang} {act} />
+                        {folded} {width} {lang} {act} />
                 </section>
             } else {
-                { empty(lab) }
+                { empty(lab, width, height) }
             }
         </main>
     }
 }
 
 /// No run to show: it is being computed, it failed, or none was recorded yet.
-fn empty(lab: &UseReducerHandle<Lab>) -> Html {
+fn empty(lab: &UseReducerHandle<Lab>, width: f64, height: f64) -> Html {
     let lang = lab.lang;
+    if let (WorldKind::Real, Some(simulated)) = (lab.world, &lab.simulated) {
+        let replay = Shown(simulated.clone());
+        return html! {
+            <section class="stagebox outline" data-testid="empty">
+                <p>{ ui::REAL_EMPTY.get(lang) }</p>
+                <Stage {replay} index={0} now={Instant(0)} playing=false {lang} {width} {height} />
+            </section>
+        };
+    }
     let retry = lab.dispatcher();
     let spec = lab.spec.clone();
     html! {
         <section class="stagebox empty" data-testid="empty">
-            if lab.world == WorldKind::Real {
-                <p>{ ui::REAL_LEAD.get(lang) }</p>
-            } else if let Some(why) = &lab.failure {
+            if let Some(why) = &lab.failure {
                 <p><b>{ ui::SIM_STOPPED.get(lang) }</b></p>
                 <p class="path">{ why }</p>
                 <button class="btn" onclick={move |_| retry.dispatch(Action::Seed(spec.seed.wrapping_add(1)))}>
@@ -132,7 +141,8 @@ fn initial() -> Lab {
 /// Keeps language, theme and progress in the browser, and tells the page.
 #[hook]
 fn use_kept(lab: &UseReducerHandle<Lab>) {
-    let root = || web_sys::window().and_then(|window| window.document()).and_then(|page| page.document_element());
+    let root =
+        || web_sys::window().and_then(|window| window.document()).and_then(|page| page.document_element());
     use_effect_with(lab.lang, move |lang| {
         if let Some(storage) = storage() {
             let _ = storage.set_item(LANG_STORED_AS, lang.tag());

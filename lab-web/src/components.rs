@@ -30,6 +30,12 @@ use yew::prelude::*;
 pub(crate) fn rich(text: &str) -> Html {
     text.split("**")
         .enumerate()
-        .map(|(place, piece)| if place % 2 == 1 { html! { <b>{ piece.to_owned() }</b> } } else { html! { { piece.to_owned() } } })
+        .map(|(place, piece)| {
+            if place % 2 == 1 {
+                html! { <b>{ piece.to_owned() }</b> }
+            } else {
+                html! { { piece.to_owned() } }
+            }
+        })
         .collect()
 }

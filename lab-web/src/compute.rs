@@ -36,5 +36,7 @@ pub(crate) async fn compute(spec: RunSpec, wanted: impl Fn() -> bool) -> Option<
 
 /// Milliseconds since the page was opened.
 pub(crate) fn now_ms() -> f64 {
-    web_sys::window().and_then(|window| window.performance()).map_or_else(js_sys::Date::now, |clock| clock.now())
+    web_sys::window()
+        .and_then(|window| window.performance())
+        .map_or_else(js_sys::Date::now, |clock| clock.now())
 }

@@ -128,7 +128,9 @@ fn write_policy(scenario: &Scenario, policy: &Policy) -> String {
         return switches;
     }
     let json = serde_json::to_string(policy).unwrap_or_default();
-    json.chars().flat_map(|c| if matches!(c, '{' | '}' | '"' | '&' | '#' | '%') { escaped(c) } else { vec![c] }).collect()
+    json.chars()
+        .flat_map(|c| if matches!(c, '{' | '}' | '"' | '&' | '#' | '%') { escaped(c) } else { vec![c] })
+        .collect()
 }
 
 fn read_policy(scenario: &Scenario, text: &str) -> Option<Policy> {
@@ -140,7 +142,7 @@ fn read_policy(scenario: &Scenario, text: &str) -> Option<Policy> {
     };
     let wanted: Vec<&str> = names.split('+').filter(|name| !name.is_empty()).collect();
     let known = |name: &&str| scenario.switches.iter().any(|switch| slug(*switch) == **name);
-    if !wanted.iter().all(|name| known(&name)) {
+    if !wanted.iter().all(known) {
         return None;
     }
     let mut policy = (scenario.presets[0].policy)();
@@ -198,7 +200,12 @@ mod tests {
                 for switch in scenario.switches {
                     for on in [false, true] {
                         link.spec.policy = (preset.policy)().with(*switch, on);
-                        assert_eq!(Link::parse(&link.format(true)), link, "{} with {switch:?} {on}", preset.name);
+                        assert_eq!(
+                            Link::parse(&link.format(true)),
+                            link,
+                            "{} with {switch:?} {on}",
+                            preset.name
+                        );
                     }
                 }
             }

@@ -83,7 +83,8 @@ pub(crate) fn read_trace(text: &str) -> Result<Vec<Event>, String> {
         if events.len() == EVENTS_MAX {
             return Err(format!("more than {EVENTS_MAX} events"));
         }
-        let event: Event = serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
+        let event: Event =
+            serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
         if events.last().is_some_and(|last| last.at > event.at) {
             return Err(format!("line {}: time goes back", number + 1));
         }

@@ -232,10 +232,12 @@ impl Replay {
         wanted: impl Fn(&Source) -> bool,
     ) -> Option<(usize, &Source)> {
         let begin = self.operation(operation)?.requested;
-        self.trace.events[begin..=index.min(self.last())].iter().enumerate().rev().find_map(|(offset, event)| {
-            let source = event.source.as_ref()?;
-            (event.operation == Some(operation) && wanted(source)).then_some((begin + offset, source))
-        })
+        self.trace.events[begin..=index.min(self.last())].iter().enumerate().rev().find_map(
+            |(offset, event)| {
+                let source = event.source.as_ref()?;
+                (event.operation == Some(operation) && wanted(source)).then_some((begin + offset, source))
+            },
+        )
     }
 }
 
@@ -298,3 +300,6 @@ pub(crate) fn lanes_of(servers: usize) -> Vec<Lane> {
     lanes.extend([Lane::Bus, Lane::Redis, Lane::Postgres]);
     lanes
 }
+
+#[cfg(test)]
+mod tests;

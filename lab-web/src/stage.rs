@@ -7,5 +7,5 @@ mod geometry;
 mod route;
 
 pub(crate) use capsules::{Capsule, Look, capsules};
-pub(crate) use geometry::{Geometry, Rect};
+pub(crate) use geometry::{CROPPED, Geometry, PHONE, Rect, WHOLE};
 pub(crate) use route::Route;

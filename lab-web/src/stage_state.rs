@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab_core::trace::{Actor, Event, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Verb, Why};
+use lab_core::trace::{
+    Actor, Event, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Verb, Why,
+};
 use lab_core::value::{Instant, Key, ServerId, Value, Version};
 use lab_core::world::{Fault, Link};
 
@@ -37,6 +39,10 @@ pub(crate) struct ServerState {
     pub(crate) computing: u32,
     /// Calls that wait for a connection to the database.
     pub(crate) queued: u32,
+    /// Reads that its L1 could answer.
+    pub(crate) hits: u32,
+    /// Reads that its L1 could not answer.
+    pub(crate) misses: u32,
     /// Requests sent to it so far.
     pub(crate) requests: u32,
     /// Whether it was killed.
@@ -154,7 +160,9 @@ impl StageState {
 
     fn at_client(&mut self, number: usize, event: &Event, ahead: &impl Ahead) {
         let Some(operation) = event.operation else { return };
-        let Some(client) = number.checked_sub(1).and_then(|place| self.clients.get_mut(place)) else { return };
+        let Some(client) = number.checked_sub(1).and_then(|place| self.clients.get_mut(place)) else {
+            return;
+        };
         match &event.kind {
             Kind::Requested { request, server } => {
                 self.operations.insert(operation);
@@ -178,6 +186,8 @@ impl StageState {
     fn at_server(&mut self, id: ServerId, event: &Event) {
         let Some(server) = self.servers.get_mut(id.index()) else { return };
         match &event.kind {
+            Kind::L1Hit => server.hits += 1,
+            Kind::L1Miss | Kind::L1Unfit { .. } => server.misses += 1,
             Kind::Received { .. } => server.open += 1,
             Kind::Answered { .. } => server.open = server.open.saturating_sub(1),
             Kind::Waiting { .. } => server.waiting += 1,
@@ -213,8 +223,7 @@ impl StageState {
         let same = |other: &Fault| link_of(other).is_some() && link_of(other) == link_of(&fault);
         self.faults.retain(|other| !same(other));
         match fault {
-            Fault::Heal(_) => {}
-            Fault::Delay { by_ms: 0, .. } => {}
+            Fault::Heal(_) | Fault::Delay { by_ms: 0, .. } => {}
             Fault::Kill(Actor::Server(id)) => {
                 if let Some(server) = self.servers.get_mut(id.index()) {
                     server.down = true;
@@ -230,7 +239,9 @@ impl StageState {
 /// The link that a fault strikes.
 pub(crate) fn link_of(fault: &Fault) -> Option<Link> {
     match fault {
-        Fault::Delay { link, .. } | Fault::Cut(link) | Fault::BlackHole(link) | Fault::Heal(link) => Some(*link),
+        Fault::Delay { link, .. } | Fault::Cut(link) | Fault::BlackHole(link) | Fault::Heal(link) => {
+            Some(*link)
+        }
         Fault::Kill(_) => None,
     }
 }
@@ -279,7 +290,9 @@ pub(crate) fn is_background(verb: Verb) -> bool {
 /// Whether an event is the fleet's housekeeping.
 pub(crate) fn is_background_event(event: &Event) -> bool {
     match &event.kind {
-        Kind::Called { verb, .. } | Kind::Served { verb, .. } | Kind::Returned { verb, .. } => is_background(*verb),
+        Kind::Called { verb, .. } | Kind::Served { verb, .. } | Kind::Returned { verb, .. } => {
+            is_background(*verb)
+        }
         Kind::Delivered { notice, .. } => *notice == NoticeKind::Beat,
         _ => false,
     }

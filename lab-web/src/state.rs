@@ -3,98 +3,34 @@
 //! A run is a value ([`RunSpec`]); what is shown is a run and an index into its trace. Everything that must
 //! outlive a reload is in the link ([`crate::link`]) or in [`crate::progress`].
 
+mod action;
+mod step;
+
 use std::rc::Rc;
 
-use lab_core::policy::{Policy, Switch};
 use lab_core::report::WorldKind;
 use lab_core::scenario::{RunSpec, ScenarioId, Settings};
 use lab_core::trace::OperationId;
 use lab_core::value::Instant;
 use yew::Reducible;
 
+pub(crate) use action::Action;
+pub(crate) use step::{Step, Tab};
+
 use crate::link::Link;
 use crate::progress::{Mark, Progress};
 use crate::replay::Replay;
 use crate::text::Lang;
-
-/// The five steps of a lesson.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Step {
-    /// Say what will happen.
-    Predict,
-    /// Watch the test fail.
-    Fail,
-    /// Find out why.
-    Through,
-    /// Change the policy.
-    Hold,
-    /// The same on real servers.
-    Real,
-}
-
-impl Step {
-    /// Every step, in order.
-    pub(crate) const ALL: [Self; 5] = [Self::Predict, Self::Fail, Self::Through, Self::Hold, Self::Real];
-
-    /// Its name in links.
-    pub(crate) fn slug(self) -> &'static str {
-        match self {
-            Self::Predict => "predict",
-            Self::Fail => "fail",
-            Self::Through => "step",
-            Self::Hold => "hold",
-            Self::Real => "real",
-        }
-    }
-
-    /// The panel that it opens with.
-    pub(crate) fn tab(self) -> Tab {
-        match self {
-            Self::Predict => Tab::Story,
-            Self::Fail => Tab::Test,
-            Self::Through => Tab::Code,
-            Self::Hold => Tab::Policy,
-            Self::Real => Tab::Events,
-        }
-    }
-}
-
-/// The panels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tab {
-    /// What the lesson is about.
-    Story,
-    /// The scenario's source.
-    Test,
-    /// The cache's source.
-    Code,
-    /// The switches, and what they cost.
-    Policy,
-    /// Every event.
-    Events,
-}
-
-impl Tab {
-    /// Every panel, in order.
-    pub(crate) const ALL: [Self; 5] = [Self::Story, Self::Test, Self::Code, Self::Policy, Self::Events];
-
-    /// Its name in links.
-    pub(crate) fn slug(self) -> &'static str {
-        match self {
-            Self::Story => "story",
-            Self::Test => "test",
-            Self::Code => "code",
-            Self::Policy => "policy",
-            Self::Events => "events",
-        }
-    }
-}
 
 /// Virtual time per real time, slowest first, in thousandths.
 pub(crate) const SPEEDS: [u32; 6] = [1, 3, 10, 30, 100, 1_000];
 
 /// The state of the view.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is its own switch of the view; no two exclude each other"
+)]
 pub(crate) struct Lab {
     /// The language of every word.
     pub(crate) lang: Lang,
@@ -150,83 +86,6 @@ pub(crate) struct Lab {
     asked: Option<usize>,
     /// The digest that a link promised.
     promised: Option<u32>,
-}
-
-/// What can be done.
-#[derive(Clone, Debug)]
-pub(crate) enum Action {
-    /// Follow a link.
-    Open(Link),
-    /// Start another lesson.
-    Lesson(ScenarioId),
-    /// Go to a step.
-    Step(Step),
-    /// Go to a panel.
-    Tab(Tab),
-    /// Show the simulator's run, or the real one.
-    World(WorldKind),
-    /// Speak this language.
-    Lang(Lang),
-    /// Light or dark.
-    Dark(bool),
-    /// Use single letters as keys, or do not.
-    Letters(bool),
-    /// The simulator has run.
-    Computed(Rc<Replay>),
-    /// The lesson's own code has run.
-    Baseline(Rc<Replay>),
-    /// The simulator could not finish.
-    Failed(String),
-    /// A real run was recorded or opened.
-    Recorded(Rc<Replay>),
-    /// Show this event.
-    Seek(usize),
-    /// Show this instant.
-    Scrub(Instant),
-    /// One event on or back.
-    Move(isize),
-    /// The next or previous event of the actor of the current one.
-    MoveSame(isize),
-    /// The next or previous stale or failed answer.
-    Trouble(isize),
-    /// Start or stop the time.
-    Play(bool),
-    /// Time has passed while playing.
-    Tick(Instant),
-    /// Slower or faster, by its place.
-    Speed(usize),
-    /// Pick an answer.
-    Pick(usize),
-    /// Give the picked answer and play on to the first violation.
-    Reveal,
-    /// Show the hint.
-    Hint,
-    /// Turn a switch.
-    Switch(Switch, bool),
-    /// Take a preset.
-    Preset(Policy),
-    /// Take a seed.
-    Seed(u64),
-    /// Set a knob.
-    Knob(&'static str, u64),
-    /// Take the last change back.
-    Undo,
-    /// Take every change back.
-    Reset,
-    /// Follow a request in the Code panel, or the current event's.
-    Follow(Option<OperationId>),
-    /// Show only the causal past, or everything.
-    PastOnly(bool),
-    /// Every tried seed was green.
-    AllGreen,
-    /// Say something.
-    Notice(String),
-    /// Stop saying it.
-    Dismiss,
-    /// Open or close the course.
-    Rail(bool),
-    /// Open or close the list of keys.
-    Keys(bool),
 }
 
 impl Lab {
@@ -366,7 +225,7 @@ impl Lab {
         }
     }
 
-    fn to_step(&mut self, step: Step) {
+    fn go_to(&mut self, step: Step) {
         self.step = step;
         self.tab = step.tab();
         self.playing = false;
@@ -392,7 +251,7 @@ impl Lab {
         }
     }
 
-    fn computed(&mut self, replay: Rc<Replay>) {
+    fn computed(&mut self, replay: &Rc<Replay>) {
         if replay.spec != self.spec {
             return;
         }
@@ -484,9 +343,9 @@ impl Lab {
                 self.rail_open = false;
                 self.open(Link::start(scenario));
             }
-            Action::Step(step) => self.to_step(step),
+            Action::Step(step) => self.go_to(step),
             Action::Tab(tab) => self.tab = tab,
-            Action::World(WorldKind::Real) => self.to_step(Step::Real),
+            Action::World(WorldKind::Real) => self.go_to(Step::Real),
             Action::World(WorldKind::Sim) => {
                 self.world = WorldKind::Sim;
                 if self.step == Step::Real {
@@ -494,7 +353,7 @@ impl Lab {
                 }
                 self.seek(self.index);
             }
-            Action::Computed(replay) => self.computed(replay),
+            Action::Computed(replay) => self.computed(&replay),
             Action::Baseline(replay) => self.baseline = Some(replay),
             Action::Failed(why) => self.failure = Some(why),
             Action::Recorded(replay) => self.recorded(replay),

@@ -9,7 +9,9 @@ use gloo_timers::future::TimeoutFuture;
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{Blob, BlobPropertyBag, DedicatedWorkerGlobalScope, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
+use web_sys::{
+    Blob, BlobPropertyBag, DedicatedWorkerGlobalScope, MessageEvent, Url, Worker, WorkerOptions, WorkerType,
+};
 
 use crate::verdict::{Answer, Job, try_seed};
 
@@ -26,7 +28,8 @@ thread_local! {
 pub(crate) fn listen(scope: &DedicatedWorkerGlobalScope) {
     let own = scope.clone();
     let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-        let Some(job) = event.data().as_string().and_then(|text| serde_json::from_str::<Job>(&text).ok()) else {
+        let Some(job) = event.data().as_string().and_then(|text| serde_json::from_str::<Job>(&text).ok())
+        else {
             return;
         };
         CURRENT.set(job.number);

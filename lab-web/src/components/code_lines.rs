@@ -4,9 +4,9 @@
 use yew::prelude::*;
 
 const KEYWORDS: [&str; 36] = [
-    "as", "async", "await", "break", "const", "continue", "crate", "else", "enum", "false", "fn", "for", "if", "impl",
-    "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "Self", "static", "struct",
-    "super", "trait", "true", "type", "use", "where", "while", "dyn",
+    "as", "async", "await", "break", "const", "continue", "crate", "else", "enum", "false", "fn", "for",
+    "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "self", "Self",
+    "static", "struct", "super", "trait", "true", "type", "use", "where", "while", "dyn",
 ];
 
 /// One line of code, coloured.
@@ -30,14 +30,24 @@ pub(crate) fn coloured(line: &str) -> Html {
         };
         let (piece, after) = rest.split_at(length);
         let piece = piece.to_owned();
-        pieces.push(if class.is_empty() { html! { { piece } } } else { html! { <i class={class}>{ piece }</i> } });
+        pieces.push(if class.is_empty() {
+            html! { { piece } }
+        } else {
+            html! { <i class={class}>{ piece }</i> }
+        });
         rest = after;
     }
     pieces.into_iter().collect()
 }
 
 /// One line with its number and a sign in the gutter.
-pub(crate) fn line(number: usize, text: &str, class: Classes, sign: Html, testid: Option<&'static str>) -> Html {
+pub(crate) fn line(
+    number: usize,
+    text: &str,
+    class: Classes,
+    sign: Html,
+    testid: Option<&'static str>,
+) -> Html {
     html! {
         <div class={classes!("l", class)} key={number} data-line={number.to_string()} data-testid={testid}>
             <span class="g">{ sign }</span>

@@ -25,7 +25,8 @@ pub(crate) struct FaultsProps {
 #[component]
 pub(crate) fn Faults(props: &FaultsProps) -> Html {
     let lang = props.lang;
-    let faults = use_memo((props.replay.clone(), props.index), |(replay, index)| replay.0.stage(*index).faults);
+    let faults =
+        use_memo((props.replay.clone(), props.index), |(replay, index)| replay.0.stage(*index).faults);
     let mut delays: BTreeMap<u64, Vec<&Link>> = BTreeMap::new();
     let mut others: Vec<&Fault> = Vec::new();
     for fault in faults.iter() {

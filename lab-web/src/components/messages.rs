@@ -29,12 +29,17 @@ fn position(scene: &Scene<'_>, capsule: &Capsule, taken: &[(f64, f64, f64)]) -> 
     let width = width(capsule);
     let (from, to) = capsule.route.longest_piece();
     let mut shares = vec![capsule.share];
-    shares.extend([0.1, -0.1, 0.2, -0.2, 0.3, -0.3, 0.4, -0.4].map(|by| (capsule.share + by).clamp(0.05, 0.95)));
+    shares.extend(
+        [0.1, -0.1, 0.2, -0.2, 0.3, -0.3, 0.4, -0.4].map(|by| (capsule.share + by).clamp(0.05, 0.95)),
+    );
     shares.push(f64::midpoint(from, to));
     let fits = |x: f64, y: f64| {
-        taken.iter().all(|(tx, ty, tw)| (x - tx).abs() > (width + tw) / 2.0 + 3.0 || (y - ty).abs() > HEIGHT + 2.0)
+        taken
+            .iter()
+            .all(|(tx, ty, tw)| (x - tx).abs() > (width + tw) / 2.0 + 3.0 || (y - ty).abs() > HEIGHT + 2.0)
     };
-    let (least, most) = if scene.geometry.compact { (4.0, 386.0) } else { (84.0, 836.0) };
+    let (left, wide) = scene.geometry.span;
+    let (least, most) = (left.max(84.0_f64.min(wide / 90.0)) + 2.0, left + wide - 4.0);
     let mut best = None;
     for share in shares {
         let ((x, y), _) = capsule.route.at(share);
@@ -45,6 +50,11 @@ fn position(scene: &Scene<'_>, capsule: &Capsule, taken: &[(f64, f64, f64)]) -> 
         }
     }
     let (x, y) = best.unwrap_or((0.0, 0.0));
+    let beside =
+        [1.0, -1.0].map(|side| (x + side * (width + 6.0)).clamp(least + width / 2.0, most - width / 2.0));
+    if let Some(x) = beside.into_iter().find(|x| !capsule.trail && fits(*x, y)) {
+        return (x, y);
+    }
     let free = (1..4).map(|row| y + f64::from(row) * (HEIGHT + 3.0)).find(|y| fits(x, *y));
     (x, free.unwrap_or(y))
 }

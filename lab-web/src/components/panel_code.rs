@@ -77,9 +77,10 @@ pub(crate) fn PanelCode(LabProps { lab }: &LabProps) -> Html {
     html! {
         <div class="pane p-code-pane" data-testid="code">
             <div class="phd">
-                <div><h2 class="mono">{ name }</h2><p class="path">{ file.to_owned() }</p></div>
+                <h2 class="mono">{ name }</h2>
                 <span class="pill acc">{ place.request.server.to_string() }</span>
             </div>
+            <p class="path">{ file.to_owned() }</p>
             <div class="code" ref={container} tabindex="0" role="region" aria-label={ui::TAB_CODE.get(lang)}>
                 { lines(lab, replay, &place, text) }
             </div>
@@ -106,7 +107,7 @@ fn lines(lab: &Lab, replay: &Replay, place: &Place<'_>, text: &str) -> Html {
         let sign = if here { gutter("exg", "M3 2l6 4-6 4z") } else { Html::default() };
         html! { <>
             { line(number as usize, content, class, sign, here.then_some("current-line")) }
-            if here { { who(replay, place, lang) } }
+            if here { { who(replay, place, lab.index, lang) } }
             if let Some(names) = others.get(&number) {
                 <div class="who mut" key={format!("others-{number}")}>{ rich(&format!("**{names}** {}", ui::ALSO_HERE.get(lang))) }</div>
             }
@@ -114,9 +115,13 @@ fn lines(lab: &Lab, replay: &Replay, place: &Place<'_>, text: &str) -> Html {
     }) } }
 }
 
-fn who(replay: &Replay, place: &Place<'_>, lang: Lang) -> Html {
+fn who(replay: &Replay, place: &Place<'_>, index: usize, lang: Lang) -> Html {
     let Some(at) = replay.event(place.event).map(|event| moment(event.at)) else { return Html::default() };
-    let text = if place.waits { ui::WAITS_HERE } else { ui::WAS_HERE };
+    let text = match (place.waits, place.event > index) {
+        (true, _) => ui::WAITS_HERE,
+        (false, true) => ui::WILL_BE_HERE,
+        (false, false) => ui::WAS_HERE,
+    };
     html! { <div class="who" key="who"><b>{ place.request.server.to_string() }</b>{ " " }{ text.with(lang, &[&at]) }</div> }
 }
 
@@ -131,7 +136,8 @@ fn others(lab: &Lab, replay: &Replay, place: &Place<'_>, file: &str) -> BTreeMap
             *by_line.entry(source.line).or_default().entry(request.server.to_string()).or_default() += 1;
         }
     }
-    let name = |(server, count): (String, usize)| if count > 1 { format!("{server} ×{count}") } else { server };
+    let name =
+        |(server, count): (String, usize)| if count > 1 { format!("{server} ×{count}") } else { server };
     by_line
         .into_iter()
         .map(|(line, servers)| (line, servers.into_iter().map(name).collect::<Vec<_>>().join(", ")))

@@ -41,7 +41,9 @@ pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
     let Some(replay) = shown else { return Html::default() };
     let oninput = {
         let filter = filter.clone();
-        Callback::from(move |event: InputEvent| filter.set(event.target_unchecked_into::<HtmlInputElement>().value()))
+        Callback::from(move |event: InputEvent| {
+            filter.set(event.target_unchecked_into::<HtmlInputElement>().value());
+        })
     };
     let chip = |on: bool, name: String, toggle: Callback<MouseEvent>| {
         html! {
@@ -94,7 +96,9 @@ impl Wish {
         let past = self.past.map(|index| replay.past(index));
         let events = replay.trace.events.iter().enumerate().take(self.horizon + 1);
         events
-            .filter(|(index, event)| past.as_ref().is_none_or(|past| past.contains(index)) && self.wants(replay, event))
+            .filter(|(index, event)| {
+                past.as_ref().is_none_or(|past| past.contains(index)) && self.wants(replay, event)
+            })
             .map(|(index, _)| index)
             .collect()
     }
@@ -162,7 +166,8 @@ fn List(props: &ListProps) -> Html {
 
 fn row_of(props: &ListProps, row: usize) -> Html {
     let (lab, replay) = (&props.lab, &props.replay.0);
-    let Some((index, event)) = props.rows.get(row).and_then(|index| Some((*index, replay.event(*index)?))) else {
+    let Some((index, event)) = props.rows.get(row).and_then(|index| Some((*index, replay.event(*index)?)))
+    else {
         return Html::default();
     };
     let stale = replay.marks.binary_search_by_key(&index, |mark| mark.index).is_ok();
@@ -188,10 +193,13 @@ fn row_of(props: &ListProps, row: usize) -> Html {
 #[hook]
 fn use_comparison(lab: &UseReducerHandle<Lab>) -> Option<Comparison> {
     let pair = match (lab.world, &lab.recorded, &lab.simulated) {
-        (WorldKind::Real, Some(real), Some(simulated)) => Some((Shown(real.clone()), Shown(simulated.clone()))),
+        (WorldKind::Real, Some(real), Some(simulated)) => {
+            Some((Shown(real.clone()), Shown(simulated.clone())))
+        }
         _ => None,
     };
-    let found = use_memo(pair, |pair| pair.as_ref().map(|(real, simulated)| Comparison::new(&real.0, &simulated.0)));
+    let found =
+        use_memo(pair, |pair| pair.as_ref().map(|(real, simulated)| Comparison::new(&real.0, &simulated.0)));
     (*found).clone()
 }
 
@@ -211,9 +219,14 @@ fn compared(lab: &Lab, comparison: &Comparison) -> Html {
     let named = |only: &std::collections::BTreeMap<String, usize>| {
         let mut kinds: Vec<_> = only.iter().collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let names: Vec<String> = kinds.iter().take(3).map(|(name, count)| format!("{name} ×{count}")).collect();
+        let names: Vec<String> =
+            kinds.iter().take(3).map(|(name, count)| format!("{name} ×{count}")).collect();
         let total: usize = only.values().sum();
-        if total == 0 { count(0) } else { format!("{}: {}{}", count(total), names.join(", "), if kinds.len() > 3 { ", …" } else { "" }) }
+        if total == 0 {
+            count(0)
+        } else {
+            format!("{}: {}{}", count(total), names.join(", "), if kinds.len() > 3 { ", …" } else { "" })
+        }
     };
     html! {
         <div class="match" data-testid="comparison">

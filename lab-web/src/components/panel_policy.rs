@@ -30,7 +30,7 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
     html! {
         <div class="pane p-policy" data-testid="policy">
             <div class="phd">
-                <div><h2>{ ui::POLICY.get(lang) }</h2><p class="lead">{ ui::POLICY_LEAD.get(lang) }</p></div>
+                <h2>{ ui::POLICY.get(lang) }</h2>
                 <div class="acts">
                     <button class="btn" disabled={lab.undo.is_empty()} onclick={move |_| undo.dispatch(Action::Undo)}>
                         { ui::UNDO.get(lang) }
@@ -40,6 +40,7 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
                     </button>
                 </div>
             </div>
+            <p class="lead">{ ui::POLICY_LEAD.get(lang) }</p>
             <div class="presets" role="group" aria-label={ui::PRESETS.get(lang)}>
                 { for scenario.presets.iter().map(|preset| preset_chip(lab, preset)) }
             </div>
@@ -56,6 +57,7 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
                     </button>
                 }
             }) }
+            <SeedGrid lab={lab.clone()} verdicts={props.verdicts.clone()} />
             <h3>{ ui::KNOBS.get(lang) }</h3>
             { for scenario.knobs.iter().map(|knob| {
                 let (name, unit) = names::knob(knob.name, lang);
@@ -74,7 +76,6 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
                     </label>
                 }
             }) }
-            <SeedGrid lab={lab.clone()} verdicts={props.verdicts.clone()} />
             { costs(lab) }
         </div>
     }

@@ -11,7 +11,7 @@ use super::code_lines::{line, scroll_to};
 use super::marks::gutter;
 use super::top_bar::LabProps;
 use crate::replay::Replay;
-use crate::state::{Action, Lab};
+use crate::state::{Action, Lab, Step, Tab};
 use crate::text::{Lang, grouped, lesson, moment, names, sentence, ui};
 
 /// The pane.
@@ -24,7 +24,8 @@ pub(crate) fn PanelTest(LabProps { lab }: &LabProps) -> Html {
     let failing_line = failing.as_ref().and_then(|check| check.source.as_ref()).map(|source| source.line);
     {
         let container = container.clone();
-        let at = lab.shown().and_then(|replay| replay.event(lab.index)).and_then(|event| event.source.clone());
+        let at =
+            lab.shown().and_then(|replay| replay.event(lab.index)).and_then(|event| event.source.clone());
         let at = at.filter(|source| source.file == file).map(|source| source.line);
         use_effect_with((failing_line, at, file), move |(failing, _, _)| {
             scroll_to(&container, if failing.is_some() { ".l.bad" } else { ".l.exec" });
@@ -37,14 +38,40 @@ pub(crate) fn PanelTest(LabProps { lab }: &LabProps) -> Html {
     html! {
         <div class="pane p-code-pane" data-testid="test">
             <div class="phd">
-                <div><h2>{ title.get(lang) }</h2><p class="path">{ file }</p></div>
+                <h2>{ title.get(lang) }</h2>
                 { pill(lab, failing.is_some()) }
             </div>
+            <p class="path">{ file }</p>
+            { banner(lab) }
             <div class="code" ref={container} tabindex="0" role="region" aria-label={title.get(lang)}>
                 { lines(lab, text, file, failing.as_ref()) }
             </div>
             { foot(lab) }
         </div>
+    }
+}
+
+/// That this failure is the lesson; or, under a policy that holds, the way back to the failure.
+fn banner(lab: &UseReducerHandle<Lab>) -> Html {
+    let lang = lab.lang;
+    let red = lab.shown().and_then(|replay| replay.first_violation());
+    if lab.step != Step::Fail || lab.playing {
+        return Html::default();
+    }
+    let dispatcher = lab.dispatcher();
+    match red {
+        Some(violation) if lab.index >= violation => {
+            html! { <p class="banner bad" data-testid="banner">{ ui::BANNER.get(lang) }</p> }
+        }
+        Some(_) => Html::default(),
+        None => html! {
+            <div class="banner ok" data-testid="banner">
+                <p>{ ui::BANNER_GREEN.get(lang) }</p>
+                <button class="btn" onclick={move |_| dispatcher.dispatch(Action::Reset)}>
+                    { ui::BANNER_BACK.get(lang) }
+                </button>
+            </div>
+        },
     }
 }
 
@@ -75,7 +102,11 @@ fn pill(lab: &Lab, failing: bool) -> Html {
 /// The lines of the scenario that ran up to this event, and the one of the event itself.
 fn ran(replay: &Replay, index: usize, file: &str) -> BTreeSet<u32> {
     let events = replay.trace.events.iter().take(index + 1);
-    events.filter_map(|event| event.source.as_ref()).filter(|source| source.file == file).map(|source| source.line).collect()
+    events
+        .filter_map(|event| event.source.as_ref())
+        .filter(|source| source.file == file)
+        .map(|source| source.line)
+        .collect()
 }
 
 fn lines(lab: &Lab, text: &str, file: &str, failing: Option<&Check>) -> Html {
@@ -85,7 +116,9 @@ fn lines(lab: &Lab, text: &str, file: &str, failing: Option<&Check>) -> Html {
     let here = here.filter(|source| source.file == file).map(|source| source.line);
     let bad = failing.and_then(|check| check.source.as_ref()).filter(|source| source.file == file);
     let asked: BTreeSet<u32> = replay
-        .map(|replay| replay.report.checks.iter().filter_map(|check| check.source.as_ref()).map(|s| s.line).collect())
+        .map(|replay| {
+            replay.report.checks.iter().filter_map(|check| check.source.as_ref()).map(|s| s.line).collect()
+        })
         .unwrap_or_default();
     let shown = text.split("#[cfg(test)]").next().unwrap_or(text);
     html! { { for (1_u32..).zip(shown.lines()).map(|(number, content)| {
@@ -138,7 +171,9 @@ fn told(replay: &Replay, check: &Check, lang: Lang) -> Html {
 
 fn foot(lab: &UseReducerHandle<Lab>) -> Html {
     let lang = lab.lang;
-    let Some(violation) = lab.shown().and_then(|replay| replay.first_violation()) else { return Html::default() };
+    let Some(violation) = lab.shown().and_then(|replay| replay.first_violation()) else {
+        return Html::default();
+    };
     let (go, past) = (lab.dispatcher(), lab.dispatcher());
     html! {
         <div class="foot">
@@ -148,7 +183,7 @@ fn foot(lab: &UseReducerHandle<Lab>) -> Html {
                 <button class="btn" onclick={move |_| {
                     past.dispatch(Action::Seek(violation));
                     past.dispatch(Action::PastOnly(true));
-                    past.dispatch(Action::Tab(crate::state::Tab::Events));
+                    past.dispatch(Action::Tab(Tab::Events));
                 }}>{ ui::ONLY_PAST.get(lang) }</button>
             </div>
             <p class="note"><b>{ ui::WHY_IT_FAILS.get(lang) }</b>{ " " }{ lesson::lesson(lab.scenario()).why.get(lang) }</p>

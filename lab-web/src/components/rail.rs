@@ -9,13 +9,8 @@ use crate::progress::Mark;
 use crate::state::Action;
 use crate::text::{lesson, ui};
 
-const CHAPTERS: [Chapter; 5] = [
-    Chapter::Freshness,
-    Chapter::HerdsAndLocks,
-    Chapter::Consistency,
-    Chapter::Failure,
-    Chapter::Growth,
-];
+const CHAPTERS: [Chapter; 5] =
+    [Chapter::Freshness, Chapter::HerdsAndLocks, Chapter::Consistency, Chapter::Failure, Chapter::Growth];
 
 /// The rail.
 #[component]

@@ -34,10 +34,18 @@ pub(crate) fn RealCluster(props: &RealProps) -> Html {
         let (run, spec) = (real.run.clone(), lab.spec.clone());
         move |_| run.emit(spec.clone())
     };
-    let look = { let look = real.look.clone(); move |_| look.emit(()) };
-    let stop = { let stop = real.stop.clone(); move |_| stop.emit(()) };
+    let look = {
+        let look = real.look.clone();
+        move |_| look.emit(())
+    };
+    let stop = {
+        let stop = real.stop.clone();
+        move |_| stop.emit(())
+    };
     let body = match &real.state {
-        RealState::Unknown | RealState::Looking => html! { <p>{ ui::REAL_LOOKING.with(lang, &[&origin]) }</p> },
+        RealState::Unknown | RealState::Looking => {
+            html! { <p>{ ui::REAL_LOOKING.with(lang, &[&origin]) }</p> }
+        }
         RealState::Absent => html! { <>
             <p>
                 { ui::REAL_ABSENT.get(lang) }{ " " }<code>{ "cargo xtask serve" }</code>{ " (" }<code>{ "lab serve" }</code>{ "), " }

@@ -49,8 +49,13 @@ pub(crate) fn Results(props: &ResultsProps) -> Html {
             </section>
         };
     };
-    let checks: Vec<(&Check, Known)> =
-        replay.0.report.checks.iter().map(|check| (check, known(&replay.0, check, props.index, props.veiled))).collect();
+    let checks: Vec<(&Check, Known)> = replay
+        .0
+        .report
+        .checks
+        .iter()
+        .map(|check| (check, known(&replay.0, check, props.index, props.veiled)))
+        .collect();
     let (class, title, detail) = verdict(&replay.0, &checks, props);
     html! {
         <section class="res" aria-label={ui::RESULTS.get(lang)}>
@@ -63,11 +68,16 @@ pub(crate) fn Results(props: &ResultsProps) -> Html {
     }
 }
 
-fn verdict(replay: &Replay, checks: &[(&Check, Known)], props: &ResultsProps) -> (&'static str, Text, String) {
+fn verdict(
+    replay: &Replay,
+    checks: &[(&Check, Known)],
+    props: &ResultsProps,
+) -> (&'static str, Text, String) {
     let lang = props.lang;
     let goals: Vec<Known> = checks.iter().filter(|(check, _)| check.goal).map(|(_, known)| *known).collect();
     let broken = goals.iter().filter(|known| **known == Known::Broken).count();
-    let count = |text: Text, one: usize| text.with(lang, &[&grouped(one as u64), &grouped(goals.len() as u64)]);
+    let count =
+        |text: Text, one: usize| text.with(lang, &[&grouped(one as u64), &grouped(goals.len() as u64)]);
     let real = replay.world == WorldKind::Real;
     if props.veiled {
         return ("v-wait", ui::VERDICT_NOT_RUN, ui::VERDICT_PREDICT_FIRST.get(lang).to_owned());
@@ -136,11 +146,17 @@ fn Figures(props: &FiguresProps) -> Html {
         }
     };
     let named = |id: &str| lesson::figure_name(id, lang);
-    let latency = (figures.contains_key(figure::READ_P50) && figures.contains_key(figure::READ_P99)).then(|| {
-        let (p50, p99) = (text(one(figure::READ_P50)), text(one(figure::READ_P99)));
-        let value = if props.veiled { "–".to_owned() } else { format!("{} / {}", p50.0, p99.0) };
-        show("latency", ui::FIG_LATENCY.get(lang).to_owned(), (value, "ms"), bars(&replay.latencies(), props.veiled))
-    });
+    let latency =
+        (figures.contains_key(figure::READ_P50) && figures.contains_key(figure::READ_P99)).then(|| {
+            let (p50, p99) = (text(one(figure::READ_P50)), text(one(figure::READ_P99)));
+            let value = if props.veiled { "–".to_owned() } else { format!("{} / {}", p50.0, p99.0) };
+            show(
+                "latency",
+                ui::FIG_LATENCY.get(lang).to_owned(),
+                (value, "ms"),
+                bars(&replay.latencies(), props.veiled),
+            )
+        });
     let simple = |id: &'static str| {
         figures.get(id)?;
         let spark = match id {

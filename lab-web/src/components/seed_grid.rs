@@ -29,7 +29,8 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
     let lang = lab.lang;
     let tally = &props.verdicts.tally;
     {
-        let (start, spec, known) = (props.verdicts.start.clone(), lab.spec.clone(), tally.is_about(&lab.spec));
+        let (start, spec, known) =
+            (props.verdicts.start.clone(), lab.spec.clone(), tally.is_about(&lab.spec));
         let wanted = (spec.scenario, spec.policy.clone(), spec.settings.clone());
         use_effect_with(wanted, move |_| {
             if !known {
@@ -41,7 +42,10 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
     let cells: &[Cell] = if tally.is_about(&lab.spec) { &tally.cells } else { &[] };
     let (held, tried) = (cells.iter().filter(|cell| cell.held).count(), cells.len());
     let red = tried > held;
-    let stop = { let stop = props.verdicts.stop.clone(); move |_| stop.emit(()) };
+    let stop = {
+        let stop = props.verdicts.stop.clone();
+        move |_| stop.emit(())
+    };
     let again = {
         let (start, spec) = (props.verdicts.start.clone(), lab.spec.clone());
         move |_| start.emit(spec.clone())
@@ -83,7 +87,8 @@ fn open(lab: &UseReducerHandle<Lab>, seed: u64) -> Callback<MouseEvent> {
 fn grid(lab: &UseReducerHandle<Lab>, cells: &[Cell], wanted: usize) -> Html {
     let rows = wanted.div_ceil(COLUMNS);
     let place = |at: usize| ((at % COLUMNS) as f64 * PITCH, (at / COLUMNS) as f64 * PITCH);
-    let (mut green, mut open_cells, mut red, mut crosses) = (String::new(), String::new(), String::new(), String::new());
+    let (mut green, mut open_cells, mut red, mut crosses) =
+        (String::new(), String::new(), String::new(), String::new());
     for at in 0..wanted {
         let (x, y) = place(at);
         let cell = format!("M{:.1},{:.1}h7v7h-7z", x + 0.5, y + 0.5);
@@ -100,7 +105,9 @@ fn grid(lab: &UseReducerHandle<Lab>, cells: &[Cell], wanted: usize) -> Html {
     let seeds: Vec<u64> = cells.iter().map(|cell| cell.seed).collect();
     let dispatcher = lab.dispatcher();
     let onclick = Callback::from(move |event: MouseEvent| {
-        let Some(bounds) = event.target_dyn_into::<Element>().and_then(|target| target.closest("svg").ok().flatten()) else {
+        let Some(bounds) =
+            event.target_dyn_into::<Element>().and_then(|target| target.closest("svg").ok().flatten())
+        else {
             return;
         };
         let bounds = bounds.get_bounding_client_rect();

@@ -60,7 +60,8 @@ impl<'a> Entry<'a> {
 
 /// The card of a server, counted from 0.
 pub(crate) fn server_card(scene: &Scene<'_>, place: usize) -> Html {
-    let (Some(card), Some(server)) = (scene.geometry.servers.get(place), scene.state.servers.get(place)) else {
+    let (Some(card), Some(server)) = (scene.geometry.servers.get(place), scene.state.servers.get(place))
+    else {
         return Html::default();
     };
     let id = ServerId(u8::try_from(place + 1).unwrap_or(u8::MAX));
@@ -173,9 +174,7 @@ fn value_and_version(scene: &Scene<'_>, entry: &Entry<'_>, x: f64, y: f64) -> Ht
 fn ring(now: Instant, entry: &Entry<'_>, x: f64, y: f64) -> Html {
     let class = entry.class();
     let (cx, cy) = (x.to_string(), y.to_string());
-    let share = entry.held().map_or(0.0, |held| {
-        left(now, held) as f64 / (held.ttl_ms.max(1) as f64 * 1e6)
-    });
+    let share = entry.held().map_or(0.0, |held| left(now, held) as f64 / (held.ttl_ms.max(1) as f64 * 1e6));
     html! { <>
         <circle cx={cx.clone()} cy={cy.clone()} r="12" class={classes!("plate", class)} />
         <circle cx={cx.clone()} cy={cy.clone()} r="8" class="ring-bg" />
@@ -213,7 +212,7 @@ fn tag(scene: &Scene<'_>, card: &Rect, entry: &Entry<'_>) -> Html {
     </> }
 }
 
-/// The line below: what is under way here, or else other keys.
+/// The line below: what is under way here, or else how often L1 could answer.
 fn secondary(scene: &Scene<'_>, card: &Rect, server: &ServerState) -> Html {
     let lang = scene.lang;
     let mut facts: Vec<String> = Vec::new();
@@ -230,8 +229,8 @@ fn secondary(scene: &Scene<'_>, card: &Rect, server: &ServerState) -> Html {
         facts.insert(0, ui::OPEN_REQUESTS.with(lang, &[&server.open.to_string()]));
     }
     if facts.is_empty() {
-        let others = server.entries.iter().filter(|(key, _)| **key != scene.replay.focus);
-        facts.extend(others.take(2).map(|(key, held)| format!("{key} {}", held.version)));
+        facts.push(ui::HITS.with(lang, &[&server.hits.to_string()]));
+        facts.push(ui::MISSES.with(lang, &[&server.misses.to_string()]));
     }
     let y = card.y + 118.0;
     html! { <>
@@ -249,7 +248,8 @@ fn secondary(scene: &Scene<'_>, card: &Rect, server: &ServerState) -> Html {
 fn spoken(scene: &Scene<'_>, id: ServerId, entry: &Entry<'_>) -> String {
     let (lang, key) = (scene.lang, scene.replay.focus.as_str());
     let parts = |held: &Held| {
-        let value = held.value.as_ref().map_or(ui::ABSENT.get(lang).to_owned(), |value| value.as_str().to_owned());
+        let value =
+            held.value.as_ref().map_or(ui::ABSENT.get(lang).to_owned(), |value| value.as_str().to_owned());
         (value, held.version.to_string())
     };
     match entry {
@@ -267,7 +267,11 @@ fn spoken(scene: &Scene<'_>, id: ServerId, entry: &Entry<'_>) -> String {
 
 /// A value that fits into the card.
 fn short_value(value: &str) -> String {
-    if value.chars().count() > 8 { value.chars().take(6).chain(std::iter::once('…')).collect() } else { shortened(value) }
+    if value.chars().count() > 8 {
+        value.chars().take(6).chain(std::iter::once('…')).collect()
+    } else {
+        shortened(value)
+    }
 }
 
 /// A key that fits into `most` letters.

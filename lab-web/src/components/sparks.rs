@@ -14,7 +14,14 @@ pub(crate) fn bars(counts: &[usize], veiled: bool) -> Html {
     let mut path = String::new();
     for (place, count) in counts.iter().enumerate() {
         let height = if veiled || *count == 0 { 1.5 } else { 2.0 + 18.0 * *count as f64 / most };
-        let _ = write!(path, "M{:.1},{:.1}h{:.1}v{height:.1}h-{:.1}z", place as f64 * pitch, BOTTOM + 1.5 - height, pitch * 0.8, pitch * 0.8);
+        let _ = write!(
+            path,
+            "M{:.1},{:.1}h{:.1}v{height:.1}h-{:.1}z",
+            place as f64 * pitch,
+            BOTTOM + 1.5 - height,
+            pitch * 0.8,
+            pitch * 0.8
+        );
     }
     html! { <svg class="spk" viewBox="0 0 92 26" aria-hidden="true"><path d={path} class="br" /></svg> }
 }
@@ -28,7 +35,13 @@ pub(crate) fn line(shares: &[f64], veiled: bool) -> Html {
     let y = |share: f64| 4.0 + 18.0 * (1.0 - share);
     let mut path = String::new();
     for (place, share) in shares.iter().enumerate() {
-        let _ = write!(path, "{}{:.1},{:.1}", if place == 0 { "M" } else { " L" }, place as f64 * step, y(*share));
+        let _ = write!(
+            path,
+            "{}{:.1},{:.1}",
+            if place == 0 { "M" } else { " L" },
+            place as f64 * step,
+            y(*share)
+        );
     }
     let last = shares.last().copied().unwrap_or(0.0);
     html! {

@@ -69,10 +69,11 @@ pub(crate) struct Scene<'a> {
 pub(crate) fn Stage(props: &StageProps) -> Html {
     let replay = &props.replay.0;
     let compact = props.width <= 720.0;
-    let secondary = props.height >= 820.0 && props.width >= 1240.0;
+    let named = props.width >= 1240.0;
+    let secondary = props.height >= 820.0 && named;
     let servers = replay.servers();
-    let geometry = use_memo((servers, compact, secondary), |(servers, compact, secondary)| {
-        if *compact { Geometry::phone(*servers) } else { Geometry::desktop(*servers, *secondary) }
+    let geometry = use_memo((servers, compact, named, secondary), |(servers, compact, named, secondary)| {
+        if *compact { Geometry::phone(*servers) } else { Geometry::desktop(*servers, *named, *secondary) }
     });
     let state = use_memo((props.replay.clone(), props.index), |(replay, index)| replay.0.stage(*index));
     let capsules = capsules(replay, &state, &geometry, props.index, props.now);
@@ -86,11 +87,11 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
         actor: replay.event(props.index).map(|event| event.actor),
         capsules: &capsules,
     };
-    let (width, height) = geometry.size;
+    let ((left, width), height) = (geometry.span, geometry.height);
     html! {
-        <svg class={classes!("stage", props.playing.then_some("playing"))} viewBox={format!("0 0 {width} {height}")}
+        <svg class={classes!("stage", props.playing.then_some("playing"))} viewBox={format!("{left} 0 {width} {height}")}
             role="group" aria-label={ui::STAGE.with(props.lang, &[&clock(props.now)])} data-testid="stage">
-            if !compact { { labels(&scene) } }
+            if named { { labels(&scene) } }
             <path d={geometry.backbone_path()} class="ln" />
             { bus(&scene) }
             <Clients replay={props.replay.clone()} states={state.clients.clone()} geometry={geometry.clone()}
@@ -130,7 +131,11 @@ fn balancer(scene: &Scene<'_>) -> Html {
     let (geometry, bar) = (scene.geometry, scene.geometry.balancer);
     let total: u32 = scene.state.servers.iter().map(|server| server.requests).sum();
     let share = |requests: u32| {
-        if total == 0 { "–".to_owned() } else { format!("{:.1} %", f64::from(requests) * 100.0 / f64::from(total)) }
+        if total == 0 {
+            "–".to_owned()
+        } else {
+            format!("{:.1} %", f64::from(requests) * 100.0 / f64::from(total))
+        }
     };
     let y = bar.y + bar.h / 2.0 + 4.0;
     let (first, second) = (geometry.servers.first(), geometry.servers.get(1));

@@ -1,5 +1,6 @@
 //! Redis shards with their replicas, PostgreSQL with its replicas: what each holds of the focus key.
 
+use lab_core::sim::redis::{range, shard_of_slot, slot};
 use lab_core::trace::Actor;
 use yew::prelude::*;
 
@@ -9,8 +10,11 @@ use crate::stage::Rect;
 use crate::stage_state::{Held, StoreState};
 use crate::text::{Lang, grouped, ui};
 
-/// The slots of each master of three.
-const SLOTS: [(u32, u32); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
+/// Letters of a value that are shown.
+const VALUE_LETTERS: usize = 9;
+
+/// Masters of the cluster.
+const MASTERS: u8 = 3;
 
 fn box_class(scene: &Scene<'_>, actor: Actor) -> Classes {
     let busy = scene.capsules.iter().any(|capsule| capsule.trail && capsule.store == Some(actor));
@@ -40,7 +44,7 @@ fn copy(scene: &Scene<'_>, rect: &Rect, held: Option<&Held>, with_key: bool, wit
     let middle = !with_key && !with_value;
     let text = held.map(|held| {
         let value = held.value.as_ref().map_or("–", |value| value.as_str());
-        (with_value.then(|| shortened_key(value, 7)), held.version.to_string())
+        (with_value.then(|| shortened_key(value, VALUE_LETTERS)), held.version.to_string())
     });
     html! { <>
         <rect x={x.to_string()} y={y.to_string()} width={rect.w.to_string()} height={rect.h.to_string()} rx="4"
@@ -53,6 +57,9 @@ fn copy(scene: &Scene<'_>, rect: &Rect, held: Option<&Held>, with_key: bool, wit
             <text x={(x + 8.0).to_string()} y={baseline.clone()} class={classes!("m11", "t2", "halo", class)}>
                 { shortened_key(scene.replay.focus.as_str(), if held.is_some() { 9 } else { 12 }) }
             </text>
+        }
+        if text.is_none() && !with_key {
+            <text x={rect.cx().to_string()} y={baseline.clone()} text-anchor="middle" class="m11 t3">{ "–" }</text>
         }
         if let Some((value, version)) = text {
             <text x={if middle { rect.cx() } else { rect.right() - 8.0 }.to_string()} y={baseline}
@@ -71,10 +78,10 @@ pub(crate) fn redis(scene: &Scene<'_>) -> Html {
         let Some(master) = scene.state.masters.get(place) else { return Html::default() };
         let shard = u8::try_from(place).unwrap_or(0);
         let actor = Actor::RedisMaster(shard);
-        let (from, to) = SLOTS.get(place).copied().unwrap_or((0, 0));
+        let (from, to) = range(shard, MASTERS);
         let inset = if scene.geometry.compact { 6.0 } else { 8.0 };
         let entry = Rect { x: rect.x + inset, y: rect.bottom() - 32.0, w: rect.w - 2.0 * inset, h: 22.0 };
-        let is_home = home == Some(place);
+        let is_home = home == shard;
         html! {
             <g role="img" aria-label={spoken(scene, actor, master)} tabindex="0" data-testid={actor.to_string()}>
                 { node(rect, box_class(scene, actor)) }
@@ -131,10 +138,9 @@ fn redis_replica(scene: &Scene<'_>, place: usize, is_home: bool) -> Html {
     </> }
 }
 
-/// The shard that the focus key lives on: where the trace shows it.
-fn home_shard(scene: &Scene<'_>) -> Option<usize> {
-    let slot = key_slot(scene.replay.focus.as_str());
-    SLOTS.iter().position(|(from, to)| (*from..=*to).contains(&slot))
+/// The shard that the focus key lives on.
+fn home_shard(scene: &Scene<'_>) -> u8 {
+    shard_of_slot(slot(scene.replay.focus.as_str()), MASTERS)
 }
 
 fn keys(store: &StoreState, lang: Lang) -> String {
@@ -143,9 +149,9 @@ fn keys(store: &StoreState, lang: Lang) -> String {
     text.with(lang, &[&grouped(count)])
 }
 
-fn slot_mark(scene: &Scene<'_>, rect: &Rect, from: u32, to: u32) -> Html {
-    let slot = key_slot(scene.replay.focus.as_str());
-    let share = f64::from(slot - from) / f64::from((to - from).max(1));
+fn slot_mark(scene: &Scene<'_>, rect: &Rect, from: u16, to: u16) -> Html {
+    let slot = slot(scene.replay.focus.as_str());
+    let share = f64::from(slot.saturating_sub(from)) / f64::from((to - from).max(1));
     let x = rect.x + 6.0 + share * (rect.w - 12.0);
     html! { <>
         <path d={format!("M{x:.1},{} l4,5 l-4,5 l-4,-5 z", rect.y - 5.0)} class="slotmk" />
@@ -153,25 +159,6 @@ fn slot_mark(scene: &Scene<'_>, rect: &Rect, from: u32, to: u32) -> Html {
             { ui::SLOT.with(scene.lang, &[&slot.to_string()]) }
         </text>
     </> }
-}
-
-/// The slot of a key: CRC16 (XMODEM) of the key, or of the part in braces, modulo 16384, as the Redis Cluster
-/// specification says.
-fn key_slot(key: &str) -> u32 {
-    let hashed = key
-        .split_once('{')
-        .and_then(|(_, rest)| rest.split_once('}'))
-        .map(|(tag, _)| tag)
-        .filter(|tag| !tag.is_empty())
-        .unwrap_or(key);
-    let mut crc: u16 = 0;
-    for byte in hashed.bytes() {
-        crc ^= u16::from(byte) << 8;
-        for _ in 0..8 {
-            crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };
-        }
-    }
-    u32::from(crc) % 16_384
 }
 
 fn lsn(position: u64) -> String {
@@ -188,8 +175,10 @@ pub(crate) fn postgres(scene: &Scene<'_>) -> Html {
         let Some(store) = store else { return Html::default() };
         let compact = scene.geometry.compact;
         let name = if compact { actor.to_string().replace("pg-", "") } else { actor.to_string() };
-        let entry = Rect { x: rect.right() - 74.0, y: rect.y + 6.0, w: 66.0, h: 22.0 };
         let held = store.rows.get(&scene.replay.focus);
+        let letters = held.and_then(|held| held.value.as_ref()).map_or(0, |value| value.as_str().chars().count());
+        let width = (40.0 + 6.7 * letters.min(VALUE_LETTERS) as f64).max(66.0);
+        let entry = Rect { x: rect.right() - 8.0 - width, y: rect.y + 6.0, w: width, h: 22.0 };
         html! {
             <g role="img" aria-label={spoken(scene, actor, store)} tabindex="0" data-testid={actor.to_string()}>
                 { node(rect, box_class(scene, actor)) }
@@ -240,20 +229,5 @@ fn spoken(scene: &Scene<'_>, actor: Actor, store: &StoreState) -> String {
                 ui::SERVER_NODE_FRESH.with(scene.lang, &[&actor.to_string(), key, value, &version])
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    use super::*;
-
-    #[test]
-    fn slots_are_those_of_redis() {
-        assert_eq!(key_slot("item:42"), 7_184);
-        assert_eq!(key_slot("foo{bar}"), key_slot("bar"));
-        assert_eq!(key_slot("123456789"), 0x31C3 % 16_384);
     }
 }

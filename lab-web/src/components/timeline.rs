@@ -12,13 +12,43 @@ use yew::prelude::*;
 
 use super::stage::Shown;
 use crate::replay::{Freshness, Lane, Replay, lanes_of};
+use crate::stage::{CROPPED, PHONE, WHOLE};
 use crate::stage_state::is_background_event;
 use crate::state::Action;
 use crate::text::{Lang, clock, grouped, span, ui};
 
-/// The ruler's left and right edge, of 840 units.
-const LEFT: f64 = 92.0;
-const WIDTH: f64 = 728.0;
+/// The ruler: where it begins and how wide it is, and the view box around it, in units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scale {
+    left: f64,
+    width: f64,
+    view: (f64, f64),
+}
+
+impl Scale {
+    /// The same ruler as the stage has at this width of the window.
+    fn of(width: f64) -> Self {
+        let view = match width {
+            width if width <= 720.0 => PHONE,
+            width if width < 1240.0 => CROPPED,
+            _ => WHOLE,
+        };
+        if view == PHONE {
+            Self { left: 16.0, width: 358.0, view }
+        } else {
+            Self { left: 92.0, width: 728.0, view }
+        }
+    }
+
+    fn right(self) -> f64 {
+        self.left + self.width
+    }
+
+    fn x(self, replay: &Replay, at: Instant) -> f64 {
+        self.left + self.width * replay.ruler.x(at)
+    }
+}
+
 /// The first lane, and the distance of lanes.
 const TOP: f64 = 49.0;
 const PITCH: f64 = 15.0;
@@ -40,14 +70,12 @@ pub(crate) struct TimelineProps {
     pub(crate) veiled: bool,
     /// Whether lanes are folded to the density strip.
     pub(crate) folded: bool,
+    /// The width of the window.
+    pub(crate) width: f64,
     /// The language.
     pub(crate) lang: Lang,
     /// What to do.
     pub(crate) act: Callback<Action>,
-}
-
-fn x_of(replay: &Replay, at: Instant) -> f64 {
-    LEFT + WIDTH * replay.ruler.x(at)
 }
 
 /// The timeline.
@@ -55,52 +83,55 @@ fn x_of(replay: &Replay, at: Instant) -> f64 {
 pub(crate) fn Timeline(props: &TimelineProps) -> Html {
     let (lang, replay) = (props.lang, &props.replay.0);
     let lanes = lanes_of(replay.servers());
-    let bottom = if props.folded { 34.0 } else { TOP - 1.0 + PITCH * lanes.len() as f64 };
-    let x = x_of(replay, props.now);
+    let bottom = if props.folded { 34.0 } else { TOP + PITCH * (lanes.len() as f64 - 1.0) + 5.0 };
+    let scale = Scale::of(props.width);
+    let x = scale.x(replay, props.now);
     let svg = use_node_ref();
-    let dragging = use_state(|| false);
+    let dragging = use_mut_ref(|| false);
     let scrub = {
         let (svg, replay, act) = (svg.clone(), props.replay.clone(), props.act.clone());
         move |event: &PointerEvent| {
             let Some(element) = svg.cast::<Element>() else { return };
             let bounds = element.get_bounding_client_rect();
-            let units = (f64::from(event.client_x()) - bounds.left()) / bounds.width().max(1.0) * 840.0;
-            let share = ((units - LEFT) / WIDTH).clamp(0.0, 1.0);
+            let units =
+                (f64::from(event.client_x()) - bounds.left()) / bounds.width().max(1.0) * scale.view.1;
+            let share = ((units + scale.view.0 - scale.left) / scale.width).clamp(0.0, 1.0);
             act.emit(Action::Scrub(replay.0.ruler.at(share)));
         }
     };
     let onpointerdown = {
         let (scrub, dragging) = (scrub.clone(), dragging.clone());
         Callback::from(move |event: PointerEvent| {
-            if let Some(target) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) {
+            if let Some(target) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok())
+            {
                 let _ = target.set_pointer_capture(event.pointer_id());
             }
-            dragging.set(true);
+            *dragging.borrow_mut() = true;
             scrub(&event);
         })
     };
     let onpointermove = {
-        let (scrub, held) = (scrub.clone(), *dragging);
+        let (scrub, dragging) = (scrub.clone(), dragging.clone());
         Callback::from(move |event: PointerEvent| {
-            if held {
+            if *dragging.borrow() {
                 scrub(&event);
             }
         })
     };
     let release = {
         let dragging = dragging.clone();
-        Callback::from(move |_: PointerEvent| dragging.set(false))
+        Callback::from(move |_: PointerEvent| *dragging.borrow_mut() = false)
     };
     let actor = replay.event(props.index).and_then(|event| Lane::of(event.actor));
     let (index, last) = (grouped(props.index as u64 + 1), grouped(replay.last() as u64 + 1));
     html! {
-        <svg ref={svg} class="tl" viewBox={format!("0 0 840 {}", bottom + 19.0)} role="slider" tabindex="0"
+        <svg ref={svg} class="tl" viewBox={format!("{} 0 {} {}", scale.view.0, scale.view.1, bottom + 19.0)} role="slider" tabindex="0"
             aria-label={ui::TIMELINE.get(lang)} aria-valuemin="1" aria-valuemax={(replay.last() + 1).to_string()}
             aria-valuenow={(props.index + 1).to_string()} data-testid="timeline"
             aria-valuetext={ui::TIMELINE_AT.with(lang, &[&clock(props.now), &index, &last])}
             {onpointerdown} {onpointermove} onpointerup={release.clone()} onpointercancel={release}>
-            <rect x={LEFT.to_string()} y="0" width={WIDTH.to_string()} height={bottom.to_string()} class="hit" />
-            <Lanes replay={props.replay.clone()} simulated={props.simulated.clone()} folded={props.folded} {lang} />
+            <rect x={scale.left.to_string()} y="0" width={scale.width.to_string()} height={bottom.to_string()} class="hit" />
+            <Lanes replay={props.replay.clone()} simulated={props.simulated.clone()} folded={props.folded} {scale} {lang} />
             if !props.folded {
                 { for lanes.iter().enumerate().map(|(row, lane)| {
                     let on = Some(*lane) == actor;
@@ -110,13 +141,13 @@ pub(crate) fn Timeline(props: &TimelineProps) -> Html {
                     }
                 }) }
             }
-            <rect x={x.to_string()} y="8" width={(LEFT + WIDTH - x).max(0.0).to_string()}
+            <rect x={x.to_string()} y="8" width={(scale.right() - x).max(0.0).to_string()}
                 height={(bottom - 7.0).to_string()} class="wash" />
-            if !props.folded { { marks(replay, props.index) } }
+            if !props.folded { { marks(replay, scale, props.index) } }
             if props.veiled {
-                <rect x={x.to_string()} y="4" width={(LEFT + WIDTH - x).max(0.0).to_string()}
+                <rect x={x.to_string()} y="4" width={(scale.right() - x).max(0.0).to_string()}
                     height={(bottom - 4.0).to_string()} class="veil" />
-                <text x={f64::midpoint(x, LEFT + WIDTH).to_string()} y={(bottom / 2.0 + 6.0).to_string()} class="t12 t2"
+                <text x={f64::midpoint(x, scale.right()).to_string()} y={(bottom / 2.0 + 6.0).to_string()} class="t12 t2"
                     text-anchor="middle" data-testid="veil">{ ui::VEIL.get(lang) }</text>
             }
             <path d={format!("M{x:.1},6 V{:.1}", bottom + 4.0)} class="ph" />
@@ -130,32 +161,32 @@ struct LanesProps {
     replay: Shown,
     simulated: Option<Shown>,
     folded: bool,
+    scale: Scale,
     lang: Lang,
 }
 
 /// What does not move: density, lanes, ticks, folds, the ruler.
 #[component]
 fn Lanes(props: &LanesProps) -> Html {
-    let (lang, replay) = (props.lang, &props.replay.0);
+    let (lang, replay, scale) = (props.lang, &props.replay.0, props.scale);
     let lanes = lanes_of(replay.servers());
-    let bottom = if props.folded { 34.0 } else { TOP - 1.0 + PITCH * lanes.len() as f64 };
+    let bottom = if props.folded { 34.0 } else { TOP + PITCH * (lanes.len() as f64 - 1.0) + 5.0 };
     html! { <>
-        <path d={density(replay)} class="den" />
+        <path d={density(replay, scale)} class="den" />
         if let Some(simulated) = &props.simulated {
-            <path d={outline(&simulated.0, replay)} class="simo" />
-            <text x="820" y="9" class="t11 t2 knock" text-anchor="end">{ ui::SIM_OUTLINE.get(lang) }</text>
+            <path d={outline(&simulated.0, replay, scale)} class="simo" />
+            <text x={scale.right().to_string()} y="9" class="t11 t2 knock" text-anchor="end">{ ui::SIM_OUTLINE.get(lang) }</text>
         }
         if !props.folded {
             { for (0..lanes.len()).map(|row| html! {
-                <path d={format!("M{LEFT},{} H{}", TOP + PITCH * row as f64 - 0.5, LEFT + WIDTH)} class="hair" />
+                <path d={format!("M{},{} H{}", scale.left, TOP + PITCH * row as f64 - 0.5, scale.right())} class="hair" />
             }) }
-            { bands(replay) }
-            <path d={ticks(replay, &lanes)} class="tick" />
-            { publications(replay, &lanes) }
-            { acknowledged(replay, lang, bottom) }
+            { bands(replay, scale) }
+            <path d={ticks(replay, scale, &lanes)} class="tick" />
+            { publications(replay, scale, &lanes) }
         }
         { for replay.ruler.folds().map(|fold| {
-            let (from, to) = (LEFT + WIDTH * fold.x, LEFT + WIDTH * (fold.x + fold.width));
+            let (from, to) = (scale.left + scale.width * fold.x, scale.left + scale.width * (fold.x + fold.width));
             html! { <>
                 <rect x={from.to_string()} y="30" width={(to - from).to_string()} height={(bottom - 30.0).to_string()} class="fold" />
                 <path d={format!("{} {}", zigzag(from, bottom), zigzag(to, bottom))} class="foldl" />
@@ -164,7 +195,8 @@ fn Lanes(props: &LanesProps) -> Html {
                 </text>
             </> }
         }) }
-        { ruler(replay, bottom) }
+        if !props.folded { { acknowledged(replay, scale, lang, bottom) } }
+        { ruler(replay, scale, bottom) }
     </> }
 }
 
@@ -181,8 +213,8 @@ fn zigzag(x: f64, bottom: f64) -> String {
 }
 
 /// How many events fall under each bar.
-fn counts(replay: &Replay, along: &Replay) -> Vec<usize> {
-    let bars = (WIDTH / BAR) as usize;
+fn counts(replay: &Replay, along: &Replay, scale: Scale) -> Vec<usize> {
+    let bars = (scale.width / BAR) as usize;
     let mut counts = vec![0; bars];
     for event in replay.trace.events.iter().filter(|event| !is_background_event(event)) {
         let bar = (along.ruler.x(event.at) * bars as f64) as usize;
@@ -195,23 +227,24 @@ fn height(count: usize, most: usize) -> f64 {
     if count == 0 { 0.0 } else { 3.0 + 18.0 * (count as f64 / most.max(1) as f64).sqrt() }
 }
 
-fn density(replay: &Replay) -> String {
-    let counts = counts(replay, replay);
+fn density(replay: &Replay, scale: Scale) -> String {
+    let counts = counts(replay, replay, scale);
     let most = counts.iter().copied().max().unwrap_or(1);
     let mut path = String::new();
     for (bar, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let (x, h) = (LEFT + 1.0 + BAR * bar as f64, height(*count, most));
+        let (x, h) = (scale.left + 1.0 + BAR * bar as f64, height(*count, most));
         let _ = write!(path, "M{x:.1},{:.1}h6v{h:.1}h-6z", 28.0 - h);
     }
     path
 }
 
-fn outline(simulated: &Replay, along: &Replay) -> String {
-    let counts = counts(simulated, along);
+fn outline(simulated: &Replay, along: &Replay, scale: Scale) -> String {
+    let counts = counts(simulated, along, scale);
     let most = counts.iter().copied().max().unwrap_or(1);
-    let mut path = format!("M{LEFT},28");
+    let mut path = format!("M{},28", scale.left);
     for (bar, count) in counts.iter().enumerate() {
-        let _ = write!(path, " V{:.1} H{:.1}", 28.0 - height(*count, most), LEFT + BAR * (bar + 1) as f64);
+        let _ =
+            write!(path, " V{:.1} H{:.1}", 28.0 - height(*count, most), scale.left + BAR * (bar + 1) as f64);
     }
     path
 }
@@ -220,9 +253,9 @@ fn row_y(row: usize) -> f64 {
     TOP + PITCH * row as f64 - 13.0
 }
 
-fn bands(replay: &Replay) -> Html {
+fn bands(replay: &Replay, scale: Scale) -> Html {
     html! { { for replay.bands.iter().map(|band| {
-        let (from, to) = (x_of(replay, band.from), x_of(replay, band.to));
+        let (from, to) = (scale.x(replay, band.from), scale.x(replay, band.to));
         let class = match band.freshness {
             Freshness::Fresh => "fresh",
             Freshness::Stale => "stale",
@@ -238,14 +271,15 @@ fn bands(replay: &Replay) -> Html {
 }
 
 /// One tick an event; where there are more than one in two pixels they would only blur, so each place gets one.
-fn ticks(replay: &Replay, lanes: &[Lane]) -> String {
+fn ticks(replay: &Replay, scale: Scale, lanes: &[Lane]) -> String {
     let mut path = String::new();
     let mut last = vec![-10.0_f64; lanes.len()];
     for event in replay.trace.events.iter().filter(|event| !is_background_event(event)) {
-        let Some(row) = Lane::of(event.actor).and_then(|lane| lanes.iter().position(|own| *own == lane)) else {
+        let Some(row) = Lane::of(event.actor).and_then(|lane| lanes.iter().position(|own| *own == lane))
+        else {
             continue;
         };
-        let x = x_of(replay, event.at);
+        let x = scale.x(replay, event.at);
         if x - last[row] >= 2.0 {
             last[row] = x;
             let _ = write!(path, "M{x:.1},{:.1}v8", row_y(row) + 1.0);
@@ -254,11 +288,11 @@ fn ticks(replay: &Replay, lanes: &[Lane]) -> String {
     path
 }
 
-fn publications(replay: &Replay, lanes: &[Lane]) -> Html {
+fn publications(replay: &Replay, scale: Scale, lanes: &[Lane]) -> Html {
     let row = lanes.iter().position(|lane| *lane == Lane::Bus).unwrap_or(0);
     let y = row_y(row) + 5.0;
     html! { { for replay.publications.iter().filter_map(|notice| {
-        let (from, to) = (x_of(replay, notice.from), x_of(replay, notice.to));
+        let (from, to) = (scale.x(replay, notice.from), scale.x(replay, notice.to));
         (to - from > 3.0).then(|| html! { <>
             <path d={format!("M{from:.1},{y} H{to:.1} M{:.1},{} l4,3.5 l-4,3.5", to - 4.0, y - 3.5)} class="buslag" />
             <circle cx={from.to_string()} cy={y.to_string()} r="2.5" class="busdot" />
@@ -267,15 +301,17 @@ fn publications(replay: &Replay, lanes: &[Lane]) -> Html {
 }
 
 /// From when on the goal forbids the old version: the acknowledgement of a write.
-fn acknowledged(replay: &Replay, lang: Lang, bottom: f64) -> Html {
+fn acknowledged(replay: &Replay, scale: Scale, lang: Lang, bottom: f64) -> Html {
     let write = replay.trace.events.iter().enumerate().skip(replay.act()).find_map(|(index, event)| {
         let operation = replay.operation(event.operation?)?;
-        let own = operation.request == RequestKind::Write && operation.completed.is_some_and(|(at, _)| at == index);
+        let own =
+            operation.request == RequestKind::Write && operation.completed.is_some_and(|(at, _)| at == index);
         own.then_some(event.at)
     });
     let Some(at) = write else { return Html::default() };
-    let x = x_of(replay, at);
-    let (label_x, anchor) = if x > LEFT + WIDTH - 130.0 { (x - 4.0, "end") } else { (x + 4.0, "start") };
+    let x = scale.x(replay, at);
+    let (label_x, anchor) =
+        if x > scale.left + scale.width * 0.62 { (x - 4.0, "end") } else { (x + 4.0, "start") };
     html! { <>
         <path d={format!("M{x:.1},30 V{bottom}")} class="limit" />
         <text x={label_x.to_string()} y={(bottom - 3.0).to_string()} class="t11 t3 knock" text-anchor={anchor}>
@@ -284,10 +320,11 @@ fn acknowledged(replay: &Replay, lang: Lang, bottom: f64) -> Html {
     </> }
 }
 
-fn ruler(replay: &Replay, bottom: f64) -> Html {
-    let folds: Vec<(f64, f64)> = replay.ruler.folds().map(|fold| (fold.x - 0.05, fold.x + fold.width + 0.05)).collect();
-    html! { { for replay.ruler.ticks(0.16).into_iter().map(|(share, at)| {
-        let x = LEFT + WIDTH * share;
+fn ruler(replay: &Replay, scale: Scale, bottom: f64) -> Html {
+    let folds: Vec<(f64, f64)> =
+        replay.ruler.folds().map(|fold| (fold.x - 0.05, fold.x + fold.width + 0.05)).collect();
+    html! { { for replay.ruler.ticks(if scale.view == PHONE { 0.3 } else { 0.16 }).into_iter().map(|(share, at)| {
+        let x = scale.left + scale.width * share;
         let hidden = folds.iter().any(|(from, to)| (*from..=*to).contains(&share));
         let anchor = if share < 0.02 { "start" } else if share > 0.96 { "end" } else { "middle" };
         let text = if at.0 == 0 { "0".to_owned() } else { format!("+{} ms", at.as_millis_f64()) };
@@ -302,13 +339,14 @@ fn ruler(replay: &Replay, bottom: f64) -> Html {
 
 /// Stale answers as triangles, failed ones as crosses; those of the future in outline. Marks nearer than 10 units
 /// merge, with a count.
-fn marks(replay: &Replay, index: usize) -> Html {
+fn marks(replay: &Replay, scale: Scale, index: usize) -> Html {
     let mut shown: Vec<(f64, usize, bool, bool, usize)> = Vec::new();
     for mark in &replay.marks {
-        let (x, future) = (x_of(replay, mark.at), mark.index > index);
-        let near = shown.iter_mut().rev().find(|(other, server, bad, ..)| {
-            *server == mark.server && *bad == mark.bad && x - other < 10.0
-        });
+        let (x, future) = (scale.x(replay, mark.at), mark.index > index);
+        let near = shown
+            .iter_mut()
+            .rev()
+            .find(|(other, server, bad, ..)| *server == mark.server && *bad == mark.bad && x - other < 10.0);
         match near {
             Some(group) => {
                 group.4 += 1;

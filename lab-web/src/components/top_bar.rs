@@ -32,7 +32,8 @@ fn step_name(step: Step) -> Text {
 pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
     let lang = lab.lang;
     let scenario = lab.scenario().scenario();
-    let chapter = COURSE.iter().find(|lesson| lesson.slug == scenario.slug).map_or(1, |own| own.chapter as u8 + 1);
+    let chapter =
+        COURSE.iter().find(|lesson| lesson.slug == scenario.slug).map_or(1, |own| own.chapter as u8 + 1);
     let title = lesson::title(scenario.slug, scenario.title, lang);
     let act = |action: Action| {
         let dispatcher = lab.dispatcher();

@@ -6,7 +6,7 @@ use yew::prelude::*;
 use super::marks::{Icon, icon};
 use super::rich;
 use super::top_bar::LabProps;
-use crate::state::{Action, Lab, SPEEDS, Step};
+use crate::state::{Action, SPEEDS};
 use crate::text::{Text, clock, grouped, sentence, ui};
 
 /// The sentence of the current event; the only text that changes on every step, and the live region.
@@ -15,26 +15,11 @@ pub(crate) fn Narration(LabProps { lab }: &LabProps) -> Html {
     let lang = lab.lang;
     let Some(replay) = lab.shown() else { return html! { <div class="now"><p></p></div> } };
     let text = sentence::sentence(replay, lab.index, lang);
-    let stopped_red = lab.step == Step::Fail && !lab.playing && !lab.veiled();
-    let red = replay.first_violation();
     html! {
         <div class="now">
-            if stopped_red && red.is_some_and(|violation| lab.index >= violation) {
-                <p class="banner bad" data-testid="banner">{ ui::BANNER.get(lang) }</p>
-            } else if stopped_red && red.is_none() {
-                <p class="banner ok" data-testid="banner">
-                    { ui::BANNER_GREEN.get(lang) }
-                    <button class="btn" onclick={reset(lab)}>{ ui::BANNER_BACK.get(lang) }</button>
-                </p>
-            }
             <p aria-live="polite" aria-atomic="true" data-testid="narration">{ rich(&text) }</p>
         </div>
     }
-}
-
-fn reset(lab: &UseReducerHandle<Lab>) -> Callback<MouseEvent> {
-    let dispatcher = lab.dispatcher();
-    Callback::from(move |_| dispatcher.dispatch(Action::Reset))
 }
 
 /// The transport.

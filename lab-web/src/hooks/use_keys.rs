@@ -29,7 +29,8 @@ pub(crate) fn use_keys(lab: &UseReducerHandle<Lab>) {
         }
         move || {
             if let Some(document) = document {
-                let _ = document.remove_event_listener_with_callback("keydown", listener.as_ref().unchecked_ref());
+                let _ = document
+                    .remove_event_listener_with_callback("keydown", listener.as_ref().unchecked_ref());
             }
         }
     });

@@ -21,14 +21,16 @@ pub(crate) fn hash() -> String {
 pub(crate) fn use_link(lab: &UseReducerHandle<Lab>) {
     let dispatcher = lab.dispatcher();
     use_effect_with((), move |()| {
-        let listener = Closure::<dyn FnMut()>::new(move || dispatcher.dispatch(Action::Open(Link::parse(&hash()))));
+        let listener =
+            Closure::<dyn FnMut()>::new(move || dispatcher.dispatch(Action::Open(Link::parse(&hash()))));
         let window = web_sys::window();
         if let Some(window) = &window {
             let _ = window.add_event_listener_with_callback("popstate", listener.as_ref().unchecked_ref());
         }
         move || {
             if let Some(window) = window {
-                let _ = window.remove_event_listener_with_callback("popstate", listener.as_ref().unchecked_ref());
+                let _ =
+                    window.remove_event_listener_with_callback("popstate", listener.as_ref().unchecked_ref());
             }
         }
     });

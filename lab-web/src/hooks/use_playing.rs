@@ -18,7 +18,8 @@ const FOLD_MS: f64 = 350.0;
 
 /// Whether the system asks for less motion.
 pub(crate) fn motion_unwanted() -> bool {
-    let query = web_sys::window().and_then(|window| window.match_media("(prefers-reduced-motion: reduce)").ok());
+    let query =
+        web_sys::window().and_then(|window| window.match_media("(prefers-reduced-motion: reduce)").ok());
     query.flatten().is_some_and(|query| query.matches())
 }
 

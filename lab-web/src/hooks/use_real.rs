@@ -137,40 +137,54 @@ fn follow(
     };
     {
         let (events, state) = (events.clone(), state.clone());
-        listen("message", Closure::new(move |message: MessageEvent| {
-            let Some(event) = data(&message).and_then(|text| serde_json::from_str(&text).ok()) else { return };
-            let mut events = events.borrow_mut();
-            events.push(event);
-            if events.len() % 16 == 1 {
-                state.set(RealState::Recording(events.len()));
-            }
-        }));
+        listen(
+            "message",
+            Closure::new(move |message: MessageEvent| {
+                let Some(event) = data(&message).and_then(|text| serde_json::from_str(&text).ok()) else {
+                    return;
+                };
+                let mut events = events.borrow_mut();
+                events.push(event);
+                if events.len() % 16 == 1 {
+                    state.set(RealState::Recording(events.len()));
+                }
+            }),
+        );
     }
     {
         let (own, state, events) = (source.clone(), state.clone(), events.clone());
-        listen("done", Closure::new(move |message: MessageEvent| {
-            own.close();
-            let report = data(&message).and_then(|text| serde_json::from_str::<Report>(&text).ok());
-            let run = recorded(spec.clone(), events.take(), report);
-            state.set(RealState::Found);
-            dispatcher.dispatch(Action::Recorded(run));
-        }));
+        listen(
+            "done",
+            Closure::new(move |message: MessageEvent| {
+                own.close();
+                let report = data(&message).and_then(|text| serde_json::from_str::<Report>(&text).ok());
+                let run = recorded(spec.clone(), events.take(), report);
+                state.set(RealState::Found);
+                dispatcher.dispatch(Action::Recorded(run));
+            }),
+        );
     }
     {
         let (own, state) = (source.clone(), state.clone());
-        listen("failed", Closure::new(move |message: MessageEvent| {
-            own.close();
-            state.set(RealState::Failed(problem(&data(&message).unwrap_or_default())));
-        }));
+        listen(
+            "failed",
+            Closure::new(move |message: MessageEvent| {
+                own.close();
+                state.set(RealState::Failed(problem(&data(&message).unwrap_or_default())));
+            }),
+        );
     }
     let own = source.clone();
-    listen("error", Closure::new(move |_| {
-        // The stream ended without saying how the run went; a browser would ask for it again for ever.
-        if own.ready_state() != EventSource::CLOSED {
-            own.close();
-            state.set(RealState::Failed(String::new()));
-        }
-    }));
+    listen(
+        "error",
+        Closure::new(move |_| {
+            // The stream ended without saying how the run went; a browser would ask for it again for ever.
+            if own.ready_state() != EventSource::CLOSED {
+                own.close();
+                state.set(RealState::Failed(String::new()));
+            }
+        }),
+    );
     Some(Following { source, _listeners: listeners })
 }
 

@@ -15,7 +15,9 @@ use crate::state::{Action, Lab};
 #[hook]
 pub(crate) fn use_run(lab: &UseReducerHandle<Lab>) {
     let dispatcher = lab.dispatcher();
-    use_computed(lab.spec.clone(), lab.simulated.is_none(), {
+    let lacks =
+        |have: &Option<Rc<Replay>>, spec: &RunSpec| have.as_ref().is_none_or(|replay| replay.spec != *spec);
+    use_computed(lab.spec.clone(), lacks(&lab.simulated, &lab.spec), {
         let dispatcher = dispatcher.clone();
         move |result| {
             dispatcher.dispatch(match result {
@@ -24,18 +26,23 @@ pub(crate) fn use_run(lab: &UseReducerHandle<Lab>) {
             });
         }
     });
-    use_computed(lab.baseline_spec(), lab.baseline.is_none(), move |result| {
+    let baseline = lab.baseline_spec();
+    let lacking = lacks(&lab.baseline, &baseline);
+    use_computed(baseline, lacking, move |result| {
         if let Ok(replay) = result {
             dispatcher.dispatch(Action::Baseline(replay));
         }
     });
 }
 
-/// Runs `spec` whenever it changes, or when its run is gone; a newer wish ends an older one.
+/// Runs `spec` whenever its run is lacking; a newer wish ends an older one.
 #[hook]
-fn use_computed(spec: RunSpec, gone: bool, done: impl Fn(Result<Rc<Replay>, String>) + 'static) {
+fn use_computed(spec: RunSpec, lacking: bool, done: impl Fn(Result<Rc<Replay>, String>) + 'static) {
     let newest = use_mut_ref(|| Rc::new(Cell::new(0_u32)));
-    use_effect_with((spec, gone), move |(spec, _)| {
+    use_effect_with((spec, lacking), move |(spec, lacking)| {
+        if !lacking {
+            return;
+        }
         let newest = newest.borrow().clone();
         let own = newest.get() + 1;
         newest.set(own);

@@ -15,7 +15,8 @@ pub(crate) fn use_size() -> (f64, f64) {
         }
         move || {
             if let Some(window) = web_sys::window() {
-                let _ = window.remove_event_listener_with_callback("resize", listener.as_ref().unchecked_ref());
+                let _ =
+                    window.remove_event_listener_with_callback("resize", listener.as_ref().unchecked_ref());
             }
         }
     });

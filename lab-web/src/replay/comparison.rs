@@ -64,7 +64,10 @@ impl Comparison {
 
 fn labels(replay: &Replay) -> Vec<(usize, String)> {
     let events = replay.trace.events.iter().enumerate();
-    events.filter(|(_, event)| !is_background_event(event)).map(|(index, event)| (index, label(event))).collect()
+    events
+        .filter(|(_, event)| !is_background_event(event))
+        .map(|(index, event)| (index, label(event)))
+        .collect()
 }
 
 /// What an event is, without its instant and its numbers.

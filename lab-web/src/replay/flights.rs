@@ -132,7 +132,7 @@ impl Call {
                 self.served = Some(index);
                 self.turns_at = Some(event.at);
                 self.outcome = Some(outcome.clone());
-                self.value = value.clone();
+                self.value.clone_from(value);
                 self.version = event.version.or(self.version);
             }
             Kind::Returned { outcome, .. } => {
@@ -237,13 +237,19 @@ impl Operation {
         self.answered = Some((index, event.at));
         self.take_answer(event);
         if self.request == RequestKind::Read {
-            let newest = commits.iter().rev().find(|commit| commit.index < index && Some(&commit.key) == self.key.as_ref());
-            self.behind = matches!((newest, self.version), (Some(commit), Some(version)) if version < commit.version);
+            let newest = commits
+                .iter()
+                .rev()
+                .find(|commit| commit.index < index && Some(&commit.key) == self.key.as_ref());
+            self.behind =
+                matches!((newest, self.version), (Some(commit), Some(version)) if version < commit.version);
         }
     }
 
     fn take_answer(&mut self, event: &Event) {
-        if let Kind::Answered { outcome, value, tier } | Kind::Completed { outcome, value, tier } = &event.kind {
+        if let Kind::Answered { outcome, value, tier } | Kind::Completed { outcome, value, tier } =
+            &event.kind
+        {
             self.outcome = Some(outcome.clone());
             self.value = value.clone().or_else(|| self.value.clone());
             self.tier = tier.or(self.tier);

@@ -120,7 +120,9 @@ pub(super) fn bands(replay: &Replay, servers: usize) -> Vec<Band> {
                 let now = event.version.map(|held| freshness(held, newest));
                 builder.turn(id.index(), event.at, now, &mut bands);
             }
-            Kind::L1Dropped { held: true, .. } | Kind::L1Flushed { .. } | Kind::L1Unfit { why: Why::Expired } => {
+            Kind::L1Dropped { held: true, .. }
+            | Kind::L1Flushed { .. }
+            | Kind::L1Unfit { why: Why::Expired } => {
                 builder.version = None;
                 builder.turn(id.index(), event.at, Some(Freshness::Gone), &mut bands);
             }
@@ -167,15 +169,20 @@ pub(super) fn marks(replay: &Replay) -> Vec<Mark> {
         .filter_map(|(index, event)| {
             let operation = replay.operation(event.operation?)?;
             let bad = replay.violates(event.operation?);
-            (operation.stale || operation.behind || bad)
-                .then(|| Mark { index, server: operation.server.index(), at: event.at, bad })
+            (operation.stale || operation.behind || bad).then(|| Mark {
+                index,
+                server: operation.server.index(),
+                at: event.at,
+                bad,
+            })
         })
         .collect();
     // A check may name an event that is no answer: the query too many, the second computation.
     for check in replay.report.checks.iter().filter(|check| check.goal && !check.holds) {
         let Some(index) = check.event.map(lab_core::trace::EventId::index) else { continue };
         let Some(event) = events.get(index) else { continue };
-        let server = event.operation.and_then(|id| replay.operation(id)).map(|operation| operation.server.index());
+        let server =
+            event.operation.and_then(|id| replay.operation(id)).map(|operation| operation.server.index());
         if let Some(server) = server
             && !matches!(event.kind, Kind::Answered { .. } | Kind::Completed { .. })
         {
@@ -200,4 +207,3 @@ pub(super) fn publications(events: &[Event], calls: &[Option<Call>]) -> Vec<Publ
         })
         .collect()
 }
-

@@ -39,9 +39,8 @@ impl Replay {
             operation.requested >= self.act()
                 && matches!(operation.request, RequestKind::Read | RequestKind::Compute)
         });
-        let took: Vec<u64> = reads
-            .filter_map(|read| Some(read.completed?.1.0.saturating_sub(read.requested_at.0)))
-            .collect();
+        let took: Vec<u64> =
+            reads.filter_map(|read| Some(read.completed?.1.0.saturating_sub(read.requested_at.0))).collect();
         let most = took.iter().copied().max().unwrap_or(0).max(1);
         let mut counts = vec![0; PARTS];
         for ns in took {
@@ -52,10 +51,16 @@ impl Replay {
 
     /// The share of reads that L1 answered, as it went.
     pub(crate) fn hit_shares(&self) -> Vec<f64> {
-        let tiers: Vec<Tier> = self.trace.events.iter().skip(self.act()).filter_map(|event| match &event.kind {
-            Kind::Completed { tier, .. } => *tier,
-            _ => None,
-        }).collect();
+        let tiers: Vec<Tier> = self
+            .trace
+            .events
+            .iter()
+            .skip(self.act())
+            .filter_map(|event| match &event.kind {
+                Kind::Completed { tier, .. } => *tier,
+                _ => None,
+            })
+            .collect();
         let mut hits = 0.0;
         let shares: Vec<f64> = tiers
             .iter()

@@ -99,18 +99,24 @@ pub(crate) fn capsules(
     }
     for operation in &state.operations {
         if let Some(request) = replay.operation(*operation) {
-            let current = event.is_some_and(|event| event.operation == Some(*operation) && is_travel(&event.kind));
+            let current =
+                event.is_some_and(|event| event.operation == Some(*operation) && is_travel(&event.kind));
             if let Some(capsule) = of_request(replay, *operation, request, geometry, index, now, current) {
                 add(capsule);
             }
         }
     }
-    if let Some(capsule) = event.and_then(|event| of_replication(replay, geometry, event)) {
+    if let Some(capsule) = event.and_then(|event| of_replication(geometry, event)) {
         add(capsule);
     }
     let mut capsules: Vec<Capsule> = merged.into_values().collect();
     capsules.sort_by_key(|capsule| (!capsule.current, capsule.look, usize::MAX - capsule.count));
     capsules.truncate(CAPSULES_MAX);
+    // The current message keeps its name; a group of the same kind beside it gets another.
+    let current = capsules.first().filter(|capsule| capsule.current).map(|capsule| capsule.id.clone());
+    for capsule in capsules.iter_mut().skip(1).filter(|capsule| Some(&capsule.id) == current.as_ref()) {
+        capsule.id.push_str("others");
+    }
     for capsule in &mut capsules {
         if capsule.count > 1 {
             capsule.label = format!("{} ×{}", capsule.label, capsule.count);
@@ -120,7 +126,10 @@ pub(crate) fn capsules(
 }
 
 fn is_travel(kind: &Kind) -> bool {
-    matches!(kind, Kind::Requested { .. } | Kind::Received { .. } | Kind::Answered { .. } | Kind::Completed { .. })
+    matches!(
+        kind,
+        Kind::Requested { .. } | Kind::Received { .. } | Kind::Answered { .. } | Kind::Completed { .. }
+    )
 }
 
 fn of_call(
@@ -223,7 +232,7 @@ fn of_request(
     let received = request.received.is_some_and(|(received, _)| received <= index);
     let share = |from: Instant, to: Option<(usize, Instant)>| {
         let to = to.map_or(now.0, |(_, at)| at.0).max(from.0 + 1);
-        (now.0.saturating_sub(from.0) as f64 / (to - from.0) as f64).clamp(0.3, 0.7)
+        (now.0.saturating_sub(from.0) as f64 / (to - from.0) as f64).clamp(0.44, 0.56)
     };
     let (route, share, look, label, direction) = match answered {
         Some((_, at)) => {
@@ -258,14 +267,9 @@ fn of_request(
 }
 
 /// A replica that replays now shows the write-ahead log on its way.
-fn of_replication(
-    replay: &Replay,
-    geometry: &Geometry,
-    event: &lab_core::trace::Event,
-) -> Option<Capsule> {
+fn of_replication(geometry: &Geometry, event: &lab_core::trace::Event) -> Option<Capsule> {
     let (Kind::Replayed { .. }, Actor::Replica(number)) = (&event.kind, event.actor) else { return None };
     let (primary, node) = (geometry.postgres.first()?, geometry.postgres.get(usize::from(number))?);
-    let _ = replay;
     Some(Capsule {
         id: format!("wal{number}"),
         label: event.version.map_or_else(|| "WAL".to_owned(), |version| format!("WAL {version}")),
@@ -326,7 +330,9 @@ fn reply_look(replay: &Replay, call: &Call, index: usize) -> Look {
     match &call.outcome {
         Some(Outcome::Moved(_)) => Look::Redirect,
         Some(Outcome::Failed(_) | Outcome::Unknown) => Look::Bad,
-        Some(Outcome::Miss | Outcome::Held | Outcome::NotHeld | Outcome::Negative | Outcome::Refused) => Look::Read,
+        Some(Outcome::Miss | Outcome::Held | Outcome::NotHeld | Outcome::Negative | Outcome::Refused) => {
+            Look::Read
+        }
         Some(Outcome::Hit) => match (&call.key, call.version) {
             (Some(key), Some(version)) if replay.superseded(key, version, index).is_some() => Look::Stale,
             _ => Look::Fresh,
@@ -337,9 +343,8 @@ fn reply_look(replay: &Replay, call: &Call, index: usize) -> Look {
 
 fn ask_label(request: &Operation) -> &'static str {
     match request.request {
-        RequestKind::Read => "GET",
+        RequestKind::Read | RequestKind::Compute => "GET",
         RequestKind::Write => "PUT",
-        RequestKind::Compute => "GET",
         RequestKind::Forget => "FORGET",
     }
 }

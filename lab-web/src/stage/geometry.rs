@@ -4,6 +4,13 @@ use lab_core::trace::Actor;
 
 use super::Route;
 
+/// Left edge and width of the whole stage, in units.
+pub(crate) const WHOLE: (f64, f64) = (0.0, 840.0);
+/// The stage without the names of its rows: the ruler with a little margin.
+pub(crate) const CROPPED: (f64, f64) = (86.0, 740.0);
+/// The stage of a phone.
+pub(crate) const PHONE: (f64, f64) = (0.0, 390.0);
+
 /// A rectangle, in stage units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rect {
@@ -45,8 +52,10 @@ pub(crate) struct Geometry {
     pub(crate) compact: bool,
     /// Whether the server cards show a line of other facts below the freshness tag.
     pub(crate) secondary: bool,
-    /// Size of the view box.
-    pub(crate) size: (f64, f64),
+    /// Left edge and width of the view box: without the names of the rows it is narrower.
+    pub(crate) span: (f64, f64),
+    /// Height of the view box.
+    pub(crate) height: f64,
     /// Server cards.
     pub(crate) servers: Vec<Rect>,
     /// Client blocks, one over each server.
@@ -70,9 +79,9 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// The stage of the desktop: the ruler from 92 to 820 of 840 units. Without the secondary line of the cards it
-    /// is lower.
-    pub(crate) fn desktop(servers: usize, secondary: bool) -> Self {
+    /// The stage of the desktop: the ruler from 92 to 820 of 840 units. Without the names of the rows it is narrower,
+    /// without the secondary line of the cards lower.
+    pub(crate) fn desktop(servers: usize, named: bool, secondary: bool) -> Self {
         let servers = servers.max(1);
         let gap = 16.0;
         let width = (728.0 - gap * (servers as f64 - 1.0)) / servers as f64;
@@ -84,7 +93,8 @@ impl Geometry {
         Self {
             compact: false,
             secondary,
-            size: (840.0, below + 255.0),
+            span: if named { WHOLE } else { CROPPED },
+            height: below + 255.0,
             servers: (0..servers).map(|place| Rect::new(left(place), 93.0, width, card)).collect(),
             clients: (0..servers).map(|place| Rect::new(left(place), 8.0, width, 28.0)).collect(),
             balancer: Rect::new(92.0, 42.0, 728.0, 22.0),
@@ -115,7 +125,8 @@ impl Geometry {
         Self {
             compact: true,
             secondary: false,
-            size: (390.0, below + 208.0),
+            span: PHONE,
+            height: below + 208.0,
             servers: (0..servers).map(card).collect(),
             clients: (0..servers)
                 .map(|place| Rect::new(16.0 + block * place as f64, 6.0, block - 6.0, 20.0))
@@ -142,11 +153,11 @@ impl Geometry {
     pub(crate) fn port(&self, server: usize) -> (f64, f64) {
         let y = self.bus.y + self.bus.h / 2.0;
         let Some(card) = self.servers.get(server) else { return (self.bus.x, y) };
-        if self.compact { (self.gutter(server), y) } else { (card.x + 34.0, y) }
+        if self.compact { (Self::gutter(server), y) } else { (card.x + 34.0, y) }
     }
 
     /// On a phone, the line in the middle that servers use; each row keeps a little to its side.
-    fn gutter(&self, server: usize) -> f64 {
+    fn gutter(server: usize) -> f64 {
         let side = if server.is_multiple_of(2) { -1.5 } else { 1.5 };
         194.5 + side + if server < 2 { 0.0 } else { side }
     }
@@ -179,7 +190,7 @@ impl Geometry {
         let (place, card) = self.server_of(from)?;
         let start = if self.compact {
             let outer = if place.is_multiple_of(2) { card.x + 8.0 } else { card.right() - 8.0 };
-            let edge = if place.is_multiple_of(2) { 8.0 } else { self.size.0 - 8.0 };
+            let edge = if place.is_multiple_of(2) { 8.0 } else { PHONE.1 - 8.0 };
             if place < self.servers.len().saturating_sub(2) {
                 vec![(card.x.max(edge.min(card.right())), card.y + 50.0), (edge, card.y + 50.0)]
             } else {
@@ -200,7 +211,12 @@ impl Geometry {
                 let place = if let Actor::Replica(replica) = to { usize::from(replica) } else { 0 };
                 let node = self.postgres.get(place)?;
                 let above = node.y - 8.0;
-                points.extend([(self.down, self.backbone), (self.down, above), (node.cx(), above), (node.cx(), node.y)]);
+                points.extend([
+                    (self.down, self.backbone),
+                    (self.down, above),
+                    (node.cx(), above),
+                    (node.cx(), node.y),
+                ]);
             }
             _ => return None,
         }
@@ -245,7 +261,12 @@ impl Geometry {
         draw(&[(first, self.backbone), (last, self.backbone)]);
         if let Some(primary) = self.postgres.first() {
             let above = primary.y - 8.0;
-            draw(&[(self.down, self.backbone), (self.down, above), (primary.cx(), above), (primary.cx(), primary.y)]);
+            draw(&[
+                (self.down, self.backbone),
+                (self.down, above),
+                (primary.cx(), above),
+                (primary.cx(), primary.y),
+            ]);
             for replica in self.postgres.iter().skip(1) {
                 draw(&self.wal_route(primary, replica).0);
             }

@@ -64,27 +64,15 @@ pub(crate) struct Lesson {
 /// What the lesson of a scenario says.
 pub(crate) fn lesson(id: ScenarioId) -> Lesson {
     match id {
-        ScenarioId::InvalidationDelay => Lesson {
-            story: ID_STORY,
-            promise: ID_PROMISE,
-            question: ID_QUESTION,
-            hint: ID_HINT,
-            why: ID_WHY,
-        },
-        ScenarioId::ThunderingHerd => Lesson {
-            story: TH_STORY,
-            promise: TH_PROMISE,
-            question: TH_QUESTION,
-            hint: TH_HINT,
-            why: TH_WHY,
-        },
-        ScenarioId::StampedeLock => Lesson {
-            story: SL_STORY,
-            promise: SL_PROMISE,
-            question: SL_QUESTION,
-            hint: SL_HINT,
-            why: SL_WHY,
-        },
+        ScenarioId::InvalidationDelay => {
+            Lesson { story: ID_STORY, promise: ID_PROMISE, question: ID_QUESTION, hint: ID_HINT, why: ID_WHY }
+        }
+        ScenarioId::ThunderingHerd => {
+            Lesson { story: TH_STORY, promise: TH_PROMISE, question: TH_QUESTION, hint: TH_HINT, why: TH_WHY }
+        }
+        ScenarioId::StampedeLock => {
+            Lesson { story: SL_STORY, promise: SL_PROMISE, question: SL_QUESTION, hint: SL_HINT, why: SL_WHY }
+        }
     }
 }
 
@@ -135,18 +123,23 @@ pub(crate) fn switch(switch: Switch, lang: Lang) -> (&'static str, &'static str)
 fn switch_en(switch: Switch) -> (&'static str, &'static str) {
     match switch {
         Switch::WriteShared => ("Write to L2", "A write stores the new value in Redis"),
-        Switch::AcknowledgedInvalidation => {
-            ("Acknowledged invalidation", "A write returns when every live server has forgotten the old value")
-        }
+        Switch::AcknowledgedInvalidation => (
+            "Acknowledged invalidation",
+            "A write returns when every live server has forgotten the old value",
+        ),
         Switch::StrongReads => ("Strong reads", "Every read asks the primary"),
         Switch::SessionReads => ("Session reads", "Nobody reads below what they wrote or read before"),
         Switch::ShortLocalTtl => ("Short L1 TTL", "L1 keeps an entry for one second instead of a minute"),
-        Switch::PublishBeforeCommit => ("Publish before commit", "The others hear before the database is written"),
+        Switch::PublishBeforeCommit => {
+            ("Publish before commit", "The others hear before the database is written")
+        }
         Switch::SingleFlight => ("Single flight", "Requests of one server share one read"),
         Switch::FleetLease => ("Lease across the fleet", "One server fills, the others wait to be woken"),
         Switch::ShortLease => ("Short lease", "The lease is void after 20 ms"),
         Switch::Lock => ("Lock", "Only the holder of a lock in Redis computes"),
-        Switch::RecheckAfterLock => ("Look again after locking", "The caches are read once more inside the lock"),
+        Switch::RecheckAfterLock => {
+            ("Look again after locking", "The caches are read once more inside the lock")
+        }
         Switch::PushWaiters => ("Wake the waiters", "The holder tells them, instead of a try every 100 ms"),
         Switch::FixedWait => ("Fixed wait", "Waiters wait half a second, then compute themselves"),
     }
@@ -155,7 +148,9 @@ fn switch_en(switch: Switch) -> (&'static str, &'static str) {
 fn switch_ja(switch: Switch) -> (&'static str, &'static str) {
     match switch {
         Switch::WriteShared => ("L2 にも書く", "書き込みが新しい値を Redis に入れる"),
-        Switch::AcknowledgedInvalidation => ("確認つき無効化", "生きている全サーバーが古い値を忘れてから書き込みを返す"),
+        Switch::AcknowledgedInvalidation => {
+            ("確認つき無効化", "生きている全サーバーが古い値を忘れてから書き込みを返す")
+        }
         Switch::StrongReads => ("強い読み取り", "読み取りは毎回プライマリに尋ねる"),
         Switch::SessionReads => ("セッション読み取り", "自分が書いた・読んだ版より前には戻らない"),
         Switch::ShortLocalTtl => ("L1 の期限を短く", "L1 の保持を 1 分から 1 秒にする"),

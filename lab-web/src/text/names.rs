@@ -20,16 +20,20 @@ pub(crate) fn answer(scenario: ScenarioId, id: &str, lang: Lang) -> (String, &'s
             ("すべて 100 と答える。", "書き込みは確認済みなので、どこでも知られている。"),
         ),
         (ScenarioId::InvalidationDelay, "some") => (
-            ("At first some answer 50, after a second all answer 100.", "It depends on which reader is faster than its notice."),
+            (
+                "At first some answer 50, after a second all answer 100.",
+                "It depends on which reader is faster than its notice.",
+            ),
             ("最初は一部が 50、1 秒後は全部が 100。", "通知より先に読んだサーバーだけが古い。"),
         ),
         (ScenarioId::InvalidationDelay, "all") => (
             ("At first all three answer 50, after a second all answer 100.", "None of them has heard yet."),
             ("最初は 3 台とも 50、1 秒後は全部が 100。", "まだどこにも届いていない。"),
         ),
-        (ScenarioId::ThunderingHerd, "one") => {
-            (("One.", "The first one fills the cache for all."), ("1 回。", "最初の 1 件が全員のために埋める。"))
-        }
+        (ScenarioId::ThunderingHerd, "one") => (
+            ("One.", "The first one fills the cache for all."),
+            ("1 回。", "最初の 1 件が全員のために埋める。"),
+        ),
         (ScenarioId::ThunderingHerd, "one-a-server") => (
             ("Up to twenty.", "One a server, or one a connection: that is all that fits at once."),
             ("20 回まで。", "サーバーごと、または接続ごとに 1 回。同時に入るのはそれだけ。"),
@@ -41,9 +45,10 @@ pub(crate) fn answer(scenario: ScenarioId, id: &str, lang: Lang) -> (String, &'s
         (ScenarioId::ThunderingHerd, "hundreds") => {
             (("Hundreds.", "Nearly everybody misses."), ("数百回。", "ほぼ全員がミスする。"))
         }
-        (ScenarioId::StampedeLock, "once") => {
-            (("Once.", "The first one’s result is there for the others."), ("1 回。", "最初の結果をほかの要求が使う。"))
-        }
+        (ScenarioId::StampedeLock, "once") => (
+            ("Once.", "The first one’s result is there for the others."),
+            ("1 回。", "最初の結果をほかの要求が使う。"),
+        ),
         (ScenarioId::StampedeLock, "once-a-server") => (
             ("Once a server.", "Requests of one server see each other."),
             ("サーバーごとに 1 回。", "同じサーバーの要求は互いに見える。"),
@@ -78,20 +83,30 @@ pub(crate) fn preset(preset: &Preset, lang: Lang) -> (String, &'static str) {
     if lang == Lang::En {
         let name = match preset.name {
             "lesson" | "unprotected" => "The lesson’s code".to_owned(),
+            "short-ttl" => "Short TTL".to_owned(),
             other => humanised(other),
         };
         return (name, preset.sentence);
     }
     let (name, sentence) = match preset.name {
-        "lesson" => ("レッスンのコード", "データベース、L2、自分の L1、発行の順。ほかのサーバーは通知が届いて初めて知る。"),
-        "first-listing" => ("最初のリスト", "データベース、自分の L1、発行。L2 は古い値を持ち続け、また配る。"),
+        "lesson" => (
+            "レッスンのコード",
+            "データベース、L2、自分の L1、発行の順。ほかのサーバーは通知が届いて初めて知る。",
+        ),
+        "first-listing" => {
+            ("最初のリスト", "データベース、自分の L1、発行。L2 は古い値を持ち続け、また配る。")
+        }
         "acknowledged" => ("確認つき無効化", "生きている全サーバーが古い値を忘れてから更新を返す。"),
         "strong-reads" => ("強い読み取り", "読み取りは毎回プライマリに尋ねる。"),
-        "session-reads" => ("セッション読み取り", "自分の書き込みは読める。ほかの人は古い値を読むことがある。"),
+        "session-reads" => {
+            ("セッション読み取り", "自分の書き込みは読める。ほかの人は古い値を読むことがある。")
+        }
         "short-ttl" => ("短い TTL", "L1 の保持を 1 分から 1 秒にする。"),
         "publish-first" => ("先に発行", "確定より先に無効化を発行する。"),
         "unprotected" => ("レッスンのコード", "ミスした要求がそれぞれ読みに行く。"),
-        "single-flight" => ("シングルフライト", "1 台の要求は 1 回の読み取りを共有する。サーバーごとに 1 回。"),
+        "single-flight" => {
+            ("シングルフライト", "1 台の要求は 1 回の読み取りを共有する。サーバーごとに 1 回。")
+        }
         "lease" => ("全体でのリース", "1 台だけが読み、L2 を埋めたらほかを起こす。"),
         "short-lease" => ("短いリース", "リースが 20 ms で無効になる。クエリより短い。"),
         "lock" => ("ロック", "全体でのロック。ほかは 100 ms ごとに試し、先にキャッシュを見る。"),
@@ -135,10 +150,20 @@ mod tests {
                 assert_ne!(words(Lang::En), words(Lang::Ja), "the answer {name} of {id} has no Japanese");
             }
             for named in scenario.presets {
-                assert_ne!(preset(named, Lang::En).0, preset(named, Lang::Ja).0, "{} has no Japanese", named.name);
+                assert_ne!(
+                    preset(named, Lang::En).0,
+                    preset(named, Lang::Ja).0,
+                    "{} has no Japanese",
+                    named.name
+                );
             }
             for named in scenario.knobs {
-                assert_ne!(knob(named.name, Lang::En).0, knob(named.name, Lang::Ja).0, "{} has no Japanese", named.name);
+                assert_ne!(
+                    knob(named.name, Lang::En).0,
+                    knob(named.name, Lang::Ja).0,
+                    "{} has no Japanese",
+                    named.name
+                );
             }
         }
     }

@@ -73,22 +73,30 @@ pub(crate) fn detail(event: &Event, lang: Lang) -> String {
         Kind::Injected { fault } => super::lesson::fault(fault, lang),
         Kind::Requested { request, server } => format!("{} {key} → {server}", request_word(*request)),
         Kind::Received { request } => format!("{} {key}", request_word(*request)),
-        Kind::Answered { outcome, value: content, tier } | Kind::Completed { outcome, value: content, tier } => {
+        Kind::Answered { outcome, value: content, tier }
+        | Kind::Completed { outcome, value: content, tier } => {
             let tier = tier.map_or("", tier_name);
             join(&[&value(content), tier, &outcome_word(outcome)])
         }
-        Kind::L1Stored { value: content, ttl_ms } => join(&[&key, &value(content), &format!("ttl {ttl_ms} ms")]),
-        Kind::L1Unfit { why } | Kind::L1Refused { why } => join(&[&key, &version, why_word(*why, lang)]),
-        Kind::L1Dropped { why, .. } => join(&[&key, &version, why_word(*why, lang)]),
+        Kind::L1Stored { value: content, ttl_ms } => {
+            join(&[&key, &value(content), &format!("ttl {ttl_ms} ms")])
+        }
+        Kind::L1Unfit { why } | Kind::L1Refused { why } | Kind::L1Dropped { why, .. } => {
+            join(&[&key, &version, why_word(*why, lang)])
+        }
         Kind::L1Flushed { why } => why_word(*why, lang).to_owned(),
         Kind::Waiting { on } | Kind::Woken { on } => wait_word(*on, lang).to_owned(),
         Kind::Computed { value: content } => shortened(content.as_str()),
         Kind::Called { to, .. } => join(&["→", &to.to_string(), &key, &version]),
         Kind::Queued { ahead } => format!("{ahead}"),
-        Kind::Served { outcome, value: content, .. } => join(&[&outcome_word(outcome), &key, &value(content)]),
+        Kind::Served { outcome, value: content, .. } => {
+            join(&[&outcome_word(outcome), &key, &value(content)])
+        }
         Kind::Returned { outcome, .. } => join(&["←", &outcome_word(outcome), &key, &version]),
         Kind::Replayed { verb, value: content, .. } => join(&[verb.as_str(), &key, &value(content)]),
-        Kind::Delivered { notice, from } => join(&[notice_word(*notice), &key, &version, "←", &from.to_string()]),
+        Kind::Delivered { notice, from } => {
+            join(&[notice_word(*notice), &key, &version, "←", &from.to_string()])
+        }
         Kind::GapNoticed { from, missed } => format!("{missed} ← {from}"),
         Kind::L1Hit
         | Kind::L1Miss

@@ -69,14 +69,13 @@ texts! {
     STAGE = "Topology at {} ms", "{} ms 時点の構成";
     CLIENTS = "Clients", "クライアント";
     BALANCER = "Balancer", "バランサー";
-    BALANCER_HOW = "requests so far", "これまでの要求";
+    BALANCER_HOW = "requests", "要求の割合";
     SERVERS = "Servers", "サーバー";
-    SERVERS_HOW = "L1 in process", "プロセス内の L1";
+    SERVERS_HOW = "L1 in process", "各プロセス内";
     BUS = "Bus", "バス";
     BUS_HOW = "pub/sub", "pub/sub";
     REDIS = "Redis", "Redis";
-    POSTGRES = "Postgres", "ポスグレ";
-    L1_KEYS = "L1 · {}", "L1 · {} 件";
+    POSTGRES = "Postgres", "Postgres";
     L1_KEY = "L1 · {} key", "L1 · {} 件";
     L1_MANY = "L1 · {} keys", "L1 · {} 件";
     RUNNING_WORD = "running", "実行中";
@@ -84,7 +83,9 @@ texts! {
     COMPUTING = "{} computing", "{} 件を計算中";
     WAITING = "{} waiting", "{} 件が待機";
     OPEN_REQUESTS = "{} open", "処理中 {} 件";
-    QUEUED = "{} queued for the DB", "DB 待ち {} 件";
+    HITS = "L1 hits {}", "L1 ヒット {}";
+    MISSES = "misses {}", "ミス {}";
+    QUEUED = "DB queue {}", "DB 待ち {}";
     NO_VALUE = "no value", "値なし";
     FRESH_TAG = "fresh · {}", "最新 · {}";
     STALE_TAG = "{} · {} stale", "{} · {}古い";
@@ -133,7 +134,6 @@ texts! {
     WHAT_HAPPENED = "What happened", "実際の結果";
     GUESS_AND_TRUTH = "Your guess, and what happened", "予想どおりの結果";
     WHY = "Why.", "理由。";
-    GOAL = "Goal", "ゴール";
     THE_TEST = "The failing test", "失敗するテスト";
     THE_TEST_HOLDS = "The test", "テスト";
     FAILS = "fails", "失敗";
@@ -148,19 +148,16 @@ texts! {
     OUT_OF = "{} of {}", "{} / {}";
     GO_TO_VIOLATION = "Go to the first bad event", "最初の違反へ移動";
     ONLY_PAST = "Only its causal past", "原因だけを表示";
-    ALL_EVENTS = "All events", "すべて表示";
-    LEGEND_RAN = "ran", "実行済み";
     WHY_IT_FAILS = "Why it fails.", "失敗の理由。";
     NO_SOURCE = "The source of {} is not embedded in this build.", "{} のソースはこのビルドに含まれていません。";
     NO_LINE = "No line of the cache is at work at this event. Step on, or choose a request below.",
         "このイベントで動いているキャッシュの行はありません。先へ進むか、下の要求を選んでください。";
     WAITS_HERE = "waits here since {}", "{} からここで待機";
     WAS_HERE = "was here at {}", "{} にここを実行";
-    REQUESTS_WAIT = "{} requests of {} wait here", "要求 {} 件（{}）がここで待機";
+    WILL_BE_HERE = "will be here at {}", "{} にここへ来ます";
     ALSO_HERE = "is here", "もここにいます";
     HERE_AND_NOW = "Here and now", "いま、ここ";
     OPERATION = "request", "要求";
-    SERVER = "server", "サーバー";
     KEY = "key", "キー";
     NEXT = "next", "次";
     FOLLOW = "Follow a request", "追う要求";
@@ -168,7 +165,6 @@ texts! {
     POLICY = "Policy", "ポリシー";
     POLICY_LEAD = "Change what the servers do. The faults stay.", "サーバーの動作を変えます。障害はそのままです。";
     PRESETS = "Presets", "プリセット";
-    SWITCHES = "Switches", "スイッチ";
     KNOBS = "Faults and load", "障害と負荷";
     SEEDS_GREEN = "seeds green", "シードが緑";
     SEEDS_TRIED = "{} of {}", "{} / {}";
@@ -176,7 +172,6 @@ texts! {
     HOLD_AGAIN = "Try {} seeds", "{} シードを試す";
     OPEN_RED = "Open red seed {}", "赤いシード {} を開く";
     SCHEDULES = "{} distinct schedules", "異なる実行順 {} 通り";
-    SEED_CELL = "seed {}", "シード {}";
     WORKER_NONE = "The background worker did not start; the page computes in small slices instead.",
         "バックグラウンドワーカーを開始できないため、ページ上で少しずつ計算します。";
     WHAT_IT_COSTS = "What it costs", "その代償";
@@ -208,7 +203,7 @@ texts! {
     VERDICT_RUNNING = "Running", "実行中";
     VERDICT_SO_FAR = "so far, {} of {} failed", "ここまで {} / {} が失敗";
     VERDICT_RED = "Red", "赤";
-    VERDICT_RED_DETAIL = "{} of {} checks fails", "{} / {} のチェックが失敗";
+    VERDICT_RED_DETAIL = "{} of {} checks failed", "{} / {} のチェックが失敗";
     VERDICT_GREEN = "Green", "緑";
     VERDICT_GREEN_REAL = "Green on real", "実機で緑";
     VERDICT_RED_REAL = "Red on real", "実機で赤";
@@ -225,6 +220,8 @@ texts! {
     REAL_RETRY = "Look again", "もう一度探す";
     REAL_RUN = "Run on the real cluster", "実クラスターで実行";
     REAL_LEAD = "The same scenario and policy, on a real Redis Cluster and PostgreSQL.", "同じシナリオとポリシーを、本物の Redis Cluster と PostgreSQL で実行します。";
+    REAL_EMPTY = "Nothing recorded yet. This is the cluster that the run will start.",
+        "まだ記録はありません。これが実行で起動するクラスターです。";
     REAL_TITLE = "Verify on real", "実機で確かめる";
     REAL_RECORDING = "Recording, {} events", "記録中、{} イベント";
     REAL_LOOKING = "Looking for a server at {} …", "{} のサーバーを探しています…";
@@ -236,7 +233,6 @@ texts! {
     SIM_STOPPED = "The simulator did not finish this run.", "シミュレーターはこの実行を完了できませんでした。";
     RETRY = "Retry", "再試行";
     COMPUTING_RUN = "Computing the run …", "実行を計算しています…";
-    LINK_IGNORED = "Part of the link was ignored: {}", "リンクの一部を無視しました：{}";
     RUN_CHANGED = "This run differs from the one that was shared (the lab has changed since).", "共有されたときと実行内容が異なります（ラボが更新されています）。";
     DISMISS = "Dismiss", "閉じる";
     COMING_LESSON = "This lesson is coming. Invalidation delay, Thundering herd and Stampede lock can be run now.",
@@ -257,7 +253,6 @@ texts! {
     KEYS_HELP = "this list", "この一覧";
     CLOSE = "Close", "閉じる";
     RESULTS = "Results", "結果";
-    PROGRESS_RESET = "Reset progress", "進捗を消す";
     FIG_DB_QUERIES = "DB queries", "DB クエリ";
     FIG_REDIS_CALLS = "Redis calls", "Redis 呼び出し";
     FIG_BUS_NOTICES = "Bus notices", "バス通知";

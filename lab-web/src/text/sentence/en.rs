@@ -11,7 +11,9 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
     let (who, key) = (context.event.actor, &context.key);
     match &context.event.kind {
         Kind::Phase { name } => format!("The scenario enters the part “{name}”."),
-        Kind::Injected { fault } => format!("The scenario breaks something: {}.", lesson::fault(fault, Lang::En)),
+        Kind::Injected { fault } => {
+            format!("The scenario breaks something: {}.", lesson::fault(fault, Lang::En))
+        }
         Kind::Requested { request, server } => match request {
             RequestKind::Read => format!("**{who}** asks **{server}** for {key}."),
             RequestKind::Write => format!("**{who}** sends **{server}** a new value for {key}."),
@@ -31,20 +33,24 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             format!("**{who}** has no free connection to the database; its query is the next in line.")
         }
         Kind::Queued { ahead } => {
-            format!("**{who}** has no free connection to the database: **{ahead}** queries wait before this one.")
+            format!(
+                "**{who}** has no free connection to the database: **{ahead}** queries wait before this one."
+            )
         }
         Kind::Served { verb, outcome, value, .. } => served(context, *verb, outcome, value.as_ref()),
         Kind::Returned { verb, outcome } => {
             format!("**{who}** has the answer to its {}: {}.", verb.as_str(), result(outcome))
         }
         Kind::Replayed { value, .. } => {
-            let content = context.content(value.as_ref(), "nothing");
-            format!("**{who}** replays the change: it now holds {key} = **{content}**.")
+            let holds = context.content(value.as_ref(), "nothing");
+            format!("**{who}** replays the change: it now holds {key} = **{holds}**.")
         }
         Kind::Delivered { notice, from } => match notice {
             NoticeKind::Invalidate => format!("The invalidation of {key} from **{from}** reaches **{who}**."),
             NoticeKind::Filled => format!("**{who}** hears from **{from}** that {key} is filled."),
-            NoticeKind::Acknowledge => format!("**{who}** hears that **{from}** has forgotten the old {key}."),
+            NoticeKind::Acknowledge => {
+                format!("**{who}** hears that **{from}** has forgotten the old {key}.")
+            }
             NoticeKind::Beat => format!("A sign of life from **{from}** reaches **{who}**."),
         },
         Kind::GapNoticed { from, missed } => {
@@ -74,7 +80,9 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
             context.content(value.as_ref(), "“no row”"),
             span(ttl_ms * 1_000_000)
         ),
-        Kind::L1Refused { why: reason } => format!("**{who}** does not take {key} into its L1: {}.", why(*reason)),
+        Kind::L1Refused { why: reason } => {
+            format!("**{who}** does not take {key} into its L1: {}.", why(*reason))
+        }
         Kind::L1Dropped { why: reason, held: true } => {
             format!("**{who}** drops {key} from its L1: {}.", why(*reason))
         }
@@ -82,7 +90,9 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
             format!("**{who}** would drop {key}, but its L1 does not hold it ({}).", why(*reason))
         }
         Kind::L1Flushed { why: reason } => format!("**{who}** empties its L1: {}.", why(*reason)),
-        Kind::FlightLed => format!("**{who}** lets this request read {key} for all of its requests that want it."),
+        Kind::FlightLed => {
+            format!("**{who}** lets this request read {key} for all of its requests that want it.")
+        }
         Kind::FlightJoined => format!("On **{who}** another request already reads {key}; this one joins it."),
         Kind::FlightDetached => format!("**{who}** parts later readers of {key} from the read in progress."),
         Kind::Waiting { on } => format!("**{who}** waits for {}.", wait(*on)),
@@ -109,11 +119,12 @@ fn answered(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>, tie
     let who = context.event.actor;
     match outcome {
         Outcome::Hit => {
-            let content = context.content(value, "nothing");
+            let holds = context.content(value, "nothing");
             let from = tier.map_or("", tier_phrase);
-            let late = context.stale_ns.map(|ns| format!(", {} after a newer version was committed", span(ns)));
+            let late =
+                context.stale_ns.map(|ns| format!(", {} after a newer version was committed", span(ns)));
             let fails = if context.violates { " The check fails here." } else { "" };
-            format!("**{who}** answers **{content}**{from}{}.{fails}", late.unwrap_or_default())
+            format!("**{who}** answers **{holds}**{from}{}.{fails}", late.unwrap_or_default())
         }
         Outcome::Negative => format!("**{who}** answers that there is no such row."),
         Outcome::Done => format!("**{who}** answers that it is done."),
@@ -129,7 +140,9 @@ fn completed(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>) ->
             context.content(value, "nothing")
         ),
         (Outcome::Hit, _) => format!("**{who}** gets **{}**.", context.content(value, "nothing")),
-        (Outcome::Done, Some(version)) => format!("**{who}** learns that its write is done, as **{version}**."),
+        (Outcome::Done, Some(version)) => {
+            format!("**{who}** learns that its write is done, as **{version}**.")
+        }
         (Outcome::Done, None) => format!("**{who}** learns that it is done."),
         (other, _) => format!("**{who}** gets: {}.", result(other)),
     }
@@ -137,13 +150,13 @@ fn completed(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>) ->
 
 fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&Value>) -> String {
     let (who, key) = (context.event.actor, &context.key);
-    let content = context.content(value, "nothing");
+    let holds = context.content(value, "nothing");
     let what = if is_lock(verb) { "lock" } else { "lease" };
     match (verb, outcome) {
-        (Verb::Update, Outcome::Done) => format!("**{who}** commits {key} = **{content}**."),
-        (Verb::Select, Outcome::Hit) => format!("**{who}** reads the row {key} = **{content}**."),
+        (Verb::Update, Outcome::Done) => format!("**{who}** commits {key} = **{holds}**."),
+        (Verb::Select, Outcome::Hit) => format!("**{who}** reads the row {key} = **{holds}**."),
         (Verb::Set | Verb::SetIfNewer | Verb::Fill, Outcome::Done) => {
-            format!("**{who}** now holds {key} = **{content}**.")
+            format!("**{who}** now holds {key} = **{holds}**.")
         }
         (Verb::Set | Verb::SetIfNewer | Verb::Fill, Outcome::Refused) => {
             format!("**{who}** refuses {key}: it holds something newer, or the lease is gone.")
@@ -162,7 +175,7 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
         (_, Outcome::Receivers(count)) => {
             format!("The **bus** takes {} for **{count}** subscribers.", verb.as_str())
         }
-        (_, Outcome::Hit) => format!("**{who}** has {key} = **{content}**."),
+        (_, Outcome::Hit) => format!("**{who}** has {key} = **{holds}**."),
         (_, Outcome::Miss) => format!("**{who}** does not have {key}."),
         (_, other) => format!("**{who}** serves {}: {}.", verb.as_str(), result(other)),
     }
@@ -180,7 +193,9 @@ fn call(verb: Verb, key: &str, to: &str) -> String {
         Verb::Fill => format!("fills {key} in **{to}** in place of its lease"),
         Verb::PublishInvalidate => format!("publishes the invalidation of {key} on the **bus**"),
         Verb::PublishFilled => format!("tells the **bus** that {key} is filled"),
-        Verb::PublishAcknowledge => format!("acknowledges on the **bus** that it has forgotten the old {key}"),
+        Verb::PublishAcknowledge => {
+            format!("acknowledges on the **bus** that it has forgotten the old {key}")
+        }
         Verb::PublishBeat => "sends a sign of life to the **bus**".to_owned(),
         Verb::Select => format!("asks **{to}** for the row {key}"),
         Verb::Update => format!("writes the row {key} at **{to}**"),

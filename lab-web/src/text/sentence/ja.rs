@@ -11,7 +11,9 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
     let (who, key) = (context.event.actor, &context.key);
     match &context.event.kind {
         Kind::Phase { name } => format!("シナリオは「{}」の段階に入ります。", phase(name, Lang::Ja)),
-        Kind::Injected { fault } => format!("シナリオが障害を起こします：{}。", lesson::fault(fault, Lang::Ja)),
+        Kind::Injected { fault } => {
+            format!("シナリオが障害を起こします：{}。", lesson::fault(fault, Lang::Ja))
+        }
         Kind::Requested { request, server } => match request {
             RequestKind::Read => format!("**{who}** が **{server}** に {key} の読み取りを頼みます。"),
             RequestKind::Write => format!("**{who}** が **{server}** に {key} の新しい値を送ります。"),
@@ -38,13 +40,15 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             format!("**{who}** に {} の応答が届きます：{}。", verb.as_str(), result(outcome))
         }
         Kind::Replayed { value, .. } => {
-            let content = context.content(value.as_ref(), "なし");
-            format!("**{who}** が変更を再生し、{key} = **{content}** になります。")
+            let holds = context.content(value.as_ref(), "なし");
+            format!("**{who}** が変更を再生し、{key} = **{holds}** になります。")
         }
         Kind::Delivered { notice, from } => match notice {
             NoticeKind::Invalidate => format!("**{from}** からの {key} の無効化が **{who}** に届きます。"),
             NoticeKind::Filled => format!("**{who}** は {key} が埋まったことを **{from}** から知ります。"),
-            NoticeKind::Acknowledge => format!("**{who}** は、**{from}** が古い {key} を忘れたことを知ります。"),
+            NoticeKind::Acknowledge => {
+                format!("**{who}** は、**{from}** が古い {key} を忘れたことを知ります。")
+            }
             NoticeKind::Beat => format!("**{from}** の生存通知が **{who}** に届きます。"),
         },
         Kind::GapNoticed { from, missed } => {
@@ -74,7 +78,9 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
             context.content(value.as_ref(), "「行なし」"),
             span(ttl_ms * 1_000_000)
         ),
-        Kind::L1Refused { why: reason } => format!("**{who}** は {key} を L1 に入れません：{}。", why(*reason)),
+        Kind::L1Refused { why: reason } => {
+            format!("**{who}** は {key} を L1 に入れません：{}。", why(*reason))
+        }
         Kind::L1Dropped { why: reason, held: true } => {
             format!("**{who}** が {key} を L1 から捨てます：{}。", why(*reason))
         }
@@ -82,9 +88,15 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
             format!("**{who}** は {key} を捨てようとしますが、L1 にありません（{}）。", why(*reason))
         }
         Kind::L1Flushed { why: reason } => format!("**{who}** が L1 を空にします：{}。", why(*reason)),
-        Kind::FlightLed => format!("**{who}** では、この要求が {key} を待つ全要求の代表として読みに行きます。"),
-        Kind::FlightJoined => format!("**{who}** では別の要求がすでに {key} を読んでいるので、それに相乗りします。"),
-        Kind::FlightDetached => format!("**{who}** は、以後の {key} の読み手を進行中の読み取りから切り離します。"),
+        Kind::FlightLed => {
+            format!("**{who}** では、この要求が {key} を待つ全要求の代表として読みに行きます。")
+        }
+        Kind::FlightJoined => {
+            format!("**{who}** では別の要求がすでに {key} を読んでいるので、それに相乗りします。")
+        }
+        Kind::FlightDetached => {
+            format!("**{who}** は、以後の {key} の読み手を進行中の読み取りから切り離します。")
+        }
         Kind::Waiting { on } => format!("**{who}** は{}を待ちます。", wait(*on)),
         Kind::Woken { on } => format!("**{who}** が再開します。{}を待っていました。", wait(*on)),
         Kind::ComputeStarted => format!("**{who}** が {key} の計算を始めます。"),
@@ -109,11 +121,11 @@ fn answered(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>, tie
     let who = context.event.actor;
     match outcome {
         Outcome::Hit => {
-            let content = context.content(value, "なし");
+            let holds = context.content(value, "なし");
             let from = tier.map_or("", tier_phrase);
             let late = context.stale_ns.map(|ns| format!("新しい版の確定から {} 後です。", span(ns)));
             let fails = if context.violates { "ここでチェックが失敗します。" } else { "" };
-            format!("**{who}** が{from} **{content}** を返します。{}{fails}", late.unwrap_or_default())
+            format!("**{who}** が{from} **{holds}** を返します。{}{fails}", late.unwrap_or_default())
         }
         Outcome::Negative => format!("**{who}** は、その行はないと答えます。"),
         Outcome::Done => format!("**{who}** が完了を返します。"),
@@ -139,13 +151,13 @@ fn completed(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>) ->
 
 fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&Value>) -> String {
     let (who, key) = (context.event.actor, &context.key);
-    let content = context.content(value, "なし");
+    let holds = context.content(value, "なし");
     let what = if is_lock(verb) { "ロック" } else { "リース" };
     match (verb, outcome) {
-        (Verb::Update, Outcome::Done) => format!("**{who}** が {key} = **{content}** を確定します。"),
-        (Verb::Select, Outcome::Hit) => format!("**{who}** が行 {key} = **{content}** を読みます。"),
+        (Verb::Update, Outcome::Done) => format!("**{who}** が {key} = **{holds}** を確定します。"),
+        (Verb::Select, Outcome::Hit) => format!("**{who}** が行 {key} = **{holds}** を読みます。"),
         (Verb::Set | Verb::SetIfNewer | Verb::Fill, Outcome::Done) => {
-            format!("**{who}** が {key} = **{content}** を持つようになります。")
+            format!("**{who}** が {key} = **{holds}** を持つようになります。")
         }
         (Verb::Set | Verb::SetIfNewer | Verb::Fill, Outcome::Refused) => {
             format!("**{who}** は {key} を拒みます。より新しい値があるか、リースが失われています。")
@@ -164,7 +176,7 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
         (_, Outcome::Receivers(count)) => {
             format!("**バス**が {} を受け取り、**{count}** の購読者に配ります。", verb.as_str())
         }
-        (_, Outcome::Hit) => format!("**{who}** に {key} = **{content}** があります。"),
+        (_, Outcome::Hit) => format!("**{who}** に {key} = **{holds}** があります。"),
         (_, Outcome::Miss) => format!("**{who}** に {key} はありません。"),
         (_, other) => format!("**{who}** が {} に応じます：{}。", verb.as_str(), result(other)),
     }

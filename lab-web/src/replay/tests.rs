@@ -1,0 +1,127 @@
+//! The fold against real traces of the simulator: every scenario under every preset.
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use lab_core::scenario::ScenarioId;
+use lab_core::sim;
+use lab_core::value::ServerId;
+
+use super::*;
+use crate::stage::{Geometry, capsules};
+use crate::state::Lab;
+use crate::text::{Lang, sentence};
+
+fn replay(id: ScenarioId, preset: &str) -> Replay {
+    let spec = RunSpec::preset(id, preset, 1).expect("the preset exists");
+    let run = sim::run(&spec).expect("the simulator finishes");
+    Replay::new(spec, WorldKind::Sim, run)
+}
+
+fn everything() -> impl Iterator<Item = Replay> {
+    ScenarioId::ALL.into_iter().flat_map(|id| {
+        id.scenario().presets.iter().map(move |preset| {
+            let mut spec = Lab::lesson_spec(id);
+            spec.policy = (preset.policy)();
+            if id == ScenarioId::ThunderingHerd {
+                spec.settings.set(id, "clients", 60).expect("60 clients are allowed");
+            }
+            let run = sim::run(&spec).expect("the simulator finishes");
+            Replay::new(spec, WorldKind::Sim, run)
+        })
+    })
+}
+
+#[test]
+fn a_keyframe_shows_what_the_whole_fold_shows() {
+    for replay in everything() {
+        let mut state = StageState::empty(replay.servers(), replay.homes.len());
+        for (index, event) in replay.trace.events.iter().enumerate() {
+            state.apply(index, event, &replay);
+            if index % 97 == 0 || index == replay.last() {
+                assert_eq!(replay.stage(index), state, "{} at event {index}", replay.spec.scenario);
+            }
+        }
+    }
+}
+
+#[test]
+fn when_the_run_is_over_nothing_of_a_client_is_under_way() {
+    for replay in everything() {
+        let state = replay.stage(replay.last());
+        assert!(state.operations.is_empty(), "{}: {:?}", replay.spec.scenario, state.operations);
+        assert!(state.servers.iter().all(|server| server.open == 0 && server.waiting == 0));
+    }
+}
+
+#[test]
+fn the_lesson_shows_stale_copies_on_three_servers_and_the_fix_none_when_acknowledged() {
+    let red = replay(ScenarioId::InvalidationDelay, "lesson");
+    let violation = red.first_violation().expect("the lesson's code is red");
+    let state = red.stage(violation);
+    let version =
+        |server: u8| state.servers[ServerId(server).index()].entries.get(&red.focus).map(|held| held.version);
+    assert_eq!(version(1), Some(Version(2)));
+    assert_eq!([2, 3, 4].map(version), [Some(Version(1)); 3]);
+    assert!(red.superseded(&red.focus, Version(1), violation).is_some());
+    assert!(red.marks.iter().any(|mark| mark.bad));
+
+    let green = replay(ScenarioId::InvalidationDelay, "acknowledged");
+    assert_eq!(green.first_violation(), None);
+    assert!(!green.marks.iter().any(|mark| mark.bad));
+}
+
+#[test]
+fn every_event_has_a_sentence_in_both_languages() {
+    let is_japanese =
+        |text: &str| text.chars().any(|c| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}'));
+    for replay in everything() {
+        for index in 0..=replay.last() {
+            let english = sentence::sentence(&replay, index, Lang::En);
+            let japanese = sentence::sentence(&replay, index, Lang::Ja);
+            assert!(english.ends_with('.') && !is_japanese(&english), "event {index}: {english}");
+            assert!(japanese.ends_with('。') && is_japanese(&japanese), "event {index}: {japanese}");
+        }
+    }
+}
+
+#[test]
+fn at_most_six_capsules_stand_within_the_stage() {
+    for replay in everything() {
+        let geometry = Geometry::desktop(replay.servers(), true, true);
+        for index in (0..=replay.last()).step_by(7) {
+            let state = replay.stage(index);
+            let now = replay.event(index).map_or(Instant(0), |event| event.at);
+            let shown = capsules(&replay, &state, &geometry, index, now);
+            assert!(shown.len() <= 6);
+            let mut ids: Vec<&str> = shown.iter().map(|capsule| capsule.id.as_str()).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), shown.len(), "two capsules have one name");
+            for capsule in &shown {
+                let ((x, y), _) = capsule.route.at(capsule.share);
+                assert!((80.0..=840.0).contains(&x) && (0.0..=geometry.height).contains(&y), "{capsule:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_recorded_trace_shows_the_same_as_the_run_that_it_records() {
+    let run = replay(ScenarioId::StampedeLock, "lock");
+    let lines = run.trace.to_json_lines().expect("events serialise");
+    let events = crate::real::read_trace(&lines).expect("what was written can be read");
+    let recorded = crate::real::recorded(run.spec.clone(), events, None);
+    assert_eq!(recorded.report.goal_held(), run.report.goal_held());
+    assert_eq!(recorded.stage(40), run.stage(40));
+    let comparison = Comparison::new(&recorded, &run);
+    assert_eq!(comparison.same, Some(comparison.both));
+    assert!(comparison.only_real.is_empty() && comparison.only_simulated.is_empty());
+}
+
+#[test]
+fn a_file_that_is_no_trace_says_which_line() {
+    let told = crate::real::read_trace("{\"at\":1}\n").expect_err("an event has an actor");
+    assert!(told.starts_with("line 1"), "{told}");
+    assert!(crate::real::read_trace("\n\n").is_err());
+}
