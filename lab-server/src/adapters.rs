@@ -1,7 +1,7 @@
 //! The real ports: Redis Cluster through redis-rs, PostgreSQL through tokio-postgres, time and tasks of tokio.
 //!
 //! They are pure: what a server calls and what it is answered is noted by [`lab_core::ports::traced::Traced`] around
-//! them. Only the arrival of a notice is noted here, because nobody else knows when it happened.
+//! them. Only the arrival of a notice and the wait for a connection are noted here, because nobody else sees them.
 //!
 //! # Layout
 //! * [`shared_cache`]: L2; `scripts`: its conditional operations; `cluster`: the connection that both L2 and the bus use
@@ -101,7 +101,8 @@ impl RealPorts {
         let entropy = OsEntropy::default();
         let incarnation = time::incarnation();
         let cluster = Cluster::connect(server, &reach).await?;
-        let database = PostgresDatabase::connect(server, &reach, connections, query_time, clock).await?;
+        let database =
+            PostgresDatabase::connect(server, &reach, connections, query_time, Arc::clone(&recorder)).await?;
         let membership = PostgresMembership::connect(server, incarnation, &reach).await?;
         Ok(Self(Arc::new(Inner {
             server,

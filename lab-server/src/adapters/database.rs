@@ -1,14 +1,18 @@
 //! PostgreSQL: rows with a version, on a primary and its replicas.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_postgres::Object;
 use futures_util::future;
 use lab_core::ports::{Clock, Committed, Database, DatabaseError, ReadFrom, Row};
+use lab_core::trace::{self, Actor, Kind, Note};
 use lab_core::value::{Instant, Key, ServerId, Value, Version};
-use tokio_postgres::Config;
 use tokio_postgres::types::{FromSql, PgLsn, ToSql};
+use tokio_postgres::{Config, Statement};
 
 use super::ConnectError;
+use super::observer::Recorder;
 use super::pool::{NodePool, answered, describe, prepare, settle};
 use super::time::RunClock;
 use crate::harness::{PostgresNode, Reach};
@@ -46,6 +50,8 @@ const REPLAYED: &str = "
 
 /// A server's pools of connections to the primary and the replicas.
 pub struct PostgresDatabase {
+    server: ServerId,
+    recorder: Arc<Recorder>,
     clock: RunClock,
     query_time: Duration,
     primary: NodePool,
@@ -60,19 +66,31 @@ impl PostgresDatabase {
         reach: &Reach,
         connections: u32,
         query_time: Duration,
-        clock: RunClock,
+        recorder: Arc<Recorder>,
     ) -> Result<Self, ConnectError> {
         let primary = NodePool::new(server, primary(server, reach)?, connections)?;
         primary.warm(server, &[READ, SLOW_READ, UPSERT, POSITION]).await?;
         let is_replica = |node| matches!(node, PostgresNode::Replica(_));
         let replicas = reach.postgres.iter().filter(|endpoint| is_replica(endpoint.node));
         let replicas = replicas.map(|endpoint| NodePool::new(server, &endpoint.config, connections));
-        Ok(Self { clock, query_time, primary, replicas: replicas.collect::<Result<_, _>>()? })
+        let replicas = replicas.collect::<Result<_, _>>()?;
+        Ok(Self { server, clock: recorder.clock(), recorder, query_time, primary, replicas })
+    }
+
+    /// Takes a connection to the primary, and notes it where that means to wait: nobody else sees the queue.
+    async fn take_primary(&self, statement: &str) -> Result<(Object, Statement), DatabaseError> {
+        if let Some(ahead) = self.primary.queue() {
+            // The call is the newest event of whoever is polled now.
+            let message = trace::cause().and_then(|called| self.recorder.message_of(called));
+            let queued = Note::new(Kind::Queued { ahead }).message(message);
+            self.recorder.note(Actor::Server(self.server), queued);
+        }
+        self.primary.get(statement).await
     }
 
     async fn read_primary(&self, key: &Key) -> Result<Row, DatabaseError> {
         let text = if self.query_time.is_zero() { READ } else { SLOW_READ };
-        let (connection, statement) = self.primary.get(text).await?;
+        let (connection, statement) = self.take_primary(text).await?;
         let seconds = self.query_time.as_secs_f64();
         let key = key.as_str();
         let parameters: &[&(dyn ToSql + Sync)] =
@@ -115,7 +133,7 @@ impl Database for PostgresDatabase {
     }
 
     async fn update(&self, key: &Key, value: &Value) -> Result<Committed, DatabaseError> {
-        let (connection, upsert) = self.primary.get(UPSERT).await?;
+        let (connection, upsert) = self.take_primary(UPSERT).await?;
         let position = prepare(&connection, POSITION).await?;
         let (key, value) = (key.as_str(), value.as_str());
         let as_of = self.clock.now();

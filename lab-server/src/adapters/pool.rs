@@ -56,6 +56,13 @@ impl NodePool {
         Ok(())
     }
 
+    /// How many calls wait before one that would come now; `None` if it would not wait.
+    pub(super) fn queue(&self) -> Option<u32> {
+        let status = self.0.status();
+        let is_full = status.size >= status.max_size && status.available == 0;
+        is_full.then(|| u32::try_from(status.waiting).unwrap_or(u32::MAX))
+    }
+
     /// A connection, when it is this call's turn, and its prepared statement. Nothing that changes a row was sent
     /// yet: an error means "not done".
     pub(super) async fn get(&self, statement: &str) -> Result<(Object, Statement), DatabaseError> {
