@@ -72,6 +72,7 @@ fn filled(keys: &[Key], time: &Arc<AtomicU64>) -> TieredCache<BenchPorts> {
     let mut policy = Policy::lesson();
     policy.local.capacity = u32::try_from(KEYS * 2).expect("it is small");
     policy.local.ttl_ms = 3_600_000;
+    policy.local.shards = 16;
     policy.local.epochs = true;
     policy.level = Level::Bounded { within_ms: 3_600_000 };
     let cache = TieredCache::new(BenchPorts::new(time), policy);

@@ -40,7 +40,7 @@ pub use read::{Demand, Read, ReadError};
 pub use write::WriteError;
 
 use acknowledge::Acknowledgements;
-use local::LocalCache;
+use local::{Epoch, LocalCache};
 use signal::Signals;
 use single_flight::Flights;
 
@@ -110,14 +110,23 @@ impl<P: Ports> TieredCache<P> {
     }
 
     /// Carries out an invalidation: whatever is on its way into L1 is void, later readers start anew, and L1 no
-    /// longer holds the key.
+    /// longer holds the key. Gives the key's epoch before.
     #[track_caller]
-    fn drop_local(&self, key: &Key, version: Option<Version>, why: Why) {
-        let held = self.shared.local.invalidate(key);
+    fn drop_local(&self, key: &Key, version: Option<Version>, why: Why) -> Epoch {
+        let (held, before) = self.shared.local.invalidate(key);
         if self.shared.flights.detach(key) {
             self.note(Kind::FlightDetached, key, version);
         }
         self.note(Kind::L1Dropped { why, held }, key, version);
+        before
+    }
+
+    /// Carries out every invalidation that there may have been: L1 is empty, and later readers start anew.
+    #[track_caller]
+    fn empty_local(&self, why: Why) {
+        self.shared.local.flush();
+        self.shared.flights.detach_all();
+        self.note_bare(Kind::L1Flushed { why });
     }
 
     /// Notes what this server does, with the caller's line.

@@ -6,6 +6,7 @@
 mod requests;
 mod tally;
 
+use std::collections::BTreeSet;
 use std::panic::Location;
 
 pub use requests::{History, Request};
@@ -24,10 +25,10 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// The trace from the phase of that name to the end; all of it if there is no such phase.
+    /// The trace from the phase of that name to the end; nothing of it if the run never got there.
     pub fn since(history: &'a History<'a>, phase: &str) -> Self {
         let events = &history.trace.events;
-        let from = events.iter().position(|event| is_phase(event, phase)).unwrap_or(0);
+        let from = events.iter().position(|event| is_phase(event, phase)).unwrap_or(events.len());
         Self { history, from, until: events.len() }
     }
 
@@ -60,17 +61,18 @@ fn is_phase(event: &Event, phase: &str) -> bool {
     matches!(&event.kind, Kind::Phase { name } if name == phase)
 }
 
-/// A count against a bound, as a check of the goal. The line that asks is the one that the Test panel marks.
+/// A count against a bound, as a check of the goal. Nothing to count from (`of` is 0) is no success. The line that asks is the one that the Test panel marks.
 #[track_caller]
 pub fn check(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option<EventId>) -> Check {
+    let holds = wanted.holds(seen) && of != Some(0);
     Check {
         id: id.to_owned(),
-        holds: wanted.holds(seen),
+        holds,
         seen,
         of,
         wanted,
         goal: true,
-        event: event.filter(|_| !wanted.holds(seen)),
+        event: event.filter(|_| !holds),
         source: Some(Location::caller().into()),
     }
 }
@@ -84,7 +86,9 @@ pub fn inform(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option
 /// The newest version of a key whose write was acknowledged before the event `before`.
 fn acknowledged(history: &History<'_>, key: &Key, before: EventId) -> Version {
     let writes = history.requests(RequestKind::Write);
-    let known = writes.filter(|write| write.key == key && write.completed.is_some_and(|done| done < before));
+    let known = writes.filter(|write| {
+        write.succeeded && write.key == key && write.completed.is_some_and(|done| done < before)
+    });
     known.filter_map(|write| write.version).max().unwrap_or_default()
 }
 
@@ -119,6 +123,17 @@ pub fn read_your_writes(part: Part<'_>) -> Check {
     let broken: Vec<_> = below.filter_map(|read| read.completed).collect();
     let (seen, of) = (broken.len() as u64, reads.len() as u64);
     inform("read-your-writes", seen, Some(of), Bound::AtMost(0), broken.first().copied())
+}
+
+/// All requests of that kind were answered one and the same value.
+#[track_caller]
+pub fn equal_answers(part: Part<'_>, kind: RequestKind) -> Check {
+    let first = part.requests(kind).find_map(|request| request.value);
+    let values: BTreeSet<_> = part.requests(kind).filter_map(|request| request.value).collect();
+    let other = part.requests(kind).find(|request| request.value != first);
+    let all = part.requests(kind).count() as u64;
+    let event = other.and_then(|request| request.completed);
+    Check { of: None, ..check("equal-answers", values.len() as u64, Some(all), Bound::Exactly(1), event) }
 }
 
 /// Every request of the part was answered with a row, a version, or a plain yes.

@@ -39,6 +39,9 @@ pub struct Local {
     pub capacity: u32,
     /// How long an entry may be served, in milliseconds.
     pub ttl_ms: u64,
+    /// Independently locked parts of the store. A part is evicted from by itself, and which part a key falls into
+    /// depends on the platform's word size: with more than one, runs that evict differ between platforms.
+    pub shards: u16,
     /// Whether a value is refused when an invalidation came while it was on its way.
     pub epochs: bool,
 }
@@ -155,7 +158,7 @@ pub struct LockRule {
     pub ttl_ms: u64,
     /// How those wait who did not get it.
     pub wait: LockWait,
-    /// Whether the caches are read once more after the lock was got.
+    /// Whether the caches are read again after a wait and after the lock was got.
     pub recheck: bool,
     /// After how long a waiter gives up with an error, in milliseconds.
     pub deadline_ms: u64,
@@ -194,12 +197,29 @@ pub struct BusRule {
     pub silence_ms: u64,
 }
 
+const DAY_MS: u64 = 86_400_000;
+
+/// A number of a policy that no server can live with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be between {min} and {max}, not {value}")]
+pub struct PolicyError {
+    /// Which number.
+    pub what: &'static str,
+    /// What it is.
+    pub value: u64,
+    /// The least that it may be.
+    pub min: u64,
+    /// The most that it may be.
+    pub max: u64,
+}
+
 impl Policy {
-    /// The lesson's code as it stands in its class: L1 for 60 s, L2 for 3600 s, a fill that publishes, fire and
-    /// forget; and no lock, which is its second step.
+    /// The lesson's code: L1 for 60 s, L2 for 3600 s, an update that writes the database, L2 and its own L1 and then
+    /// publishes, fire and forget; and no lock, which is its second step. Its `set` also publishes each *fill*
+    /// ([`MissRule::publish_fill`]); that fault is told by itself and is off here.
     pub fn lesson() -> Self {
         Self {
-            local: Local { capacity: 10_000, ttl_ms: 60_000, epochs: false },
+            local: Local { capacity: 10_000, shards: 1, ttl_ms: 60_000, epochs: false },
             shared_ttl_ms: 3_600_000,
             write: WriteRule {
                 shared: SharedWrite::Set,
@@ -217,6 +237,49 @@ impl Policy {
     /// The lesson's first listing: database, own L1, publish; L2 keeps the old value.
     pub fn lesson_first_listing() -> Self {
         Self::lesson().with(Switch::WriteShared, false)
+    }
+
+    /// Whether every number of it is one that a server can live with: a policy may come from a link or a request.
+    ///
+    /// # Errors
+    /// The first number that is out of bounds.
+    pub fn validate(&self) -> Result<(), PolicyError> {
+        let within = |what: &'static str, value: u64, min: u64, max: u64| {
+            let fits = (min..=max).contains(&value);
+            if fits { Ok(()) } else { Err(PolicyError { what, value, min, max }) }
+        };
+        within("local.capacity", self.local.capacity.into(), 16, 1_000_000)?;
+        within("local.shards", self.local.shards.into(), 1, 64)?;
+        within("local.ttl_ms", self.local.ttl_ms, 1, DAY_MS)?;
+        within("shared_ttl_ms", self.shared_ttl_ms, 1, DAY_MS)?;
+        if let Acknowledge::Members { lease_ms, renew_ms, again_ms } = self.write.acknowledge {
+            within("write.acknowledge.lease_ms", lease_ms, 500, 60_000)?;
+            within("write.acknowledge.renew_ms", renew_ms, 50, lease_ms / 2)?;
+            within("write.acknowledge.again_ms", again_ms, 10, 60_000)?;
+        }
+        if let Fleet::Lease { ttl_ms, wait_ms, deadline_ms } = self.miss.fleet {
+            within("miss.fleet.ttl_ms", ttl_ms, 1, 60_000)?;
+            within("miss.fleet.wait_ms", wait_ms, 1, 60_000)?;
+            within("miss.fleet.deadline_ms", deadline_ms, 1, 60_000)?;
+        }
+        if let ComputeRule::Lock(LockRule { ttl_ms, wait, deadline_ms, .. }) = self.compute {
+            within("compute.lock.ttl_ms", ttl_ms, 1, 60_000)?;
+            within("compute.lock.deadline_ms", deadline_ms, 1, 120_000)?;
+            let (LockWait::Retry { every_ms: wait_ms }
+            | LockWait::Push { at_most_ms: wait_ms }
+            | LockWait::Once { for_ms: wait_ms }) = wait;
+            within("compute.lock.wait", wait_ms, 1, 60_000)?;
+        }
+        if self.bus.beat_ms > 0 {
+            within("bus.beat_ms", self.bus.beat_ms, 10, 60_000)?;
+        }
+        if self.bus.silence_ms > 0 {
+            within("bus.silence_ms", self.bus.silence_ms, 20, 600_000)?;
+        }
+        if let Level::Bounded { within_ms } = self.level {
+            within("level.bounded.within_ms", within_ms, 1, DAY_MS)?;
+        }
+        Ok(())
     }
 
     /// This policy with one switch turned.

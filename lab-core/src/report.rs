@@ -137,7 +137,7 @@ impl Report {
 pub struct Verdict {
     /// Seeds tried.
     pub tried: u32,
-    /// Seeds under which the goal held.
+    /// Seeds under which the goal held, and the situation that it is about arose.
     pub held: u32,
     /// Seeds whose run showed the situation that the scenario is about.
     pub demonstrated: u32,
@@ -153,7 +153,7 @@ impl Verdict {
         self.tried += 1;
         self.demonstrated += u32::from(report.demonstration);
         self.schedules.insert(schedule);
-        if report.goal_held() {
+        if report.demonstration && report.goal_held() {
             self.held += 1;
         } else if self.first_failing.is_none() {
             self.first_failing = Some(seed);

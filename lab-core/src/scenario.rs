@@ -246,6 +246,16 @@ pub struct RunSpec {
 }
 
 impl RunSpec {
+    /// Whether it can run: a spec may come from a link or a request.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn validate(&self) -> Result<(), WorldError> {
+        let wrong = |error: &dyn fmt::Display| WorldError::Broken(error.to_string());
+        self.policy.validate().map_err(|error| wrong(&error))?;
+        self.settings.validate(self.scenario).map_err(|error| wrong(&error))
+    }
+
     /// A preset of a scenario at its default settings; `None` if it has no such preset.
     pub fn preset(scenario: ScenarioId, preset: &str, seed: u64) -> Option<Self> {
         let policy = (scenario.scenario().preset(preset)?.policy)();

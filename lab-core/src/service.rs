@@ -47,6 +47,8 @@ pub enum Response {
     Row(Entry, Tier),
     /// The write is committed as this version.
     Written(Version),
+    /// The write is committed as this version, but some server may still answer the old one.
+    Unconfirmed(Version),
     /// Done.
     Done,
     /// It failed for certain, and why.
@@ -63,7 +65,8 @@ impl Response {
             Self::Row(..) => Outcome::Negative,
             Self::Written(_) | Self::Done => Outcome::Done,
             Self::Failed(why) => Outcome::Failed(why.clone()),
-            Self::Unknown => Outcome::Unknown,
+            // What the writer wanted to know, whether everybody sees it, nobody knows.
+            Self::Unconfirmed(_) | Self::Unknown => Outcome::Unknown,
         }
     }
 
@@ -71,7 +74,7 @@ impl Response {
     pub fn version(&self) -> Option<Version> {
         match self {
             Self::Row(entry, _) => Some(entry.stamp.version),
-            Self::Written(version) => Some(*version),
+            Self::Written(version) | Self::Unconfirmed(version) => Some(*version),
             _ => None,
         }
     }
@@ -115,6 +118,10 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
             Ok(version) => {
                 session.saw(&key, version);
                 Response::Written(version)
+            }
+            Err(WriteError::Unacknowledged(version)) => {
+                session.saw(&key, version);
+                Response::Unconfirmed(version)
             }
             Err(WriteError::Unknown) => Response::Unknown,
             Err(error) => Response::Failed(error.to_string()),

@@ -128,6 +128,9 @@ impl Simulation {
 
     /// Goes on for at most so many steps (a step is one poll of a task, or one arrival).
     pub fn advance(&mut self, steps_max: u32) -> Progress {
+        if let Err(error) = self.spec.validate() {
+            return Progress::Done(Err(error));
+        }
         for _ in 0..steps_max {
             if !self.executor.step(&self.kernel) {
                 return Progress::Done(Err(self.executor.stuck(&self.kernel)));

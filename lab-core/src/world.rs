@@ -1,6 +1,6 @@
 //! What a scenario may do: start a cluster, send requests, wait, break things.
 //!
-//! There are two worlds: the simulator ([`crate::sim::World`]) and real servers (`lab-server`). A scenario is
+//! There are two worlds: the simulator ([`crate::sim::SimWorld`]) and real servers (`lab-server`). A scenario is
 //! written once over this trait, and so is the vocabulary of faults: one word, two interpreters. A fault that a
 //! world cannot do is a typed answer ([`WorldError::Unsupported`]), never a silent skip.
 
@@ -109,9 +109,9 @@ pub enum WorldError {
     #[error("{0}")]
     Broken(String),
     /// The run did not come to an end.
-    #[error("the run is stuck at {at:?}: {blocked}")]
+    #[error("the run does not come to an end; at {} ms there still wait: {blocked}", at.as_millis_f64())]
     Stuck {
-        /// The instant at which nothing more could happen.
+        /// The instant at which it was given up.
         at: Instant,
         /// The tasks that still wait.
         blocked: String,

@@ -1,8 +1,9 @@
 //! Every red is red and every green is green, under every seed tried; and no event points at a line that is not
 //! embedded.
 
-use lab_core::report::Verdict;
-use lab_core::scenario::{Preset, Role, RunSpec, ScenarioId};
+use lab_core::policy::Acknowledge;
+use lab_core::report::{Verdict, figure};
+use lab_core::scenario::{Preset, Role, RunSpec, ScenarioId, Settings};
 use lab_core::sim;
 use lab_core::source;
 use lab_core::trace::Trace;
@@ -54,6 +55,71 @@ fn every_preset_does_what_its_role_says() {
             preset.name
         );
     }
+}
+
+/// What a preset must do besides its role, under every seed: checks by id, or a figure between two bounds.
+enum Expect {
+    Holds(&'static str),
+    Fails(&'static str),
+    Figure(&'static str, f64, f64),
+}
+
+#[rustfmt::skip]
+const EXPECTED: &[(&str, &str, Expect)] = &[
+    // The lesson's first test: stale at once, agreed after a second; its first listing never agrees.
+    ("invalidation-delay", "lesson",        Expect::Fails("no-stale-read")),
+    ("invalidation-delay", "lesson",        Expect::Holds("fresh-after-settling")),
+    ("invalidation-delay", "first-listing", Expect::Fails("no-stale-read")),
+    ("invalidation-delay", "first-listing", Expect::Fails("fresh-after-settling")),
+    ("invalidation-delay", "session-reads", Expect::Fails("no-stale-read")),
+    ("invalidation-delay", "session-reads", Expect::Holds("read-your-writes")),
+    ("invalidation-delay", "short-ttl",     Expect::Fails("no-stale-read")),
+    ("invalidation-delay", "publish-first", Expect::Fails("no-stale-read")),
+    ("invalidation-delay", "acknowledged",  Expect::Figure(figure::WRITE_MEAN, 50.0, 200.0)),
+    // The lesson's second test: more than a hundred, one a server, one.
+    ("thundering-herd",    "unprotected",   Expect::Figure(figure::DB_QUERIES, 101.0, 1000.0)),
+    ("thundering-herd",    "single-flight", Expect::Figure(figure::DB_QUERIES, 4.0, 4.0)),
+    ("thundering-herd",    "single-flight", Expect::Holds("queries-under-100")),
+    ("thundering-herd",    "lease",         Expect::Figure(figure::DB_QUERIES, 1.0, 1.0)),
+    ("thundering-herd",    "short-lease",   Expect::Figure(figure::DB_QUERIES, 2.0, 20.0)),
+    // The lesson's third test: each computes; one computes.
+    ("stampede-lock",      "unprotected",   Expect::Figure(figure::COMPUTATIONS, 10.0, 10.0)),
+    ("stampede-lock",      "lock",          Expect::Figure(figure::COMPUTATIONS, 1.0, 1.0)),
+    ("stampede-lock",      "lock-push",     Expect::Figure(figure::COMPUTATIONS, 1.0, 1.0)),
+    ("stampede-lock",      "no-recheck",    Expect::Figure(figure::COMPUTATIONS, 10.0, 10.0)),
+    ("stampede-lock",      "fixed-wait",    Expect::Figure(figure::COMPUTATIONS, 2.0, 10.0)),
+];
+
+#[test]
+fn presets_fail_and_hold_for_their_own_reason() {
+    for (scenario, preset, expect) in EXPECTED {
+        let scenario: ScenarioId = scenario.parse().expect("the table names scenarios");
+        for seed in 1..=seeds(scenario) / 2 {
+            let report = run(scenario, preset, seed).report;
+            let holds = |id: &str| {
+                let check = report.checks.iter().find(|check| check.id == id);
+                check.unwrap_or_else(|| panic!("{scenario} has no check {id}")).holds
+            };
+            let as_expected = match expect {
+                Expect::Holds(id) => holds(id),
+                Expect::Fails(id) => !holds(id),
+                Expect::Figure(id, least, most) => (*least..=*most).contains(&report.figures[*id].value),
+            };
+            assert!(as_expected, "{scenario} {preset} seed {seed}: {report:#?}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_run_is_refused_in_words() {
+    let mut spec = RunSpec::preset(ScenarioId::InvalidationDelay, "acknowledged", 1).expect("it is a preset");
+    spec.policy.write.acknowledge = Acknowledge::Members { lease_ms: 2_000, renew_ms: 0, again_ms: 200 };
+    let refused = sim::run(&spec).expect_err("a renewal without a pause would never end");
+    assert_eq!(refused.to_string(), "write.acknowledge.renew_ms must be between 50 and 1000, not 0");
+    let mut spec = RunSpec::preset(ScenarioId::StampedeLock, "lock", 1).expect("it is a preset");
+    spec.settings = Settings::defaults(ScenarioId::ThunderingHerd);
+    let refused = sim::run(&spec).expect_err("these are another scenario's knobs");
+    assert_eq!(refused.to_string(), "stampede-lock needs a value for requests");
 }
 
 #[test]

@@ -16,9 +16,9 @@ use futures_util::future::{Either, select};
 use super::TieredCache;
 use super::write::WriteError;
 use crate::policy::Acknowledge;
-use crate::ports::{Audience, Body, Bus, Clock, Membership, Notice, Ports};
-use crate::trace::{Kind, WaitFor};
-use crate::value::{Key, ServerId, Version};
+use crate::ports::{Audience, Body, Bus, Clock, Member, Membership, Notice, Ports};
+use crate::trace::{self, EventId, Kind, WaitFor};
+use crate::value::{Key, Version};
 
 /// An invalidation is published so many times before the write gives up.
 const PUBLICATIONS_MAX: u32 = 50;
@@ -29,7 +29,9 @@ pub(super) struct Acknowledgements(Mutex<BTreeMap<u64, Pending>>);
 
 #[derive(Default)]
 struct Pending {
-    from: BTreeSet<ServerId>,
+    from: BTreeSet<Member>,
+    /// The delivery of the last acknowledgement.
+    cause: Option<EventId>,
     waker: Option<Waker>,
 }
 
@@ -43,10 +45,11 @@ impl Acknowledgements {
     }
 
     /// Notes that `from` carried out the invalidation of that number.
-    pub(super) fn arrived(&self, number: u64, from: ServerId) {
+    pub(super) fn arrived(&self, number: u64, from: Member) {
         let waker = match self.0.lock().expect("no holder panics").get_mut(&number) {
             Some(pending) => {
                 pending.from.insert(from);
+                pending.cause = trace::cause();
                 pending.waker.take()
             }
             None => None,
@@ -56,8 +59,8 @@ impl Acknowledgements {
         }
     }
 
-    /// Waits until all of `members` have acknowledged.
-    async fn all(&self, number: u64, members: &BTreeSet<ServerId>) {
+    /// Waits until all of `members` have acknowledged; what follows is the last acknowledgement's consequence.
+    async fn all(&self, number: u64, members: &BTreeSet<Member>) {
         poll_fn(|cx| {
             let mut all = self.0.lock().expect("no holder panics");
             match all.get_mut(&number) {
@@ -65,7 +68,13 @@ impl Acknowledgements {
                     pending.waker = Some(cx.waker().clone());
                     Poll::Pending
                 }
-                _ => Poll::Ready(()),
+                Some(pending) => {
+                    if pending.cause.is_some() {
+                        trace::set_cause(pending.cause);
+                    }
+                    Poll::Ready(())
+                }
+                None => Poll::Ready(()),
             }
         })
         .await;
@@ -98,12 +107,12 @@ impl<P: Ports> TieredCache<P> {
             let body = Body::Invalidate { key: key.clone(), version: Some(version), acknowledge: true };
             // A publication that failed is like one that was lost: it is made again.
             let _ = ports.bus().publish(Audience::All, self.notice(number, body)).await;
-            // The members are read after the commit: who joins later starts with an empty L1.
+            // The members are read after the commit: who joins, or joins again, later does so with an empty L1.
             let Ok(live) = ports.membership().live().await else {
                 ports.clock().sleep(again).await;
                 continue;
             };
-            let others = live.iter().map(|member| member.server).filter(|server| *server != ports.server());
+            let others = live.into_iter().filter(|member| member.server != ports.server());
             let others: BTreeSet<_> = others.collect();
             self.note(Kind::Waiting { on: WaitFor::Acknowledgements }, key, Some(version));
             let acknowledged = pin!(self.shared.acknowledgements.all(number, &others));

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::TieredCache;
 use super::read::{Demand, Read};
+use crate::consistency::Level;
 use crate::lock::Lock;
 use crate::policy::{ComputeRule, LockRule, LockWait};
 use crate::ports::{Body, Clock, Entropy, Ports, SharedCache, SharedError};
 use crate::trace::{Kind, WaitFor};
-use crate::value::{Entry, Instant, Key, Stamp, Tier, Token, Value, Version};
+use crate::value::{Entry, Key, Stamp, Tier, Token, Value, Version};
 
 /// Why a request got no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,73 +19,97 @@ pub enum ComputeError {
     /// Somebody else held the lock for too long.
     #[error("somebody else held the lock on this computation for longer than the deadline")]
     Deadline,
-    /// The lock could not be asked for.
+    /// L2 could not be asked for the lock or for the result.
     #[error(transparent)]
     Lock(#[from] SharedError),
+}
+
+/// How the wait for the lock ended.
+enum Acquired {
+    /// The lock is one's own.
+    Lock(Lock),
+    /// Somebody else's result is there.
+    Found(Read),
+    /// The rule says to go on without the lock.
+    WaitedOnce,
 }
 
 impl<P: Ports> TieredCache<P> {
     /// Gives the cached result, or computes it as the policy's rule says.
     ///
     /// # Errors
-    /// When the lock could not be had in time.
+    /// When the lock could not be had in time, or L2 could not be asked.
     pub async fn get_with_lock<F>(&self, key: &Key, compute: F) -> Result<Read, ComputeError>
     where
         F: Future<Output = Value> + Send,
     {
-        if let Some(read) = self.look(key).await {
+        let started = self.now();
+        let read = self.find_or_compute(key, compute).await;
+        let took = self.now().since(started);
+        match &read {
+            Ok(read) => self.shared.metrics.hit(read.tier, took),
+            Err(_) => self.shared.metrics.error(took),
+        }
+        read
+    }
+
+    async fn find_or_compute<F>(&self, key: &Key, compute: F) -> Result<Read, ComputeError>
+    where
+        F: Future<Output = Value> + Send,
+    {
+        if let Some(read) = self.look(key).await? {
             return Ok(read);
         }
         let ComputeRule::Lock(rule) = self.shared.policy.compute else {
             return Ok(self.compute(key, compute).await);
         };
-        let deadline = self.now().after(Duration::from_millis(rule.deadline_ms));
-        let Some(lock) = self.acquire(key, rule, deadline).await? else {
-            // Who waited is done waiting: either the value is there, or the rule says to go on without the lock.
-            return match self.look(key).await {
+        match self.acquire(key, rule).await? {
+            Acquired::Found(read) => Ok(read),
+            Acquired::WaitedOnce => match self.look(key).await? {
                 Some(read) => Ok(read),
                 None => Ok(self.compute(key, compute).await),
-            };
-        };
-        let found = if rule.recheck { self.look(key).await } else { None };
-        let read = match found {
-            Some(read) => read,
-            None => self.compute(key, compute).await,
-        };
-        // A failed release is harmless: the lock runs out by itself.
-        let _ = lock.release(self.shared.ports.shared()).await;
-        Ok(read)
+            },
+            Acquired::Lock(lock) => {
+                let found = if rule.recheck { self.look(key).await? } else { None };
+                let read = match found {
+                    Some(read) => read,
+                    None => self.compute(key, compute).await,
+                };
+                // A failed release is harmless: the lock runs out by itself.
+                let _ = lock.release(self.shared.ports.shared()).await;
+                Ok(read)
+            }
+        }
     }
 
-    /// Takes the lock, waiting as the rule says. `None`: the wait is over and the lock is not needed.
-    async fn acquire(
-        &self,
-        key: &Key,
-        rule: LockRule,
-        deadline: Instant,
-    ) -> Result<Option<Lock>, ComputeError> {
+    /// Takes the lock, waiting as the rule says.
+    async fn acquire(&self, key: &Key, rule: LockRule) -> Result<Acquired, ComputeError> {
         let (name, ttl) = (Lock::name_for(key), Duration::from_millis(rule.ttl_ms));
         let token = Token(self.shared.ports.entropy().draw());
+        let deadline = self.now().after(Duration::from_millis(rule.deadline_ms));
         loop {
+            // The ticket comes before the questions: the holder may tell of its result between them and our waiting.
             let ticket = self.shared.fills.ticket(key);
             if let Some(lock) = Lock::acquire(self.shared.ports.shared(), &name, token, ttl).await? {
-                return Ok(Some(lock));
+                return Ok(Acquired::Lock(lock));
+            }
+            if rule.recheck
+                && let Some(read) = self.look(key).await?
+            {
+                return Ok(Acquired::Found(read));
             }
             if self.now() >= deadline {
                 return Err(ComputeError::Deadline);
             }
             match rule.wait {
                 LockWait::Retry { every_ms } => self.pause(key, Duration::from_millis(every_ms)).await,
-                LockWait::Once { for_ms } => {
-                    self.pause(key, Duration::from_millis(for_ms)).await;
-                    return Ok(None);
-                }
                 LockWait::Push { at_most_ms } => {
                     self.await_fill(key, ticket, Duration::from_millis(at_most_ms)).await;
                 }
-            }
-            if rule.recheck && self.look(key).await.is_some() {
-                return Ok(None);
+                LockWait::Once { for_ms } => {
+                    self.pause(key, Duration::from_millis(for_ms)).await;
+                    return Ok(Acquired::WaitedOnce);
+                }
             }
         }
     }
@@ -95,19 +120,23 @@ impl<P: Ports> TieredCache<P> {
         self.note(Kind::Woken { on: WaitFor::Retry }, key, None);
     }
 
-    /// Looks in both caches.
-    async fn look(&self, key: &Key) -> Option<Read> {
-        let (started, demand) = (self.now(), Demand::level(self.shared.policy.level));
-        if let Some(entry) = self.read_local(key, demand, started) {
-            self.shared.metrics.hit(Tier::L1, self.now().since(started));
-            return Some(Read { entry, tier: Tier::L1 });
+    /// Looks in both caches. No database stands behind a computation, so [`Level::Strong`] asks no more than any
+    /// other level.
+    async fn look(&self, key: &Key) -> Result<Option<Read>, ComputeError> {
+        let level = match self.shared.policy.level {
+            Level::Strong => Level::Eventual,
+            level => level,
+        };
+        let demand = Demand::level(level);
+        if let Some(entry) = self.read_local(key, demand, self.now()) {
+            return Ok(Some(Read { entry, tier: Tier::L1 }));
         }
         let epoch = self.shared.local.epoch(key);
-        let found = self.shared.ports.shared().get(key).await.ok()?;
-        let entry = self.fit(found, demand)?;
-        self.store_local(key, &entry, epoch);
-        self.shared.metrics.hit(Tier::L2, self.now().since(started));
-        Some(Read { entry, tier: Tier::L2 })
+        let found = self.shared.ports.shared().get(key).await?;
+        Ok(self.fit(found, demand).map(|entry| {
+            self.store_local(key, &entry, epoch);
+            Read { entry, tier: Tier::L2 }
+        }))
     }
 
     /// Computes, stores the result in both caches and wakes who waits.
@@ -125,7 +154,6 @@ impl<P: Ports> TieredCache<P> {
         } else {
             self.refuse_local(key, &entry);
         }
-        self.shared.metrics.hit(Tier::Computed, self.now().since(started));
         Read { entry, tier: Tier::Computed }
     }
 

@@ -52,14 +52,24 @@ impl<P: Ports> TieredCache<P> {
 
     /// Reads the database and stores the row in place of the lease; then wakes who waits.
     async fn fill(&self, key: &Key, token: Token, epoch: Epoch) -> Landing {
-        let read = self.read_database(key).await?;
+        let read = match self.read_database(key).await {
+            Ok(read) => read,
+            Err(error) => {
+                // Nothing to fill with: the lease goes back, and whoever waits may try. If L2 cannot be asked, it
+                // runs out by itself.
+                let _ = self.shared.ports.shared().unlock(key, token).await;
+                self.tell(Body::Filled { key: key.clone() }).await;
+                return Err(error);
+            }
+        };
         let filled = self.shared.ports.shared().fill(key, token, &read.entry, self.shared_ttl()).await;
         if filled == Ok(Stored::Stored) {
             self.store_local(key, &read.entry, epoch);
-            self.tell(Body::Filled { key: key.clone() }).await;
         } else {
             self.refuse_local(key, &read.entry);
         }
+        // Whoever waits is woken either way: a refused fill means that L2 holds something else by now.
+        self.tell(Body::Filled { key: key.clone() }).await;
         Ok(read)
     }
 

@@ -18,7 +18,6 @@ use crate::value::{Entry, Instant, Key};
 /// Epochs are kept per stripe of keys: bounded memory, and an invalidation of one key at worst refuses the fill of
 /// another.
 const EPOCH_STRIPES: usize = 1024;
-const SHARDS: usize = 16;
 /// L1 is not served for the last part of a membership lease, so that clocks that run unequally do no harm.
 const LEASE_MARGIN: Duration = Duration::from_millis(100);
 
@@ -33,7 +32,7 @@ pub(super) enum Found {
 }
 
 /// The epoch of a key when a read began: the proof that no invalidation came since.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
 #[derive(Clone)]
@@ -58,7 +57,7 @@ impl LocalCache {
     pub(super) fn new(policy: &Policy) -> Self {
         let capacity = policy.local.capacity as usize;
         let options = OptionsBuilder::new()
-            .shards(SHARDS)
+            .shards(policy.local.shards.into())
             .estimated_items_capacity(capacity)
             .weight_capacity(capacity as u64)
             .build()
@@ -100,7 +99,7 @@ impl LocalCache {
             return Some(Why::LeaseRanOut);
         }
         let limit = self.silence_max?;
-        (now.since(Instant(self.heard.load(Ordering::Acquire))) > limit).then_some(Why::Gap)
+        (now.since(Instant(self.heard.load(Ordering::Acquire))) > limit).then_some(Why::Silence)
     }
 
     /// The epoch of a key, to be taken before a read begins.
@@ -122,10 +121,21 @@ impl LocalCache {
         Ok(self.ttl)
     }
 
-    /// Advances the key's epoch and forgets the key. Says whether it was held.
-    pub(super) fn invalidate(&self, key: &Key) -> bool {
-        self.stripe(key).fetch_add(1, Ordering::AcqRel);
-        self.store.remove(key).is_some()
+    /// Advances the key's epoch and forgets the key. Says whether it was held, and the epoch before.
+    pub(super) fn invalidate(&self, key: &Key) -> (bool, Epoch) {
+        let before = self.stripe(key).fetch_add(1, Ordering::AcqRel);
+        (self.store.remove(key).is_some(), Epoch(before))
+    }
+
+    /// Whether a value that was read or written in one epoch may be stored after what happened until another.
+    pub(super) fn undisturbed(&self, then: Epoch, now: Epoch) -> bool {
+        !self.guards_epochs || then == now
+    }
+
+    /// Whether this server was a member once and its lease has run out.
+    pub(super) fn lapsed(&self, now: Instant) -> bool {
+        let until = self.lease_until.load(Ordering::Acquire);
+        until != 0 && now.0 >= until
     }
 
     /// Advances every epoch and forgets everything.
@@ -153,7 +163,7 @@ impl LocalCache {
 
     fn stripe(&self, key: &Key) -> &AtomicU64 {
         let hash = StableHash.hash_one(key);
-        // The high bits: the low ones choose quick_cache's shard.
+        // The highest bits: quick_cache chooses its shard by others.
         &self.epochs[(hash >> 48) as usize % EPOCH_STRIPES]
     }
 }

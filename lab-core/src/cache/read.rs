@@ -77,7 +77,7 @@ impl<P: Ports> TieredCache<P> {
         }
         let read = if demand.level == Level::Strong {
             self.read_database(key).await
-        } else if self.shared.policy.miss.single_flight {
+        } else if self.shared.policy.miss.single_flight && self.shared.local.withheld(started).is_none() {
             self.read_together(key, demand).await
         } else {
             self.read_through(key, demand).await
@@ -113,26 +113,29 @@ impl<P: Ports> TieredCache<P> {
     async fn read_together(&self, key: &Key, demand: Demand) -> Landing {
         let fly = || {
             let (cache, key) = (self.clone(), key.clone());
-            let read = async move { cache.read_through(&key, demand).await };
+            let read = async move {
+                let landing = cache.read_through(&key, demand).await;
+                (landing, trace::cause())
+            };
             trace::scope(trace::current(), trace::cause(), read).boxed()
         };
         match self.shared.flights.board(key, fly) {
-            Seat::Leads(number, flight) => {
+            Seat::Leads(departure, flight) => {
                 self.note(Kind::FlightLed, key, None);
-                let landing = flight.await;
-                self.shared.flights.landed(key, number);
+                let (landing, last) = flight.await;
+                trace::set_cause(last);
+                drop(departure);
                 landing
             }
             Seat::Joins(flight) => {
                 self.note(Kind::FlightJoined, key, None);
-                let landing = flight.await;
+                let (landing, last) = flight.await;
+                trace::set_cause(last);
                 self.note(Kind::Woken { on: WaitFor::Flight }, key, None);
                 match landing {
-                    // The flight's leader may have asked for less than this reader does.
-                    Ok(read)
-                        if !demand.accepts(&read.entry.stamp, self.now()) && read.tier != Tier::Database =>
-                    {
-                        self.read_through(key, demand).await
+                    // The leader may have asked for less, or its query may have run before this reader's own write.
+                    Ok(read) if !demand.accepts(&read.entry.stamp, self.now()) => {
+                        self.read_database(key).await
                     }
                     landing => landing,
                 }
@@ -165,6 +168,8 @@ impl<P: Ports> TieredCache<P> {
             if self.shared.policy.miss.publish_fill {
                 self.invalidate_others(key, Some(read.entry.stamp.version)).await;
             }
+        } else {
+            self.refuse_local(key, &read.entry);
         }
         Ok(read)
     }
@@ -185,7 +190,7 @@ impl<P: Ports> TieredCache<P> {
         demand.accepts(&entry.stamp, self.now()).then_some(entry)
     }
 
-    /// Stores a fill in L2, and says whether L2 surely holds it (or something newer).
+    /// Stores a fill in L2, and says whether L2 surely holds it now.
     async fn store_shared(&self, key: &Key, entry: &Entry) -> bool {
         let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl());
         if self.shared.policy.write.shared == SharedWrite::SetIfNewer {

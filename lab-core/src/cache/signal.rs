@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
+use crate::trace::{self, EventId};
 use crate::value::Key;
 
 /// Who waits, by key. It holds only keys that somebody waits for.
@@ -18,6 +19,8 @@ pub(super) struct Signals(Arc<Mutex<BTreeMap<Key, Waiting>>>);
 struct Waiting {
     /// Signals so far.
     rung: u64,
+    /// The event that the last one followed from.
+    cause: Option<EventId>,
     /// Tickets out.
     tickets: u32,
     wakers: Vec<Waker>,
@@ -44,6 +47,7 @@ impl Signals {
         let wakers = match self.0.lock().expect("no holder panics").get_mut(key) {
             Some(waiting) => {
                 waiting.rung += 1;
+                waiting.cause = trace::cause();
                 std::mem::take(&mut waiting.wakers)
             }
             None => return,
@@ -54,7 +58,7 @@ impl Signals {
 }
 
 impl Ticket {
-    /// Waits for the first signal since the ticket was taken.
+    /// Waits for the first signal since the ticket was taken; what follows is its consequence.
     pub(super) async fn rung(&self) {
         poll_fn(|cx| {
             let mut all = self.signals.0.lock().expect("no holder panics");
@@ -65,7 +69,11 @@ impl Ticket {
                     }
                     Poll::Pending
                 }
-                _ => Poll::Ready(()),
+                Some(waiting) => {
+                    trace::set_cause(waiting.cause);
+                    Poll::Ready(())
+                }
+                None => Poll::Ready(()),
             }
         })
         .await;

@@ -11,11 +11,14 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
 use super::read::{Read, ReadError};
+use crate::trace::EventId;
 use crate::value::Key;
 
 /// The result of a read that is shared.
 pub(super) type Landing = Result<Read, ReadError>;
-type Flight = Shared<BoxFuture<'static, Landing>>;
+/// A landing, and the last event of the read, from which the passengers' next events follow.
+pub(super) type Arrived = (Landing, Option<EventId>);
+type Flight = Shared<BoxFuture<'static, Arrived>>;
 
 /// The reads of this server that can still be joined.
 #[derive(Default)]
@@ -28,16 +31,32 @@ struct Departures {
 }
 
 /// A place in a flight.
-pub(super) enum Seat {
-    /// First to miss: the flight leaves now. It must be reported as landed under this number.
-    Leads(u64, Flight),
+pub(super) enum Seat<'a> {
+    /// First to miss: the flight leaves now, and can be joined as long as the departure is kept.
+    Leads(Departure<'a>, Flight),
     /// Somebody already reads.
     Joins(Flight),
 }
 
+/// The leader's hold on its flight. However the leader ends, nobody joins the flight after it.
+pub(super) struct Departure<'a> {
+    flights: &'a Flights,
+    key: Key,
+    number: u64,
+}
+
+impl Drop for Departure<'_> {
+    fn drop(&mut self) {
+        let mut departures = self.flights.0.lock().expect("no holder panics");
+        if departures.open.get(&self.key).is_some_and(|(open, _)| *open == self.number) {
+            departures.open.remove(&self.key);
+        }
+    }
+}
+
 impl Flights {
     /// Joins the flight for `key`, or starts one with the read that `read` makes.
-    pub(super) fn board(&self, key: &Key, read: impl FnOnce() -> BoxFuture<'static, Landing>) -> Seat {
+    pub(super) fn board(&self, key: &Key, read: impl FnOnce() -> BoxFuture<'static, Arrived>) -> Seat<'_> {
         let mut departures = self.0.lock().expect("no holder panics");
         if let Some((_, flight)) = departures.open.get(key) {
             return Seat::Joins(flight.clone());
@@ -46,19 +65,18 @@ impl Flights {
         departures.next += 1;
         let number = departures.next;
         departures.open.insert(key.clone(), (number, flight.clone()));
-        Seat::Leads(number, flight)
-    }
-
-    /// Closes the flight of that number, if it is still the one to join.
-    pub(super) fn landed(&self, key: &Key, number: u64) {
-        let mut departures = self.0.lock().expect("no holder panics");
-        if departures.open.get(key).is_some_and(|(open, _)| *open == number) {
-            departures.open.remove(key);
-        }
+        Seat::Leads(Departure { flights: self, key: key.clone(), number }, flight)
     }
 
     /// Parts later readers from the flight in progress, and says whether there was one.
     pub(super) fn detach(&self, key: &Key) -> bool {
         self.0.lock().expect("no holder panics").open.remove(key).is_some()
+    }
+
+    /// Parts later readers from every flight in progress.
+    pub(super) fn detach_all(&self) {
+        let detached = std::mem::take(&mut self.0.lock().expect("no holder panics").open);
+        // Dropped outside the lock: a flight holds a handle to its cache.
+        drop(detached);
     }
 }

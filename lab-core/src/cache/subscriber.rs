@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::TieredCache;
 use crate::policy::Acknowledge;
 use crate::ports::{
-    Arrival, Audience, Body, Bus, BusError, Clock, Membership, Notice, Ports, Subscription, Tasks,
+    Arrival, Audience, Body, Bus, BusError, Clock, Member, Membership, Notice, Ports, Subscription, Tasks,
 };
 use crate::trace::{self, Kind, Why};
 use crate::value::{Key, ServerId};
@@ -20,14 +20,12 @@ const RETRY: Duration = Duration::from_millis(100);
 struct Heard(BTreeMap<ServerId, (u64, u64)>);
 
 impl Heard {
-    /// Takes in a number and says how many are missing before it.
+    /// Takes in a number and says how many are missing before it. Of a life that is new to us everything before
+    /// counts as missing: L1 may have been filled since we subscribed, and nobody knows what was said meanwhile.
     fn missing(&mut self, notice: &Notice) -> u64 {
         let life = notice.incarnation;
-        let last = match self.0.get(&notice.from) {
-            Some((incarnation, last)) if *incarnation == life => *last,
-            // A life that is new to us: what it said before we listened is no hole, since L1 was empty then.
-            _ => notice.number.saturating_sub(1),
-        };
+        let known = self.0.get(&notice.from).filter(|(incarnation, _)| *incarnation == life);
+        let last = known.map_or(0, |(_, last)| *last);
         self.0.insert(notice.from, (life, last.max(notice.number)));
         // A beat and an acknowledgement repeat the last number; a broadcast is the next one.
         notice.number.saturating_sub(last).saturating_sub(u64::from(is_broadcast(&notice.body)))
@@ -70,14 +68,12 @@ impl<P: Ports> TieredCache<P> {
         loop {
             match subscription.next().await {
                 Arrival::Notice(notice, delivery) => {
-                    self.shared.local.heard(self.now());
                     trace::scope(None, delivery, self.receive(&mut heard, notice)).await;
                 }
                 Arrival::Closed => {
                     subscription = self.subscribe_anew().await;
                     // What was published in between is lost, and nobody knows what it was.
                     self.lose_notices();
-                    heard = Heard::default();
                 }
             }
         }
@@ -93,29 +89,38 @@ impl<P: Ports> TieredCache<P> {
     }
 
     async fn receive(&self, heard: &mut Heard, notice: Notice) {
+        let own = notice.from == self.shared.ports.server();
         let missed = heard.missing(&notice);
-        if missed > 0 && notice.from != self.shared.ports.server() {
-            self.note_gap(&notice, missed);
+        if missed > 0 && !own {
+            self.note_bare(Kind::GapNoticed { from: notice.from, missed });
             self.lose_notices();
         }
-        let own = notice.from == self.shared.ports.server();
+        // After the hole: L1 may have been withheld for silence, and must not be served again before it is emptied.
+        self.shared.local.heard(self.now());
         match notice.body {
             Body::Invalidate { .. } if own => {}
             Body::Invalidate { key, version, acknowledge } => {
                 self.drop_local(&key, version, Why::Invalidated);
+                // Whoever waits for a fill may find the new value in L2.
+                self.shared.fills.ring(&key);
                 if acknowledge {
-                    self.acknowledge(notice.from, notice.number, key).await;
+                    self.acknowledge(notice.from, notice.number, notice.incarnation, key).await;
                 }
             }
             Body::Filled { key } => self.shared.fills.ring(&key),
-            Body::Acknowledge { number, .. } => self.shared.acknowledgements.arrived(number, notice.from),
-            Body::Beat => {}
+            Body::Acknowledge { number, incarnation, .. }
+                if incarnation == self.shared.ports.incarnation() =>
+            {
+                let member = Member { server: notice.from, incarnation: notice.incarnation };
+                self.shared.acknowledgements.arrived(number, member);
+            }
+            Body::Acknowledge { .. } | Body::Beat => {}
         }
     }
 
-    async fn acknowledge(&self, to: ServerId, number: u64, key: Key) {
+    async fn acknowledge(&self, to: ServerId, number: u64, incarnation: u64, key: Key) {
         let last = self.shared.broadcasts.load(Ordering::Acquire);
-        let notice = self.notice(last, Body::Acknowledge { number, key });
+        let notice = self.notice(last, Body::Acknowledge { number, incarnation, key });
         // A lost acknowledgement is asked for again by the writer.
         let _ = self.shared.ports.bus().publish(Audience::One(to), notice).await;
     }
@@ -123,13 +128,8 @@ impl<P: Ports> TieredCache<P> {
     /// Notices were missed: whatever L1 holds may be old.
     fn lose_notices(&self) {
         if self.shared.policy.bus.gaps {
-            self.shared.local.flush();
-            self.note_bare(Kind::L1Flushed { why: Why::Gap });
+            self.empty_local(Why::Gap);
         }
-    }
-
-    fn note_gap(&self, notice: &Notice, missed: u64) {
-        self.note_bare(Kind::GapNoticed { from: notice.from, missed });
     }
 
     /// Renews the membership, for ever; but not while the bus is silent: a server that cannot hear an invalidation
@@ -147,6 +147,10 @@ impl<P: Ports> TieredCache<P> {
         let sent = self.now();
         // A failed renewal is tried again at the next turn; meanwhile the lease runs on.
         if self.shared.ports.membership().renew(lease).await.is_ok() {
+            // While it was no member, nobody waited for its acknowledgement: it joins again with an empty L1.
+            if self.shared.local.lapsed(self.now()) {
+                self.empty_local(Why::LeaseRanOut);
+            }
             self.shared.local.renewed(sent, lease);
         }
     }

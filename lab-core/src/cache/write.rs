@@ -1,9 +1,10 @@
 //! A write: the order of its effects is the policy's.
 
 use super::TieredCache;
-use crate::policy::{LocalWrite, Publish, SharedWrite};
-use crate::ports::{Database, DatabaseError, Ports, SharedCache};
-use crate::trace::Why;
+use super::local::Epoch;
+use crate::policy::{Acknowledge, LocalWrite, Publish, SharedWrite};
+use crate::ports::{Database, DatabaseError, Ports, SharedCache, Stored};
+use crate::trace::{Kind, Why};
 use crate::value::{Entry, Key, Stamp, Value, Version};
 
 /// Why a write did not return a version.
@@ -26,6 +27,7 @@ impl<P: Ports> TieredCache<P> {
     /// # Errors
     /// When the database refused, when nobody knows whether it committed, or when a server did not confirm.
     pub async fn write(&self, key: &Key, value: &Value) -> Result<Version, WriteError> {
+        let epoch = self.shared.local.epoch(key);
         let early = self.shared.policy.write.publish == Publish::BeforeCommit;
         if early {
             self.invalidate_others(key, None).await;
@@ -40,12 +42,22 @@ impl<P: Ports> TieredCache<P> {
         };
         let stamp = Stamp { version: committed.version, as_of: committed.as_of };
         let entry = Entry { value: Some(value.clone()), stamp };
-        self.write_shared(key, &entry).await;
-        self.write_local(key, &entry);
+        let shared = self.write_shared(key, &entry).await;
+        self.write_local(key, &entry, epoch, shared);
         if !early {
             self.announce(key, stamp.version).await?;
         }
-        Ok(stamp.version)
+        match shared {
+            // Everybody has forgotten the old value, but would find it in L2 again.
+            SharedAfter::Unknown if self.promises_freshness() => {
+                Err(WriteError::Unacknowledged(stamp.version))
+            }
+            _ => Ok(stamp.version),
+        }
+    }
+
+    fn promises_freshness(&self) -> bool {
+        self.shared.policy.write.acknowledge != Acknowledge::No
     }
 
     /// The row may have changed: nobody may rely on what the caches hold.
@@ -56,22 +68,48 @@ impl<P: Ports> TieredCache<P> {
         self.invalidate_others(key, None).await;
     }
 
-    async fn write_shared(&self, key: &Key, entry: &Entry) {
+    async fn write_shared(&self, key: &Key, entry: &Entry) -> SharedAfter {
         let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl());
-        // An L2 that gave no answer keeps the old value until its time to live: what scenario 11 is about.
-        let _ = match self.shared.policy.write.shared {
-            SharedWrite::Leave => Ok(()),
-            SharedWrite::Set => shared.set(key, entry, ttl).await,
-            SharedWrite::SetIfNewer => shared.set_if_newer(key, entry, ttl).await.map(drop),
-            SharedWrite::Delete => shared.delete(key).await,
+        let written = match self.shared.policy.write.shared {
+            SharedWrite::Leave => Ok(Stored::Stored),
+            SharedWrite::Set => shared.set(key, entry, ttl).await.map(|()| Stored::Stored),
+            SharedWrite::SetIfNewer => shared.set_if_newer(key, entry, ttl).await,
+            SharedWrite::Delete => shared.delete(key).await.map(|()| Stored::Stored),
         };
-    }
-
-    fn write_local(&self, key: &Key, entry: &Entry) {
-        self.drop_local(key, Some(entry.stamp.version), Why::Written);
-        if self.shared.policy.write.local == LocalWrite::Set {
-            let epoch = self.shared.local.epoch(key);
-            self.store_local(key, entry, epoch);
+        match written {
+            Ok(Stored::Stored) => SharedAfter::Ours,
+            Ok(Stored::Refused) => SharedAfter::Newer,
+            // A second chance for a promise that rests on it: L2 may hold anything but the old value.
+            Err(_) if self.promises_freshness() && shared.delete(key).await.is_ok() => SharedAfter::Newer,
+            // An L2 that gave no answer keeps the old value until its time to live: what scenario 11 is about.
+            Err(_) => SharedAfter::Unknown,
         }
     }
+
+    /// The writer's own L1 takes the value in only if nothing happened to the row since the write began, and L2 took
+    /// it too: another write may have overtaken this one.
+    fn write_local(&self, key: &Key, entry: &Entry, began: Epoch, shared: SharedAfter) {
+        let before = self.drop_local(key, Some(entry.stamp.version), Why::Written);
+        if self.shared.policy.write.local == LocalWrite::Drop {
+            return;
+        }
+        if !self.shared.local.undisturbed(began, before) {
+            self.note(Kind::L1Refused { why: Why::EpochMoved }, key, Some(entry.stamp.version));
+        } else if shared == SharedAfter::Ours {
+            self.store_local(key, entry, self.shared.local.epoch(key));
+        } else {
+            self.refuse_local(key, entry);
+        }
+    }
+}
+
+/// What L2 holds after a write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SharedAfter {
+    /// What the policy wants there.
+    Ours,
+    /// Something newer, or nothing.
+    Newer,
+    /// Nobody knows: maybe the old value.
+    Unknown,
 }

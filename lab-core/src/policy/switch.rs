@@ -82,29 +82,40 @@ impl Switch {
         }
     }
 
-    /// Turns it on or off. A switch that needs another one turns that on as well (a short lease is a lease); one
-    /// that excludes another turns that off (a read has one level).
+    /// Turns it on or off; nothing changes if it is so already. A switch that needs another one turns that on as well
+    /// (a short lease is a lease); one that excludes another turns that off (a read has one level).
     pub fn set(self, policy: &mut Policy, on: bool) {
+        if self.is_on(policy) == on {
+            return;
+        }
         match self {
             Self::WriteShared => {
                 policy.write.shared = if on { SharedWrite::Set } else { SharedWrite::Leave };
             }
-            Self::AcknowledgedInvalidation => Self::acknowledge(policy, on),
+            Self::AcknowledgedInvalidation => {
+                policy.write.acknowledge = if on { ACKNOWLEDGED } else { Acknowledge::No };
+                if on {
+                    // Who publishes before the commit has nothing to wait for: the old row is still there.
+                    policy.write.publish = Publish::AfterCommit;
+                }
+            }
             Self::StrongReads => policy.level = if on { Level::Strong } else { Level::Eventual },
             Self::SessionReads => policy.level = if on { Level::Session } else { Level::Eventual },
             Self::ShortLocalTtl => policy.local.ttl_ms = if on { 1_000 } else { 60_000 },
             Self::PublishBeforeCommit => {
                 policy.write.publish = if on { Publish::BeforeCommit } else { Publish::AfterCommit };
+                if on {
+                    policy.write.acknowledge = Acknowledge::No;
+                }
             }
             Self::SingleFlight => policy.miss.single_flight = on,
             Self::FleetLease => {
                 policy.miss.fleet = if on { LEASE } else { Fleet::None };
-                policy.local.epochs = on;
                 policy.miss.single_flight |= on;
             }
             Self::ShortLease => {
                 policy.miss.fleet = if on { SHORT_LEASE } else { LEASE };
-                policy.miss.single_flight = true;
+                policy.miss.single_flight |= on;
             }
             Self::Lock => {
                 policy.compute = if on { ComputeRule::Lock(LOCK) } else { ComputeRule::Unprotected };
@@ -117,19 +128,21 @@ impl Switch {
                 Self::lock(policy).wait = if on { LockWait::Once { for_ms: 500 } } else { LOCK.wait };
             }
         }
+        Self::underpin(policy);
     }
 
-    /// Acknowledged invalidation rests on three things: nobody keeps what is on its way while an invalidation
-    /// comes, L2 never goes back, and a hole in the notices is noticed.
-    fn acknowledge(policy: &mut Policy, on: bool) {
-        policy.write.acknowledge = if on { ACKNOWLEDGED } else { Acknowledge::No };
-        policy.local.epochs = on;
-        policy.bus.gaps = on;
-        policy.bus.beat_ms = if on { 100 } else { 0 };
-        policy.bus.silence_ms = if on { 500 } else { 0 };
-        if policy.write.shared != SharedWrite::Leave || on {
-            policy.write.shared = if on { SharedWrite::SetIfNewer } else { SharedWrite::Set };
-        }
+    /// What the switches rest on. Acknowledged invalidation: nobody keeps what was on its way while an invalidation
+    /// came, L2 never goes back, and a hole in the notices or their silence is noticed. A lease: the first of these.
+    fn underpin(policy: &mut Policy) {
+        let acknowledged = policy.write.acknowledge != Acknowledge::No;
+        policy.local.epochs = acknowledged || policy.miss.fleet != Fleet::None;
+        policy.bus.gaps = acknowledged;
+        (policy.bus.beat_ms, policy.bus.silence_ms) = if acknowledged { (100, 500) } else { (0, 0) };
+        policy.write.shared = match policy.write.shared {
+            SharedWrite::Set if acknowledged => SharedWrite::SetIfNewer,
+            SharedWrite::SetIfNewer if !acknowledged => SharedWrite::Set,
+            as_it_is => as_it_is,
+        };
     }
 
     fn lock(policy: &mut Policy) -> &mut LockRule {
@@ -139,6 +152,52 @@ impl Switch {
         match &mut policy.compute {
             ComputeRule::Lock(rule) => rule,
             ComputeRule::Unprotected => unreachable!("a lock was put there just now"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every policy that two switches, turned on one after the other, lead to.
+    fn pairs() -> impl Iterator<Item = (Switch, Switch, Policy)> {
+        Switch::ALL.into_iter().flat_map(|first| {
+            let after_first = Policy::lesson().with(first, true);
+            Switch::ALL.into_iter().map(move |second| (first, second, after_first.clone().with(second, true)))
+        })
+    }
+
+    #[test]
+    fn a_switch_that_is_turned_is_turned() {
+        for (first, second, policy) in pairs() {
+            assert!(second.is_on(&policy), "{second:?} after {first:?}");
+            assert!(!second.is_on(&policy.with(second, false)), "{second:?} off again after {first:?}");
+        }
+    }
+
+    #[test]
+    fn turning_a_switch_to_where_it_stands_changes_nothing() {
+        for (_, _, policy) in pairs() {
+            for switch in Switch::ALL {
+                assert_eq!(policy.clone().with(switch, switch.is_on(&policy)), policy, "{switch:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn acknowledged_invalidation_keeps_what_it_rests_on() {
+        let policy = Policy::lesson().with(Switch::AcknowledgedInvalidation, true);
+        let again = policy.clone().with(Switch::WriteShared, false).with(Switch::WriteShared, true);
+        assert_eq!(again, policy, "L2 still never goes back");
+        let leased = policy.with(Switch::FleetLease, true).with(Switch::FleetLease, false);
+        assert!(leased.local.epochs, "epochs stay while somebody needs them");
+    }
+
+    #[test]
+    fn every_switch_leads_to_a_policy_that_can_run() {
+        for (first, second, policy) in pairs() {
+            assert_eq!(policy.validate(), Ok(()), "{first:?}, {second:?}");
         }
     }
 }

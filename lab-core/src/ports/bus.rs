@@ -29,8 +29,10 @@ pub enum Body {
     },
     /// The invalidation of that number was carried out.
     Acknowledge {
-        /// The number of the publisher's notice.
+        /// The number of the invalidation.
         number: u64,
+        /// Which life of its publisher: after a restart the numbers begin anew.
+        incarnation: u64,
         /// The row, for the eye.
         key: Key,
     },

@@ -292,7 +292,8 @@ async fn broadcast<P: Ports>(one: &P, other: &P) -> Kept {
 async fn addressed<P: Ports>(one: &P, other: &P) -> Kept {
     let mut here = must(one.bus().subscribe().await)?;
     let mut there = must(other.bus().subscribe().await)?;
-    let acknowledge = |number| notice(one, number, Body::Acknowledge { number, key: key("addressed") });
+    let acknowledge =
+        |number| notice(one, number, Body::Acknowledge { number, incarnation: 1, key: key("addressed") });
     must(one.bus().publish(Audience::One(other.server()), acknowledge(1)).await)?;
     must(one.bus().publish(Audience::One(one.server()), acknowledge(2)).await)?;
     same(next_from(&mut there, other, one).await, &acknowledge(1))?;

@@ -12,7 +12,7 @@ use crate::check::{self, History, Part};
 use crate::policy::{Policy, Switch};
 use crate::report::Report;
 use crate::service::Request;
-use crate::trace::{Actor, Kind, NoticeKind, Trace, Verb};
+use crate::trace::{Actor, Event, Kind, NoticeKind, RequestKind, Trace, Verb};
 use crate::value::{ClientId, Key, ServerId, Value};
 use crate::world::{ClusterSpec, Fault, Link, Route, World, WorldError};
 
@@ -74,25 +74,36 @@ pub(super) fn judge(trace: &Trace, settings: &Settings) -> Report {
             check::all_answered(since_act),
             check::read_your_writes(at_once),
         ],
-        demonstration: SLOW.iter().all(|server| was_slow(trace, *server, settings)),
+        demonstration: SLOW.iter().all(|server| was_exposed(since_act, trace, *server, settings)),
         figures: check::figures(since_act),
     }
 }
 
-/// Whether the invalidation took at least the injected delay from its publication to this server.
-fn was_slow(trace: &Trace, server: ServerId, settings: &Settings) -> bool {
+/// Whether the invalidation took at least the injected delay from its publication to this server, and could have
+/// been missed by a reader: L1 held the old price when the update began, or somebody read before the notice came.
+fn was_exposed(since_act: Part<'_>, trace: &Trace, server: ServerId, settings: &Settings) -> bool {
     let delay = Duration::from_millis(settings.get("bus-delay-ms"));
-    let published = trace.events.iter().find(
-        |event| matches!(&event.kind, Kind::Called { verb: Verb::PublishInvalidate, .. } if event.operation.is_some()),
+    let here = |event: &Event| event.actor == Actor::Server(server);
+    let published = since_act.events().find(
+        |(_, event)| matches!(&event.kind, Kind::Called { verb: Verb::PublishInvalidate, .. } if event.operation.is_some()),
     );
-    let delivered = trace.events.iter().find(|event| {
+    let Some((_, published)) = published else { return false };
+    let delivered = since_act.events().find(|(_, event)| {
         let invalidation = matches!(&event.kind, Kind::Delivered { notice: NoticeKind::Invalidate, .. });
-        invalidation && event.actor == Actor::Server(server)
+        invalidation && here(event) && event.message == published.message
     });
-    match (published, delivered) {
-        (Some(published), Some(delivered)) => delivered.at.since(published.at) >= delay,
-        _ => false,
-    }
+    let Some((delivery, delivered)) = delivered else { return false };
+    let began = since_act.events().next().map_or(0, |(id, _)| id.index());
+    let before = trace.events[..began].iter().filter(|event| here(event));
+    let held = before.fold(false, |held, event| match event.kind {
+        Kind::L1Stored { .. } => true,
+        Kind::L1Dropped { .. } | Kind::L1Flushed { .. } => false,
+        _ => held,
+    });
+    let mut early = since_act.events().filter(|(id, event)| {
+        *id < delivery && here(event) && matches!(event.kind, Kind::Received { request: RequestKind::Read })
+    });
+    delivered.at.since(published.at) >= delay && (held || early.next().is_some())
 }
 
 /// The answer to the question: how many of the reads right after the update are answered the old price?

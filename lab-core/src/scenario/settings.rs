@@ -37,6 +37,14 @@ pub enum SettingsError {
         /// The knobs that there are.
         known: String,
     },
+    /// A knob has no value.
+    #[error("{scenario} needs a value for {name}")]
+    Missing {
+        /// The scenario.
+        scenario: ScenarioId,
+        /// The knob.
+        name: &'static str,
+    },
     /// The value is out of bounds.
     #[error("{name} must be between {min} and {max}, not {value}")]
     OutOfBounds {
@@ -88,6 +96,17 @@ impl Settings {
         }
         self.0.insert(name.to_owned(), value);
         Ok(())
+    }
+
+    /// Whether they are this scenario's settings, each knob with a value within its bounds.
+    ///
+    /// # Errors
+    /// When a knob is missing, unknown or out of bounds.
+    pub fn validate(&self, scenario: ScenarioId) -> Result<(), SettingsError> {
+        if let Some(knob) = scenario.scenario().knobs.iter().find(|knob| !self.0.contains_key(knob.name)) {
+            return Err(SettingsError::Missing { scenario, name: knob.name });
+        }
+        Self::with(scenario, self.0.clone()).map(drop)
     }
 
     /// The value of a knob that the scenario has.

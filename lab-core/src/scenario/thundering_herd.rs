@@ -59,7 +59,8 @@ pub(super) fn judge(trace: &Trace, _: &Settings) -> Report {
     let (count, second) = (queries.len() as u64, queries.get(1).copied());
     Report {
         checks: vec![
-            check::check("one-query", count, None, Bound::AtMost(1), second),
+            check::check("one-query", count, None, Bound::Exactly(1), second),
+            check::equal_answers(act, RequestKind::Read),
             check::all_answered(act),
             check::inform("queries-under-100", count, None, Bound::AtMost(99), queries.get(99).copied()),
         ],

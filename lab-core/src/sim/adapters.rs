@@ -23,12 +23,11 @@ const REDIRECTIONS_MAX: u32 = 5;
 pub struct SimPorts {
     kernel: Kernel,
     server: ServerId,
-    watched: bool,
 }
 
 impl SimPorts {
     pub(super) fn new(kernel: Kernel, server: ServerId) -> Self {
-        Self { kernel, server, watched: true }
+        Self { kernel, server }
     }
 
     /// Sends a command to whom the slot belongs, following redirections.
@@ -157,7 +156,7 @@ impl Entropy for SimPorts {
 
 impl Observer for SimPorts {
     fn enabled(&self) -> bool {
-        self.watched
+        true
     }
 
     fn sees_nodes(&self) -> bool {

@@ -17,6 +17,9 @@ use crate::world::WorldError;
 /// Polls at one instant before the run counts as a livelock.
 const POLLS_AT_ONE_INSTANT_MAX: u32 = 1_000_000;
 
+/// A run ends within so much virtual time. Beats go on for ever, so a run that waits for what never comes would too.
+const RUN_MAX: Instant = Instant(3_600_000_000_000);
+
 type Ready = Arc<Mutex<Vec<u32>>>;
 
 struct TaskWaker {
@@ -84,6 +87,10 @@ impl Executor {
         if let Some(task) = self.pick() {
             self.polls_at_instant += 1;
             self.poll(task);
+            if task == 0 {
+                // The scenario may have killed somebody, who must not be polled once more.
+                self.settle(kernel);
+            }
             return self.polls_at_instant < POLLS_AT_ONE_INSTANT_MAX;
         }
         if self.settle(kernel) {
@@ -92,6 +99,9 @@ impl Executor {
         let Some(now) = kernel.arrive() else {
             return false;
         };
+        if now > RUN_MAX {
+            return false;
+        }
         if now != self.instant {
             (self.instant, self.polls_at_instant) = (now, 0);
         }

@@ -177,6 +177,26 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// The same without what is drawn by chance: tokens, and contents, of which the version tells enough.
+    pub(super) fn without_chance(&self) -> Self {
+        let mut kind = self.clone();
+        match &mut kind {
+            Self::Answered { outcome, value, .. }
+            | Self::Completed { outcome, value, .. }
+            | Self::Served { outcome, value, .. } => {
+                outcome.forget_token();
+                *value = None;
+            }
+            Self::Returned { outcome, .. } => outcome.forget_token(),
+            Self::L1Stored { value, .. } | Self::Replayed { value, .. } => *value = None,
+            Self::Computed { value } => *value = Value::new(""),
+            _ => {}
+        }
+        kind
+    }
+}
+
 /// What a client asks of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -311,6 +331,14 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    fn forget_token(&mut self) {
+        if let Self::Granted(token) = self {
+            *token = Token(0);
+        }
+    }
+}
+
 /// What a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -345,6 +373,8 @@ pub enum Why {
     LeaseRanOut,
     /// Notices were missed.
     Gap,
+    /// The bus has given no sign of life for too long.
+    Silence,
     /// The scenario asked for it.
     Asked,
 }
