@@ -9,7 +9,7 @@ use lab_core::value::Instant;
 /// A folded gap is this share of the width.
 const FOLD_SHARE: f64 = 0.06;
 /// A gap is folded when it is longer than this share of the whole run …
-const FOLD_OVER_SHARE: f64 = 0.25;
+const FOLD_OVER_SHARE: f64 = 0.12;
 /// … and longer than this.
 const FOLD_OVER_NS: u64 = 100_000_000;
 

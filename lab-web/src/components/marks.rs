@@ -34,6 +34,8 @@ pub(crate) enum Known {
     Holds,
     /// It is broken.
     Broken,
+    /// It is not met, and the goal does not need it.
+    Noted,
 }
 
 /// The mark of a check: a disc with a tick, a square with a cross, a dashed ring.
@@ -43,6 +45,10 @@ pub(crate) fn check_mark(known: Known) -> Html {
         Known::Holds => html! { <>
             <circle cx="8" cy="8" r="6.5" class="k-green" />
             <path d="M5.1 8.2l2 2 3.8-4.2" class="k-chk" />
+        </> },
+        Known::Noted => html! { <>
+            <rect x="2.5" y="2.5" width="11" height="11" rx="3" class="k-note" />
+            <path d="M5.7 5.7l4.6 4.6M10.3 5.7l-4.6 4.6" class="k-note" />
         </> },
         Known::Broken => html! { <>
             <rect x="1.8" y="1.8" width="12.4" height="12.4" rx="3" class="k-bad" />

@@ -107,18 +107,18 @@ fn line_of(check: &Check, known: Known, props: &ResultsProps) -> Html {
     let detail = match known {
         Known::Open if props.veiled => ui::NOT_RUN.get(lang).to_owned(),
         Known::Open => ui::SO_FAR.get(lang).to_owned(),
-        Known::Holds | Known::Broken => counted(),
+        Known::Holds | Known::Broken | Known::Noted => counted(),
     };
     // What only informs is never shown as failed: the goal does not need it.
     let class = match (known, check.goal) {
         (Known::Broken, true) => "bad",
-        (Known::Broken, false) => "info",
+        (Known::Broken, false) | (Known::Noted, _) => "info",
         (Known::Holds, _) => "ok",
         (Known::Open, _) => "wait",
     };
     html! {
         <li class={class} data-testid={format!("check-{}", check.id)} title={if check.goal { None } else { Some(ui::INFORMS.get(lang)) }}>
-            { check_mark(if class == "info" { Known::Open } else { known }) }
+            { check_mark(if class == "info" { Known::Noted } else { known }) }
             <span>{ names::check(&check.id, lang) }</span><small>{ detail }</small>
         </li>
     }

@@ -10,6 +10,9 @@ use crate::stage_state::{Held, ServerState};
 use crate::text::sentence::shortened;
 use crate::text::{span, ui};
 
+/// A value of more letters is set smaller.
+const VALUE_LARGE_MAX: usize = 5;
+
 /// The circumference of the ring that shows the time to live.
 const RING: f64 = 50.27;
 
@@ -159,11 +162,13 @@ fn value_and_version(scene: &Scene<'_>, entry: &Entry<'_>, x: f64, y: f64) -> Ht
     };
     let absent = ui::ABSENT.get(scene.lang);
     let value = held.value.as_ref().map_or_else(|| absent.to_owned(), |value| short_value(value.as_str()));
-    let at = x + value.chars().count() as f64 * 10.9 + 8.0;
+    let letters = value.chars().count();
+    let (size, letter) = if letters > VALUE_LARGE_MAX { ("mid", 7.9) } else { ("", 10.9) };
+    let at = x + letters as f64 * letter + 8.0;
     let version = held.version.to_string();
     let width = 10.0 + version.len() as f64 * 7.0;
     html! { <>
-        <text x={x.to_string()} y={y.to_string()} class={classes!("val", "halo", class)}>{ value }</text>
+        <text x={x.to_string()} y={y.to_string()} class={classes!("val", size, "halo", class)}>{ value }</text>
         <rect x={at.to_string()} y={(y - 13.0).to_string()} width={width.to_string()} height="16" rx="4"
             class={classes!("ver", class)} />
         <text x={(at + width / 2.0).to_string()} y={(y - 1.0).to_string()} class={classes!("ver-t", class)}

@@ -46,6 +46,10 @@ fn copy(scene: &Scene<'_>, rect: &Rect, held: Option<&Held>, with_key: bool, wit
         let value = held.value.as_ref().map_or("–", |value| value.as_str());
         (with_value.then(|| shortened_key(value, VALUE_LETTERS)), held.version.to_string())
     });
+    let taken = text.as_ref().map_or(0, |(value, version)| {
+        value.as_ref().map_or(0, |value| value.chars().count()) + version.len() + 2
+    });
+    let key_letters = if with_key { (((rect.w - 16.0) / 6.7) as usize).saturating_sub(taken) } else { 0 };
     html! { <>
         <rect x={x.to_string()} y={y.to_string()} width={rect.w.to_string()} height={rect.h.to_string()} rx="4"
             class={classes!("ent", class)} />
@@ -53,9 +57,9 @@ fn copy(scene: &Scene<'_>, rect: &Rect, held: Option<&Held>, with_key: bool, wit
             <rect x={x.to_string()} y={y.to_string()} width={rect.w.to_string()} height={rect.h.to_string()} rx="4"
                 class="hatchfill" />
         }
-        if with_key {
+        if key_letters > 2 {
             <text x={(x + 8.0).to_string()} y={baseline.clone()} class={classes!("m11", "t2", "halo", class)}>
-                { shortened_key(scene.replay.focus.as_str(), if held.is_some() { 9 } else { 12 }) }
+                { shortened_key(scene.replay.focus.as_str(), key_letters) }
             </text>
         }
         if text.is_none() && !with_key {

@@ -215,9 +215,13 @@ fn zigzag(x: f64, bottom: f64) -> String {
 /// How many events fall under each bar.
 fn counts(replay: &Replay, along: &Replay, scale: Scale) -> Vec<usize> {
     let bars = (scale.width / BAR) as usize;
+    let act = |replay: &Replay| replay.event(replay.act()).map_or(0, |event| event.at.0);
+    let (own, other) = (act(replay), act(along));
     let mut counts = vec![0; bars];
     for event in replay.trace.events.iter().filter(|event| !is_background_event(event)) {
-        let bar = (along.ruler.x(event.at) * bars as f64) as usize;
+        // Two runs stand side by side from the phase `act` on: before it, real servers take their time to start.
+        let at = Instant((event.at.0 + other).saturating_sub(own));
+        let bar = (along.ruler.x(at) * bars as f64) as usize;
         counts[bar.min(bars - 1)] += 1;
     }
     counts

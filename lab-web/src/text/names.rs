@@ -67,7 +67,7 @@ pub(crate) fn check(id: &str, lang: Lang) -> String {
     let text = match id {
         "no-stale-read" => pick(lang, "No stale read", "古い読み取りなし"),
         "fresh-after-settling" => pick(lang, "Fresh after a second", "1 秒後は最新"),
-        "all-answered" => pick(lang, "Every request answered", "すべての要求に応答"),
+        "all-answered" => pick(lang, "All answered", "すべてに応答"),
         "read-your-writes" => pick(lang, "Reads its own write", "自分の書き込みを読める"),
         "one-query" => pick(lang, "One database query", "DB クエリは 1 回"),
         "queries-under-100" => pick(lang, "Fewer than 100 queries", "クエリは 100 回未満"),
