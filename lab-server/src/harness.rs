@@ -158,36 +158,19 @@ impl Harness {
         let postgres_directory = directory.path().join(directory::POSTGRES);
         let (redis, postgres) = try_join!(
             RedisCluster::start(&plan, &proxy, deadline),
-            PostgresCluster::start(
-                &binaries,
-                postgres_directory,
-                spec.postgres_replicas,
-                &proxy,
-                deadline
-            )
+            PostgresCluster::start(&binaries, postgres_directory, spec.postgres_replicas, &proxy, deadline)
         )?;
         let direct = direct(&redis, &postgres);
         let servers =
             (1..=spec.servers).map(|server| proxied(&direct, AppServer(server), &redis, &postgres, &proxy));
         let endpoints = Endpoints::new(servers.collect::<Result<_, _>>()?, direct);
-        Ok(Self {
-            endpoints,
-            own: Some(Own {
-                proxy,
-                redis,
-                postgres,
-                _directory: directory,
-            }),
-        })
+        Ok(Self { endpoints, own: Some(Own { proxy, redis, postgres, _directory: directory }) })
     }
 
     /// Uses servers that somebody else runs: see [`Endpoints::connect_to`]. Everything that breaks something
     /// answers [`HarnessError::External`].
     pub async fn connect_to(redis: &[String], postgres: &str) -> Result<Self, HarnessError> {
-        Ok(Self {
-            endpoints: Endpoints::connect_to(redis, postgres).await?,
-            own: None,
-        })
+        Ok(Self { endpoints: Endpoints::connect_to(redis, postgres).await?, own: None })
     }
 
     /// How to reach the servers.
@@ -218,10 +201,7 @@ impl Harness {
 
     /// A PostgreSQL node of our own, to kill, restart, pause or watch.
     pub fn postgres(&self, node: PostgresNode) -> Result<&PostgresServer, HarnessError> {
-        let found = self
-            .postgres_servers()?
-            .iter()
-            .find(|server| server.name() == node);
+        let found = self.postgres_servers()?.iter().find(|server| server.name() == node);
         found.ok_or_else(|| HarnessError::UnknownPlace(node.to_string()))
     }
 
@@ -267,11 +247,7 @@ fn proxied(
         endpoint.bus = proxy.listen(address(100 + number), node.listens(), bus)?.into();
     }
     for (number, (node, endpoint)) in (1..).zip(postgres.nodes.iter().zip(&mut reach.postgres)) {
-        let listens = proxy.listen(
-            address(200 + number),
-            node.listens(),
-            Link::Sql(server, node.name()),
-        )?;
+        let listens = proxy.listen(address(200 + number), node.listens(), Link::Sql(server, node.name()))?;
         endpoint.config = postgres::config(listens, postgres::DATABASE);
     }
     Ok(reach)
@@ -288,11 +264,7 @@ fn links(redis: &[RedisNode], spec: &HarnessSpec) -> Vec<Link> {
     let replicas = (1..=spec.postgres_replicas).map(PostgresNode::Replica);
     links.extend(replicas.clone().map(Link::Wal));
     for server in (1..=spec.servers).map(AppServer) {
-        links.extend(
-            redis
-                .iter()
-                .flat_map(|&node| [Link::Data(server, node), Link::Bus(server, node)]),
-        );
+        links.extend(redis.iter().flat_map(|&node| [Link::Data(server, node), Link::Bus(server, node)]));
         let postgres = std::iter::once(PostgresNode::Primary).chain(replicas.clone());
         links.extend(postgres.map(|node| Link::Sql(server, node)));
     }

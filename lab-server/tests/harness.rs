@@ -37,18 +37,11 @@ async fn cluster(reach: &Reach) -> ClusterConnection {
         .response_timeout(Duration::from_secs(2))
         .build()
         .expect("a cluster client");
-    timeout(LIMIT, client.get_async_connection())
-        .await
-        .expect("in time")
-        .expect("a connection")
+    timeout(LIMIT, client.get_async_connection()).await.expect("in time").expect("a connection")
 }
 
 async fn subscriber(reach: &Reach, node: RedisNode, channel: &str) -> PubSub {
-    let endpoint = reach
-        .redis
-        .iter()
-        .find(|endpoint| endpoint.node == node)
-        .expect("the node");
+    let endpoint = reach.redis.iter().find(|endpoint| endpoint.node == node).expect("the node");
     let client = Client::open(reach.redis_connection(&endpoint.bus).expect("an address")).expect("a client");
     let mut subscriber = client.get_async_pubsub().await.expect("a subscriber");
     subscriber.subscribe(channel).await.expect("subscribed");
@@ -56,12 +49,7 @@ async fn subscriber(reach: &Reach, node: RedisNode, channel: &str) -> PubSub {
 }
 
 async fn observer(harness: &Harness, node: RedisNode) -> MultiplexedConnection {
-    harness
-        .redis(node)
-        .expect("the node")
-        .connect()
-        .await
-        .expect("a connection")
+    harness.redis(node).expect("the node").connect().await.expect("a connection")
 }
 
 /// Polls until `probe` has an answer.
@@ -80,9 +68,7 @@ async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: imp
 async fn starts_in_ten_seconds_and_carries_data_through_every_link() {
     let _turn = TURN.lock().await;
     let begun = Instant::now();
-    let harness = Harness::start(HarnessSpec::default())
-        .await
-        .expect("the servers start");
+    let harness = Harness::start(HarnessSpec::default()).await.expect("the servers start");
     let took = begun.elapsed();
     println!("ready after {took:?}");
     assert!(took < Duration::from_secs(10), "ready after {took:?}");
@@ -106,105 +92,60 @@ async fn redis_answers_on_every_shard(reach: &Reach) {
         let () = cluster.set(key, format!("{key} as set")).await.expect("SET");
         let value: String = cluster.get(key).await.expect("GET");
         assert_eq!(value, format!("{key} as set"));
-        let slot: u16 = redis::cmd("CLUSTER")
-            .arg("KEYSLOT")
-            .arg(key)
-            .query_async(&mut cluster)
-            .await
-            .expect("a slot");
-        used.push(
-            reach
-                .redis
-                .iter()
-                .position(|node| node.slots.iter().any(|slots| slots.contains(&slot))),
-        );
+        let slot: u16 =
+            redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query_async(&mut cluster).await.expect("a slot");
+        used.push(reach.redis.iter().position(|node| node.slots.iter().any(|slots| slots.contains(&slot))));
     }
     assert_eq!(used, [Some(0), Some(1), Some(2)]);
 }
 
 async fn replicas_stream_a_row(reach: &Reach, number: i32) {
     let primary = postgres(reach, PostgresNode::Primary).await;
-    primary
-        .batch_execute("CREATE TABLE IF NOT EXISTS item (number int PRIMARY KEY)")
-        .await
-        .expect("a table");
-    primary
-        .execute("INSERT INTO item VALUES ($1)", &[&number])
-        .await
-        .expect("a row");
+    primary.batch_execute("CREATE TABLE IF NOT EXISTS item (number int PRIMARY KEY)").await.expect("a table");
+    primary.execute("INSERT INTO item VALUES ($1)", &[&number]).await.expect("a row");
     for replica in [PostgresNode::Replica(1), PostgresNode::Replica(2)] {
         let replica = &postgres(reach, replica).await;
         eventually("the row on the replica", || async move {
-            replica
-                .query_opt("SELECT 1 FROM item WHERE number = $1", &[&number])
-                .await
-                .ok()
-                .flatten()
+            replica.query_opt("SELECT 1 FROM item WHERE number = $1", &[&number]).await.ok().flatten()
         })
         .await;
     }
 }
 
 async fn postgres(reach: &Reach, node: PostgresNode) -> tokio_postgres::Client {
-    let endpoint = reach
-        .postgres
-        .iter()
-        .find(|endpoint| endpoint.node == node)
-        .expect("the node");
-    let (client, connection) = endpoint
-        .config
-        .connect(tokio_postgres::NoTls)
-        .await
-        .expect("a connection");
+    let endpoint = reach.postgres.iter().find(|endpoint| endpoint.node == node).expect("the node");
+    let (client, connection) = endpoint.config.connect(tokio_postgres::NoTls).await.expect("a connection");
     tokio::spawn(connection);
     client
 }
 
 async fn servers_of_somebody_else_are_used_and_not_broken(harness: &Harness) {
     let direct = harness.endpoints().direct();
-    let redis = vec![
-        "redis://127.0.0.1:1".to_owned(),
-        format!("redis://{}", direct.redis[4].advertised),
-    ];
+    let redis = vec!["redis://127.0.0.1:1".to_owned(), format!("redis://{}", direct.redis[4].advertised)];
     let address = |index: usize| harness.postgres_servers().expect("our own")[index].listens();
     let hosts = |list: [SocketAddr; 3]| list.map(|address| address.ip().to_string()).join(",");
     let ports = |list: [SocketAddr; 3]| list.map(|address| address.port().to_string()).join(",");
     // A replica first: roles are asked for, not taken from the order.
     let all = [address(2), address(0), address(1)];
     let postgres = format!("host={} port={} user=lab dbname=lab", hosts(all), ports(all));
-    let theirs = Harness::connect_to(&redis, &postgres)
-        .await
-        .expect("running servers");
+    let theirs = Harness::connect_to(&redis, &postgres).await.expect("running servers");
     let names = |endpoints: &Endpoints| {
         let reach = endpoints.direct();
-        let redis = reach
-            .redis
-            .iter()
-            .map(|node| (node.node, node.slots.clone(), node.advertised.clone()));
-        (
-            redis.collect::<Vec<_>>(),
-            reach.postgres.iter().map(|node| node.node).collect::<Vec<_>>(),
-        )
+        let redis = reach.redis.iter().map(|node| (node.node, node.slots.clone(), node.advertised.clone()));
+        (redis.collect::<Vec<_>>(), reach.postgres.iter().map(|node| node.node).collect::<Vec<_>>())
     };
     assert_eq!(names(theirs.endpoints()), names(harness.endpoints()));
     redis_answers_on_every_shard(theirs.endpoints().server(AppServer(9)).expect("any app server")).await;
     replicas_stream_a_row(theirs.endpoints().direct(), 100).await;
     assert!(matches!(theirs.links(), Err(HarnessError::External { .. })));
-    assert!(matches!(
-        theirs.redis(first_master()),
-        Err(HarnessError::External { .. })
-    ));
+    assert!(matches!(theirs.redis(first_master()), Err(HarnessError::External { .. })));
 }
 
 #[tokio::test]
 async fn a_fault_strikes_its_link_and_no_other() {
     let _turn = TURN.lock().await;
-    let spec = HarnessSpec {
-        replicas_per_master: 0,
-        postgres_replicas: 0,
-        servers: 2,
-        ..HarnessSpec::default()
-    };
+    let spec =
+        HarnessSpec { replicas_per_master: 0, postgres_replicas: 0, servers: 2, ..HarnessSpec::default() };
     let harness = Harness::start(spec).await.expect("the servers start");
     bus_delay_leaves_data_fast(&harness).await;
     delay_keeps_throughput(&harness).await;
@@ -213,10 +154,7 @@ async fn a_fault_strikes_its_link_and_no_other() {
     reset_ends_connections_and_admits_new(&harness).await;
     let links = harness.links().expect("our own");
     let elsewhere = Link::Data(AppServer(3), first_master());
-    assert!(matches!(
-        links.cut(elsewhere, Way::Both),
-        Err(HarnessError::UnknownLink(_))
-    ));
+    assert!(matches!(links.cut(elsewhere, Way::Both), Err(HarnessError::UnknownLink(_))));
 }
 
 /// The message is published before the reads and arrives after them; the other server has it at once.
@@ -228,16 +166,10 @@ async fn bus_delay_leaves_data_fast(harness: &Harness) {
     let mut late = subscriber(reach(slow), first_master(), "bus").await;
     let mut prompt = subscriber(reach(fast), first_master(), "bus").await;
     let mut data = cluster(reach(slow)).await;
-    links
-        .delay(Link::Bus(slow, first_master()), Way::Back, DELAY)
-        .expect("the link");
+    links.delay(Link::Bus(slow, first_master()), Way::Back, DELAY).expect("the link");
 
     let published = Instant::now();
-    let () = observer(harness, first_master())
-        .await
-        .publish("bus", "gone")
-        .await
-        .expect("PUBLISH");
+    let () = observer(harness, first_master()).await.publish("bus", "gone").await.expect("PUBLISH");
     prompt.on_message().next().await.expect("a message");
     let prompt_after = published.elapsed();
     let _: Option<String> = data.get(KEYS[0]).await.expect("GET");
@@ -253,26 +185,16 @@ async fn bus_delay_leaves_data_fast(harness: &Harness) {
 /// Two hundred requests in the pipeline of a link that takes 100 ms: a throttle would need 20 s.
 async fn delay_keeps_throughput(harness: &Harness) {
     let (link, mut raw) = raw_link(harness).await;
-    harness
-        .links()
-        .expect("our own")
-        .delay(link, Way::Both, Duration::from_millis(50))
-        .expect("the link");
+    harness.links().expect("our own").delay(link, Way::Both, Duration::from_millis(50)).expect("the link");
     let begun = Instant::now();
     for _ in 0..200 {
         raw.write_all(b"PING\r\n").await.expect("written");
     }
     let mut answers = vec![0; 200 * b"+PONG\r\n".len()];
-    timeout(LIMIT, raw.read_exact(&mut answers))
-        .await
-        .expect("in time")
-        .expect("answers");
+    timeout(LIMIT, raw.read_exact(&mut answers)).await.expect("in time").expect("answers");
     let took = begun.elapsed();
     assert_eq!(answers, b"+PONG\r\n".repeat(200));
-    assert!(
-        took >= Duration::from_millis(100) && took < Duration::from_secs(5),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(100) && took < Duration::from_secs(5), "{took:?}");
     harness.links().expect("our own").heal_all();
 }
 
@@ -283,22 +205,14 @@ async fn cut_holds_and_heal_releases(harness: &Harness) {
     raw.write_all(b"SET held yes\r\n").await.expect("written");
     let observer = &observer(harness, first_master()).await;
     eventually("the request, which is not cut", || async move {
-        observer
-            .clone()
-            .get::<_, Option<String>>("held")
-            .await
-            .ok()
-            .flatten()
+        observer.clone().get::<_, Option<String>>("held").await.ok().flatten()
     })
     .await;
     let answer = timeout(Duration::from_millis(200), raw.read_u8()).await;
     assert!(answer.is_err(), "the answer is held: {answer:?}");
     links.heal(link).expect("the link");
     let mut answer = [0; 5];
-    timeout(LIMIT, raw.read_exact(&mut answer))
-        .await
-        .expect("in time")
-        .expect("an answer");
+    timeout(LIMIT, raw.read_exact(&mut answer)).await.expect("in time").expect("an answer");
     assert_eq!(&answer, b"+OK\r\n");
 }
 
@@ -308,21 +222,13 @@ async fn black_hole_swallows_and_heal_admits_new(harness: &Harness) {
     let reach = harness.endpoints().server(AppServer(1)).expect("an app server");
     let mut silent = subscriber(reach, first_master(), "swallowed").await;
     let observer = &observer(harness, first_master()).await;
-    let receivers = || async move {
-        observer
-            .clone()
-            .publish::<_, _, u32>("swallowed", "x")
-            .await
-            .expect("PUBLISH")
-    };
+    let receivers =
+        || async move { observer.clone().publish::<_, _, u32>("swallowed", "x").await.expect("PUBLISH") };
     assert_eq!(receivers().await, 1);
     silent.on_message().next().await.expect("a message");
 
     links.black_hole(link).expect("the link");
-    eventually("Redis notices the end", || async {
-        (receivers().await == 0).then_some(())
-    })
-    .await;
+    eventually("Redis notices the end", || async { (receivers().await == 0).then_some(()) }).await;
     let mut stream = silent.into_on_message();
     assert!(
         timeout(Duration::from_millis(200), stream.next()).await.is_err(),
@@ -341,10 +247,7 @@ async fn black_hole_swallows_and_heal_admits_new(harness: &Harness) {
 async fn reset_ends_connections_and_admits_new(harness: &Harness) {
     let (link, mut raw) = raw_link(harness).await;
     harness.links().expect("our own").reset(link).expect("the link");
-    let error = timeout(LIMIT, raw.read_u8())
-        .await
-        .expect("in time")
-        .expect_err("no byte comes");
+    let error = timeout(LIMIT, raw.read_u8()).await.expect("in time").expect_err("no byte comes");
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     raw_link(harness).await;
 }
@@ -353,14 +256,9 @@ async fn reset_ends_connections_and_admits_new(harness: &Harness) {
 async fn raw_link(harness: &Harness) -> (Link, TcpStream) {
     let reach = harness.endpoints().server(AppServer(1)).expect("an app server");
     let address = &reach.redis[0].data;
-    let mut raw = TcpStream::connect((address.host.as_str(), address.port))
-        .await
-        .expect("connected");
+    let mut raw = TcpStream::connect((address.host.as_str(), address.port)).await.expect("connected");
     raw.write_all(b"PING\r\n").await.expect("written");
     let mut answer = [0; 7];
-    timeout(LIMIT, raw.read_exact(&mut answer))
-        .await
-        .expect("in time")
-        .expect("an answer");
+    timeout(LIMIT, raw.read_exact(&mut answer)).await.expect("in time").expect("an answer");
     (Link::Data(AppServer(1), first_master()), raw)
 }

@@ -52,18 +52,10 @@ async fn a_holder_killed_while_it_starts_leaves_no_child() {
 async fn all_end(left: &[u32]) {
     let killed = Instant::now();
     while left.iter().any(|pid| is_running(*pid)) {
-        assert!(
-            killed.elapsed() < Duration::from_secs(2),
-            "left behind: {:?}",
-            describe(left)
-        );
+        assert!(killed.elapsed() < Duration::from_secs(2), "left behind: {:?}", describe(left));
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    println!(
-        "{} processes are gone {:?} after the kill",
-        left.len(),
-        killed.elapsed()
-    );
+    println!("{} processes are gone {:?} after the kill", left.len(), killed.elapsed());
 }
 
 /// Another process that holds a harness: this test program, running the test below.
@@ -72,22 +64,14 @@ struct Holder(Child);
 impl Holder {
     fn start() -> Self {
         let mut program = Command::new(env::current_exe().expect("this program"));
-        program.args([
-            "--ignored",
-            "--exact",
-            "holds_a_harness_until_it_is_killed",
-            "--nocapture",
-        ]);
+        program.args(["--ignored", "--exact", "holds_a_harness_until_it_is_killed", "--nocapture"]);
         Self(program.stdout(Stdio::piped()).spawn().expect("another process"))
     }
 
     /// Waits until its servers are ready and one of its PostgreSQL nodes is paused.
     fn wait_until_ready(&mut self) {
         let output = self.0.stdout.take().expect("a pipe");
-        let ready = BufReader::new(output)
-            .lines()
-            .map_while(Result::ok)
-            .any(|line| line.contains("holding"));
+        let ready = BufReader::new(output).lines().map_while(Result::ok).any(|line| line.contains("holding"));
         assert!(ready, "the holder ended before its servers were ready");
     }
 
@@ -109,15 +93,9 @@ impl Drop for Holder {
 #[tokio::test]
 #[ignore = "runs as a process of its own, started and killed by the tests above"]
 async fn holds_a_harness_until_it_is_killed() {
-    let harness = Harness::start(HarnessSpec::default())
-        .await
-        .expect("the servers start");
+    let harness = Harness::start(HarnessSpec::default()).await.expect("the servers start");
     // The hardest case: stopped backends do not notice that their postmaster dies.
-    harness
-        .postgres(PostgresNode::Replica(1))
-        .expect("a replica")
-        .pause()
-        .expect("paused");
+    harness.postgres(PostgresNode::Replica(1)).expect("a replica").pause().expect("paused");
     println!("holding");
     std::future::pending::<()>().await;
 }
@@ -125,60 +103,30 @@ async fn holds_a_harness_until_it_is_killed() {
 #[tokio::test]
 async fn nodes_are_killed_restarted_and_paused() {
     let _turn = TURN.lock().await;
-    let harness = Harness::start(HarnessSpec::default())
-        .await
-        .expect("the servers start");
+    let harness = Harness::start(HarnessSpec::default()).await.expect("the servers start");
     a_replica_stops_replaying_and_catches_up(&harness).await;
     a_paused_postgres_answers_nothing_until_it_is_resumed(&harness).await;
     a_crashed_primary_recovers(&harness).await;
     a_killed_master_is_replaced_and_comes_back_as_replica(&harness).await;
     let pids: Vec<u32> = descendants(std::process::id()).into_keys().collect();
     drop(harness);
-    assert!(
-        !pids.iter().any(|pid| is_running(*pid)),
-        "left behind: {:?}",
-        describe(&pids)
-    );
+    assert!(!pids.iter().any(|pid| is_running(*pid)), "left behind: {:?}", describe(&pids));
 }
 
 async fn a_replica_stops_replaying_and_catches_up(harness: &Harness) {
-    let primary = harness
-        .postgres(PostgresNode::Primary)
-        .expect("the primary")
-        .connect()
-        .await
-        .expect("connected");
+    let primary =
+        harness.postgres(PostgresNode::Primary).expect("the primary").connect().await.expect("connected");
     let frozen = harness.postgres(PostgresNode::Replica(1)).expect("a replica");
     let reader = &frozen.connect().await.expect("connected");
-    let rows = || async {
-        reader
-            .query("SELECT n FROM t", &[])
-            .await
-            .map_or(0, |rows| rows.len())
-    };
-    primary
-        .batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
-        .await
-        .expect("a row");
+    let rows = || async { reader.query("SELECT n FROM t", &[]).await.map_or(0, |rows| rows.len()) };
+    primary.batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)").await.expect("a row");
     eventually("the first row", || async { rows().await == 1 }).await;
     frozen.pause_replay().await.expect("paused");
-    primary
-        .batch_execute("INSERT INTO t VALUES (2)")
-        .await
-        .expect("a row");
-    let other = harness
-        .postgres(PostgresNode::Replica(2))
-        .expect("a replica")
-        .connect()
-        .await
-        .expect("connected");
+    primary.batch_execute("INSERT INTO t VALUES (2)").await.expect("a row");
+    let other =
+        harness.postgres(PostgresNode::Replica(2)).expect("a replica").connect().await.expect("connected");
     let other = &other;
-    let elsewhere = || async {
-        other
-            .query("SELECT n FROM t", &[])
-            .await
-            .is_ok_and(|rows| rows.len() == 2)
-    };
+    let elsewhere = || async { other.query("SELECT n FROM t", &[]).await.is_ok_and(|rows| rows.len() == 2) };
     eventually("the second row on the other replica", elsewhere).await;
     assert_eq!(rows().await, 1);
     frozen.resume_replay().await.expect("resumed");
@@ -194,10 +142,7 @@ async fn a_paused_postgres_answers_nothing_until_it_is_resumed(harness: &Harness
     let early = tokio::time::timeout(Duration::from_millis(200), &mut question).await;
     assert!(early.is_err(), "a paused node answers");
     replica.resume();
-    tokio::time::timeout(LIMIT, question)
-        .await
-        .expect("in time")
-        .expect("an answer");
+    tokio::time::timeout(LIMIT, question).await.expect("in time").expect("an answer");
 }
 
 async fn a_crashed_primary_recovers(harness: &Harness) {
@@ -208,23 +153,11 @@ async fn a_crashed_primary_recovers(harness: &Harness) {
     primary.restart(LIMIT).await.expect("restarted");
     assert_ne!(primary.pid(), before);
     let client = primary.connect().await.expect("connected");
-    client
-        .batch_execute("INSERT INTO t VALUES (3)")
-        .await
-        .expect("a row");
-    let replica = harness
-        .postgres(PostgresNode::Replica(1))
-        .expect("a replica")
-        .connect()
-        .await
-        .expect("connected");
+    client.batch_execute("INSERT INTO t VALUES (3)").await.expect("a row");
+    let replica =
+        harness.postgres(PostgresNode::Replica(1)).expect("a replica").connect().await.expect("connected");
     let replica = &replica;
-    let follows = || async {
-        replica
-            .query("SELECT n FROM t", &[])
-            .await
-            .is_ok_and(|rows| rows.len() == 3)
-    };
+    let follows = || async { replica.query("SELECT n FROM t", &[]).await.is_ok_and(|rows| rows.len() == 3) };
     eventually("the replica follows again", follows).await;
 }
 
@@ -235,22 +168,14 @@ async fn a_killed_master_is_replaced_and_comes_back_as_replica(harness: &Harness
     let killed = Instant::now();
     master.kill();
     let writes = || async {
-        cmd("SET")
-            .arg("b")
-            .arg("1")
-            .query_async::<()>(&mut heir_connection.clone())
-            .await
-            .is_ok()
+        cmd("SET").arg("b").arg("1").query_async::<()>(&mut heir_connection.clone()).await.is_ok()
     };
     eventually("the replica takes writes", writes).await;
     println!("the replica takes writes {:?} after the kill", killed.elapsed());
     master.restart(LIMIT).await.expect("restarted");
     let connection = &master.connect().await.expect("connected");
     let follows = || async {
-        let role = cmd("INFO")
-            .arg("replication")
-            .query_async::<String>(&mut connection.clone())
-            .await;
+        let role = cmd("INFO").arg("replication").query_async::<String>(&mut connection.clone()).await;
         role.is_ok_and(|role| role.contains("role:slave") && role.contains("master_link_status:up"))
     };
     eventually("the old master follows the new one", follows).await;
@@ -263,11 +188,7 @@ fn descendants(root: u32) -> BTreeMap<u32, String> {
     let mut parents = vec![root];
     while let Some(parent) = parents.pop() {
         for entry in fs::read_dir("/proc").expect("Linux").flatten() {
-            let Some(pid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<u32>().ok())
-            else {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
                 continue;
             };
             if let Some((name, 'R' | 'S' | 'D' | 'T', above)) = stat(pid)
@@ -296,9 +217,5 @@ fn stat(pid: u32) -> Option<(String, char, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (name, fields) = text.split_once(" (")?.1.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
-    Some((
-        name.to_owned(),
-        fields.next()?.chars().next()?,
-        fields.next()?.parse().ok()?,
-    ))
+    Some((name.to_owned(), fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }

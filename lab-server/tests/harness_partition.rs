@@ -20,53 +20,26 @@ async fn eventually<F: Future<Output = bool>>(what: &str, mut probe: impl FnMut(
 
 #[tokio::test]
 async fn partitions_strike_the_nodes_they_are_meant_for() {
-    let harness = Harness::start(HarnessSpec::default())
-        .await
-        .expect("the servers start");
+    let harness = Harness::start(HarnessSpec::default()).await.expect("the servers start");
     a_replica_that_is_cut_off_catches_up(&harness).await;
     an_isolated_master_loses_what_it_acknowledged(&harness).await;
 }
 
 async fn a_replica_that_is_cut_off_catches_up(harness: &Harness) {
-    let connect = async |node| {
-        harness
-            .postgres(node)
-            .expect("the node")
-            .connect()
-            .await
-            .expect("connected")
-    };
+    let connect = async |node| harness.postgres(node).expect("the node").connect().await.expect("connected");
     let primary = connect(PostgresNode::Primary).await;
-    let (near, far) = (
-        &connect(PostgresNode::Replica(1)).await,
-        &connect(PostgresNode::Replica(2)).await,
-    );
+    let (near, far) = (&connect(PostgresNode::Replica(1)).await, &connect(PostgresNode::Replica(2)).await);
     let rows = async |client: &tokio_postgres::Client| {
-        client
-            .query_one("SELECT count(*) FROM t", &[])
-            .await
-            .map_or(0, |row| row.get::<_, i64>(0))
+        client.query_one("SELECT count(*) FROM t", &[]).await.map_or(0, |row| row.get::<_, i64>(0))
     };
-    primary
-        .batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)")
-        .await
-        .expect("a row");
-    eventually("the first row everywhere", || async {
-        rows(near).await == 1 && rows(far).await == 1
-    })
-    .await;
+    primary.batch_execute("CREATE TABLE t (n int); INSERT INTO t VALUES (1)").await.expect("a row");
+    eventually("the first row everywhere", || async { rows(near).await == 1 && rows(far).await == 1 }).await;
 
     let links = harness.links().expect("our own");
     let wal = Link::Wal(PostgresNode::Replica(2));
     links.cut(wal, Way::Both).expect("the link");
-    primary
-        .batch_execute("INSERT INTO t VALUES (2)")
-        .await
-        .expect("a row");
-    eventually("the second row on the replica that is not cut off", || async {
-        rows(near).await == 2
-    })
-    .await;
+    primary.batch_execute("INSERT INTO t VALUES (2)").await.expect("a row");
+    eventually("the second row on the replica that is not cut off", || async { rows(near).await == 2 }).await;
     assert_eq!(rows(far).await, 1);
     links.heal(wal).expect("the link");
     eventually("the second row", || async { rows(far).await == 2 }).await;
@@ -76,14 +49,7 @@ async fn a_replica_that_is_cut_off_catches_up(harness: &Harness) {
 async fn an_isolated_master_loses_what_it_acknowledged(harness: &Harness) {
     let links = harness.links().expect("our own");
     let (master, heir) = (RedisNode::Master(0), RedisNode::Replica(0));
-    let connect = async |node| {
-        harness
-            .redis(node)
-            .expect("the node")
-            .connect()
-            .await
-            .expect("connected")
-    };
+    let connect = async |node| harness.redis(node).expect("the node").connect().await.expect("connected");
     let (mut old, new) = (connect(master).await, connect(heir).await);
     let of_master = |link: &Link| match *link {
         Link::Gossip(from, to) | Link::Replication(from, to) => from == master || to == master,
@@ -96,10 +62,7 @@ async fn an_isolated_master_loses_what_it_acknowledged(harness: &Harness) {
     let cut = Instant::now();
     let (mut acknowledged, mut promoted_after, mut refused_after) = (0, None, None);
     while promoted_after.is_none() || refused_after.is_none() {
-        assert!(
-            cut.elapsed() < LIMIT,
-            "promoted {promoted_after:?}, refused {refused_after:?}"
-        );
+        assert!(cut.elapsed() < LIMIT, "promoted {promoted_after:?}, refused {refused_after:?}");
         if refused_after.is_none() {
             match set(&mut old, &format!("{{b}}{acknowledged}")).await {
                 Ok(()) => acknowledged += 1,
@@ -137,10 +100,6 @@ async fn set(connection: &mut MultiplexedConnection, key: &str) -> RedisResult<(
 }
 
 async fn role(connection: &mut MultiplexedConnection) -> String {
-    let section = cmd("INFO")
-        .arg("replication")
-        .query_async::<String>(connection)
-        .await
-        .unwrap_or_default();
+    let section = cmd("INFO").arg("replication").query_async::<String>(connection).await.unwrap_or_default();
     section.lines().skip(1).collect::<Vec<_>>().join("\n")
 }

@@ -27,27 +27,12 @@ async fn one_to_twelve_masters_form_a_cluster() {
     let _turn = TURN.lock().await;
     for (masters, replicas_per_master) in [(1, 0), (2, 1), (12, 0)] {
         let begun = Instant::now();
-        let spec = HarnessSpec {
-            masters,
-            replicas_per_master,
-            ..small()
-        };
+        let spec = HarnessSpec { masters, replicas_per_master, ..small() };
         let harness = Harness::start(spec).await.expect("the servers start");
-        println!(
-            "{masters} masters with {replicas_per_master} replicas: ready after {:?}",
-            begun.elapsed()
-        );
-        let mut last = harness
-            .redis(RedisNode::Master(masters - 1))
-            .expect("it")
-            .connect()
-            .await
-            .expect("connected");
-        let info: String = cmd("CLUSTER")
-            .arg("INFO")
-            .query_async(&mut last)
-            .await
-            .expect("an answer");
+        println!("{masters} masters with {replicas_per_master} replicas: ready after {:?}", begun.elapsed());
+        let mut last =
+            harness.redis(RedisNode::Master(masters - 1)).expect("it").connect().await.expect("connected");
+        let info: String = cmd("CLUSTER").arg("INFO").query_async(&mut last).await.expect("an answer");
         assert!(info.contains("cluster_slots_ok:16384") && info.contains(&format!("cluster_size:{masters}")));
     }
 }
@@ -55,22 +40,10 @@ async fn one_to_twelve_masters_form_a_cluster() {
 #[tokio::test]
 async fn what_cannot_be_started_is_said_in_types() {
     let nowhere = Search::Only(vec![env::temp_dir().join("no-programs-here")]);
-    let missing = Harness::start(HarnessSpec {
-        search: nowhere,
-        ..small()
-    })
-    .await
-    .err();
-    let Some(HarnessError::MissingBinary { .. }) = &missing else {
-        panic!("{missing:?}")
-    };
+    let missing = Harness::start(HarnessSpec { search: nowhere, ..small() }).await.err();
+    let Some(HarnessError::MissingBinary { .. }) = &missing else { panic!("{missing:?}") };
     assert!(missing.is_some_and(|error| error.to_string().contains("cargo xtask setup")));
-    let too_many = Harness::start(HarnessSpec {
-        masters: 13,
-        ..small()
-    })
-    .await
-    .err();
+    let too_many = Harness::start(HarnessSpec { masters: 13, ..small() }).await.err();
     assert!(matches!(too_many, Some(HarnessError::Spec(_))));
 }
 
@@ -78,20 +51,8 @@ async fn what_cannot_be_started_is_said_in_types() {
 async fn a_server_that_dies_at_its_start_shows_its_log() {
     let _turn = TURN.lock().await;
     let instead = Instead::of("redis-server", "echo 'this is the last line of the log'; exit 7");
-    let error = Harness::start(HarnessSpec {
-        search: instead.search(),
-        ..small()
-    })
-    .await
-    .err();
-    let Some(HarnessError::Died {
-        server,
-        status,
-        log_tail,
-    }) = error
-    else {
-        panic!("{error:?}")
-    };
+    let error = Harness::start(HarnessSpec { search: instead.search(), ..small() }).await.err();
+    let Some(HarnessError::Died { server, status, log_tail }) = error else { panic!("{error:?}") };
     assert_eq!((server.as_str(), status.as_str()), ("redis-a", "exit status: 7"));
     assert_eq!(log_tail, "this is the last line of the log");
 }
@@ -108,12 +69,7 @@ async fn a_port_that_is_taken_is_given_up_for_another() {
            fi
            exec "$(ls -d /usr/lib/postgresql/*/bin/postgres | tail -1)" "$@""#,
     );
-    Harness::start(HarnessSpec {
-        search: of_postgres.search(),
-        ..small()
-    })
-    .await
-    .expect("on another port");
+    Harness::start(HarnessSpec { search: of_postgres.search(), ..small() }).await.expect("on another port");
     assert!(of_postgres.directory.path().join("once").exists());
     let instead = Instead::of(
         "redis-server",
@@ -123,12 +79,7 @@ async fn a_port_that_is_taken_is_given_up_for_another() {
            fi
            exec /usr/bin/redis-server "$@""#,
     );
-    Harness::start(HarnessSpec {
-        search: instead.search(),
-        ..small()
-    })
-    .await
-    .expect("on another port");
+    Harness::start(HarnessSpec { search: instead.search(), ..small() }).await.expect("on another port");
     assert!(instead.directory.path().join("once").exists());
 }
 
@@ -153,16 +104,10 @@ impl Instead {
     fn search(&self) -> Search {
         let mut directories = vec![self.directory.path().to_owned()];
         directories.extend(env::split_paths(&env::var_os("PATH").expect("PATH")));
-        let versions = fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten()
-            .flatten();
+        let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         directories.extend(versions.map(|version| version.path().join("bin")));
         let has_postgres = |directory: &PathBuf| Path::new(directory).join("initdb").is_file();
-        assert!(
-            directories.iter().any(has_postgres),
-            "PostgreSQL is on PATH or in /usr/lib/postgresql"
-        );
+        assert!(directories.iter().any(has_postgres), "PostgreSQL is on PATH or in /usr/lib/postgresql");
         Search::Only(directories)
     }
 }

@@ -59,9 +59,8 @@ impl Binaries {
 }
 
 fn path_directories() -> Vec<PathBuf> {
-    let mut directories: Vec<PathBuf> = env::var_os("PATH")
-        .map(|path| env::split_paths(&path).collect())
-        .unwrap_or_default();
+    let mut directories: Vec<PathBuf> =
+        env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
     // An ordinary user's PATH often lacks these two.
     directories.extend(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     directories
@@ -87,19 +86,10 @@ fn debian_directories() -> Vec<PathBuf> {
     };
     let mut versions: Vec<(u32, PathBuf)> = entries
         .flatten()
-        .filter_map(|entry| {
-            Some((
-                entry.file_name().to_str()?.parse().ok()?,
-                entry.path().join("bin"),
-            ))
-        })
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
         .collect();
     versions.sort();
-    versions
-        .into_iter()
-        .rev()
-        .map(|(_, directory)| directory)
-        .collect()
+    versions.into_iter().rev().map(|(_, directory)| directory).collect()
 }
 
 fn find_in(directories: &[PathBuf], program: &str, package: &'static str) -> Result<PathBuf, HarnessError> {
@@ -107,10 +97,7 @@ fn find_in(directories: &[PathBuf], program: &str, package: &'static str) -> Res
         .iter()
         .map(|directory| directory.join(program))
         .find(|candidate| candidate.is_file())
-        .ok_or_else(|| HarnessError::MissingBinary {
-            program: program.to_owned(),
-            package,
-        })
+        .ok_or_else(|| HarnessError::MissingBinary { program: program.to_owned(), package })
 }
 
 fn check_postgres_version(postgres: &Path) -> Result<(), HarnessError> {
@@ -138,10 +125,7 @@ mod tests {
 
     #[test]
     fn reads_the_major_version_of_releases_and_betas() {
-        assert_eq!(
-            postgres_major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"),
-            Some(15)
-        );
+        assert_eq!(postgres_major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"), Some(15));
         assert_eq!(postgres_major("postgres (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(postgres_major("no version"), None);
     }

@@ -37,17 +37,11 @@ impl Directory {
             .prefix(&format!("{PREFIX}{}-", process::id()))
             .permissions(fs::Permissions::from_mode(0o711))
             .tempdir_in(&base)
-            .map_err(HarnessError::io(format!(
-                "make a temporary directory in {}",
-                base.display()
-            )))?;
+            .map_err(HarnessError::io(format!("make a temporary directory in {}", base.display())))?;
         let locking = || HarnessError::io(format!("lock {}", directory.path().display()));
         let lock = File::create(directory.path().join(LOCK_FILE)).map_err(locking())?;
         lock.lock().map_err(locking())?;
-        Ok(Self {
-            directory,
-            _lock: lock,
-        })
+        Ok(Self { directory, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -61,11 +55,7 @@ fn base_directory() -> PathBuf {
     let base = env::temp_dir();
     let open =
         |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
-    if base.ancestors().all(open) {
-        base
-    } else {
-        PathBuf::from("/tmp")
-    }
+    if base.ancestors().all(open) { base } else { PathBuf::from("/tmp") }
 }
 
 /// Removes the directories of processes that are gone. A directory that cannot be removed now (another user's,

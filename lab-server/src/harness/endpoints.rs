@@ -78,14 +78,7 @@ impl Endpoints {
     pub async fn connect_to(redis: &[String], postgres: &str) -> Result<Self, HarnessError> {
         let (redis, redis_settings) = external::redis(redis).await?;
         let postgres = external::postgres(postgres).await?;
-        Ok(Self {
-            servers: Vec::new(),
-            direct: Reach {
-                redis,
-                postgres,
-                redis_settings,
-            },
-        })
+        Ok(Self { servers: Vec::new(), direct: Reach { redis, postgres, redis_settings } })
     }
 
     /// How an app server reaches the nodes.
@@ -108,10 +101,7 @@ impl Reach {
     /// What to hand to redis-rs' cluster client as its first nodes, together with
     /// [`redis_address_map`](Self::redis_address_map).
     pub fn redis_nodes(&self) -> RedisResult<Vec<ConnectionInfo>> {
-        self.redis
-            .iter()
-            .map(|node| self.redis_connection(&node.advertised))
-            .collect()
+        self.redis.iter().map(|node| self.redis_connection(&node.advertised)).collect()
     }
 
     /// What to hand to redis-rs for a single connection, to [`RedisEndpoint::bus`] for example.
@@ -124,19 +114,13 @@ impl Reach {
     /// advertises to where this party connects for commands.
     pub fn redis_address_map(&self) -> HashMap<NodeAddress, NodeAddress> {
         let address = |address: &Address| NodeAddress::new(address.host.as_str(), address.port);
-        self.redis
-            .iter()
-            .map(|node| (address(&node.advertised), address(&node.data)))
-            .collect()
+        self.redis.iter().map(|node| (address(&node.advertised), address(&node.data))).collect()
     }
 }
 
 impl From<SocketAddr> for Address {
     fn from(address: SocketAddr) -> Self {
-        Self {
-            host: address.ip().to_string(),
-            port: address.port(),
-        }
+        Self { host: address.ip().to_string(), port: address.port() }
     }
 }
 

@@ -38,9 +38,7 @@ async fn cluster_slots(url: &str) -> RedisResult<(Vec<Range>, RedisConnectionInf
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_WITHIN))
         .set_response_timeout(Some(CONNECT_WITHIN));
-    let mut connection = client
-        .get_multiplexed_async_connection_with_config(&config)
-        .await?;
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let lines: Vec<(u16, u16, Vec<Value>)> =
         slot_lines(cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?)?;
     let info = client.get_connection_info();
@@ -48,10 +46,7 @@ async fn cluster_slots(url: &str) -> RedisResult<(Vec<Range>, RedisConnectionInf
     let host = asked.rsplit_once(':').map_or(asked.as_str(), |(host, _)| host);
     let mut ranges = Vec::new();
     for (first, last, nodes) in lines {
-        let nodes = nodes
-            .into_iter()
-            .map(|node| address(node, host))
-            .collect::<RedisResult<_>>()?;
+        let nodes = nodes.into_iter().map(|node| address(node, host)).collect::<RedisResult<_>>()?;
         ranges.push((first..=last, nodes));
     }
     Ok((ranges, info.redis_settings().clone()))
@@ -61,15 +56,8 @@ fn slot_lines(lines: Vec<Vec<Value>>) -> RedisResult<Vec<(u16, u16, Vec<Value>)>
     let mut read = Vec::new();
     for line in lines {
         let mut words = line.into_iter();
-        let (first, last) = (
-            words.next().unwrap_or(Value::Nil),
-            words.next().unwrap_or(Value::Nil),
-        );
-        read.push((
-            redis::from_redis_value(first)?,
-            redis::from_redis_value(last)?,
-            words.collect(),
-        ));
+        let (first, last) = (words.next().unwrap_or(Value::Nil), words.next().unwrap_or(Value::Nil));
+        read.push((redis::from_redis_value(first)?, redis::from_redis_value(last)?, words.collect()));
     }
     Ok(read)
 }
@@ -80,9 +68,7 @@ fn address(node: Value, asked: &str) -> RedisResult<Address> {
     let mut words = words.into_iter();
     let host: Option<String> = redis::from_redis_value(words.next().unwrap_or(Value::Nil))?;
     let port = redis::from_redis_value(words.next().unwrap_or(Value::Nil))?;
-    let host = host
-        .filter(|host| !host.is_empty())
-        .unwrap_or_else(|| asked.to_owned());
+    let host = host.filter(|host| !host.is_empty()).unwrap_or_else(|| asked.to_owned());
     Ok(Address { host, port })
 }
 
@@ -92,10 +78,7 @@ fn redis_endpoints(mut ranges: Vec<Range>) -> Vec<RedisEndpoint> {
     ranges.sort_by_key(|(range, _)| *range.start());
     let mut shards: BTreeMap<u16, (Vec<RangeInclusive<u16>>, Vec<Address>)> = BTreeMap::new();
     for (range, nodes) in ranges {
-        match shards
-            .values_mut()
-            .find(|(_, known)| known.first() == nodes.first())
-        {
+        match shards.values_mut().find(|(_, known)| known.first() == nodes.first()) {
             Some((slots, _)) => slots.push(range),
             None => drop(shards.insert(*range.start(), (vec![range], nodes))),
         }
@@ -109,16 +92,8 @@ fn redis_endpoints(mut ranges: Vec<Range>) -> Vec<RedisEndpoint> {
     };
     let (mut masters, mut replicas) = (Vec::new(), Vec::new());
     for (shard, (slots, nodes)) in (0..).zip(shards.values()) {
-        masters.extend(
-            nodes
-                .first()
-                .map(|address| endpoint(RedisNode::Master(shard), slots, address)),
-        );
-        replicas.extend(
-            nodes
-                .get(1)
-                .map(|address| endpoint(RedisNode::Replica(shard), slots, address)),
-        );
+        masters.extend(nodes.first().map(|address| endpoint(RedisNode::Master(shard), slots, address)));
+        replicas.extend(nodes.get(1).map(|address| endpoint(RedisNode::Replica(shard), slots, address)));
     }
     masters.append(&mut replicas);
     masters
@@ -132,10 +107,7 @@ pub(crate) async fn postgres(url: &str) -> Result<Vec<PostgresEndpoint>, Harness
         let config = single_host(&whole, host, index);
         let doing = || HarnessError::postgres("ask a host of --postgres for its role");
         let client = connect(&config).await.map_err(doing())?;
-        let row = client
-            .query_one("SELECT pg_is_in_recovery()", &[])
-            .await
-            .map_err(doing())?;
+        let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(doing())?;
         if row.get(0) {
             replicas.push(config);
         } else {
@@ -143,16 +115,11 @@ pub(crate) async fn postgres(url: &str) -> Result<Vec<PostgresEndpoint>, Harness
         }
     }
     let [primary] = <[Config; 1]>::try_from(primaries).map_err(|primaries| {
-        HarnessError::Spec(format!(
-            "--postgres must name one primary, its hosts have {}",
-            primaries.len()
-        ))
+        HarnessError::Spec(format!("--postgres must name one primary, its hosts have {}", primaries.len()))
     })?;
     let replicas = (1..).map(PostgresNode::Replica).zip(replicas);
     let nodes = std::iter::once((PostgresNode::Primary, primary)).chain(replicas);
-    Ok(nodes
-        .map(|(node, config)| PostgresEndpoint { node, config })
-        .collect())
+    Ok(nodes.map(|(node, config)| PostgresEndpoint { node, config }).collect())
 }
 
 /// The same settings for one host only, so that the roles stay apart.

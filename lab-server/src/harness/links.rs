@@ -68,14 +68,8 @@ pub(crate) struct WayRule {
 
 impl Links {
     pub(crate) fn new(links: impl IntoIterator<Item = Link>) -> Self {
-        let rules = links
-            .into_iter()
-            .map(|link| (link, watch::Sender::default()))
-            .collect();
-        Self {
-            rules,
-            unnamed: watch::Sender::default(),
-        }
+        let rules = links.into_iter().map(|link| (link, watch::Sender::default())).collect();
+        Self { rules, unnamed: watch::Sender::default() }
     }
 
     /// Every link there is, to pick from: all links of a node, for example.
@@ -125,9 +119,7 @@ impl Links {
 
     /// The rule to carry a connection by.
     pub(crate) fn rule(&self, link: Option<Link>) -> watch::Receiver<Rule> {
-        link.and_then(|link| self.rules.get(&link))
-            .unwrap_or(&self.unnamed)
-            .subscribe()
+        link.and_then(|link| self.rules.get(&link)).unwrap_or(&self.unnamed).subscribe()
     }
 
     fn change(&self, link: Link, change: impl FnOnce(&mut Rule)) -> Result<(), HarnessError> {

@@ -27,13 +27,7 @@ struct State {
 impl Node {
     pub(crate) async fn start(launch: Launch) -> Result<Self, HarnessError> {
         let process = Arc::new(launch.spawn().await?);
-        Ok(Self {
-            launch,
-            state: Mutex::new(State {
-                process,
-                last_will: None,
-            }),
-        })
+        Ok(Self { launch, state: Mutex::new(State { process, last_will: None }) })
     }
 
     /// The process that runs now, or ran last.
@@ -91,18 +85,8 @@ impl LastWill {
     fn write(children: &[Pid]) -> io::Result<Self> {
         let pids = children.iter().map(|pid| pid.as_raw_pid().to_string());
         let mut shell = Command::new("/bin/sh");
-        shell
-            .args([
-                "-c",
-                r#"read -r _; test $# -eq 0 || kill -KILL "$@""#,
-                "last-will",
-            ])
-            .args(pids);
-        shell
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        shell.args(["-c", r#"read -r _; test $# -eq 0 || kill -KILL "$@""#, "last-will"]).args(pids);
+        shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Self(shell.spawn()?))
     }
 }

@@ -31,18 +31,12 @@ pub(crate) fn reserve<const N: usize>(
             return Ok((port, held));
         }
     }
-    Err(HarnessError::NoFreePort {
-        server: server.to_owned(),
-        first: RANGE.start,
-        end: RANGE.end,
-    })
+    Err(HarnessError::NoFreePort { server: server.to_owned(), first: RANGE.start, end: RANGE.end })
 }
 
 fn hold<const N: usize>(port: u16, claims: [(Ipv4Addr, u16); N]) -> Option<[TcpListener; N]> {
-    let held: Option<Vec<TcpListener>> = claims
-        .iter()
-        .map(|&(address, offset)| TcpListener::bind((address, port + offset)).ok())
-        .collect();
+    let held: Option<Vec<TcpListener>> =
+        claims.iter().map(|&(address, offset)| TcpListener::bind((address, port + offset)).ok()).collect();
     held?.try_into().ok()
 }
 

@@ -111,12 +111,7 @@ impl PostgresCluster {
         proxy: &Proxy,
         deadline: Deadline,
     ) -> Result<Self, HarnessError> {
-        let site = Site {
-            binaries,
-            directory,
-            account: server_account()?,
-            deadline,
-        };
+        let site = Site { binaries, directory, account: server_account()?, deadline };
         site.make_directory()?;
         site.initdb().await?;
         let primary = site.start_node(PostgresNode::Primary, Vec::new()).await?;
@@ -169,9 +164,7 @@ impl Site<'_> {
         let mut arguments: Vec<OsString> = vec!["-D".into(), data.clone().into()];
         arguments.extend(["-U", USER, "-E", "UTF8", "--locale=C", "--auth=trust"].map(OsString::from));
         arguments.extend(["--no-sync", "--no-instructions"].map(OsString::from));
-        self.launch("initdb".to_owned(), &self.binaries.initdb, arguments)
-            .run(self.deadline)
-            .await?;
+        self.launch("initdb".to_owned(), &self.binaries.initdb, arguments).run(self.deadline).await?;
         append(&data.join("postgresql.conf"), SETTINGS)?;
         append(&data.join("pg_hba.conf"), HOST_AUTHENTICATION)
     }
@@ -189,9 +182,7 @@ impl Site<'_> {
         arguments.extend(["-d", &source, "-C", "-S", &slot, "-R", "-X", "stream"].map(OsString::from));
         arguments.extend(["--checkpoint=fast", "--no-sync"].map(OsString::from));
         let copy = format!("pg_basebackup of {name}");
-        self.launch(copy, &self.binaries.pg_basebackup, arguments)
-            .run(self.deadline)
-            .await?;
+        self.launch(copy, &self.binaries.pg_basebackup, arguments).run(self.deadline).await?;
         let upstream = format!("primary_conninfo={}", connection_string(upstream, name));
         let replica = self.start_node(name, vec!["-c".into(), upstream.into()]).await?;
         primary.is_followed_by(&replica, self.deadline).await?;
@@ -229,16 +220,8 @@ impl Site<'_> {
         arguments.extend_from_slice(more);
         let launch = self.launch(name.to_string(), &self.binaries.postgres, arguments);
         let listens = SocketAddr::new(IpAddr::V4(address), port);
-        let server = PostgresServer {
-            name,
-            listens,
-            data_directory,
-            node: Node::start(launch).await?,
-        };
-        server
-            .answers(self.deadline)
-            .await
-            .map_err(|error| port_clash(error, port))?;
+        let server = PostgresServer { name, listens, data_directory, node: Node::start(launch).await? };
+        server.answers(self.deadline).await.map_err(|error| port_clash(error, port))?;
         Ok(server)
     }
 }
@@ -313,10 +296,7 @@ impl PostgresServer {
         let process = self.process();
         let config = config(self.listens, "postgres");
         let probe = async || {
-            let row = connect(&config)
-                .await?
-                .query_one("SHOW data_directory", &[])
-                .await?;
+            let row = connect(&config).await?.query_one("SHOW data_directory", &[]).await?;
             Ok(Path::new(row.get::<_, &str>(0)) == self.data_directory)
         };
         let answers = || async {
@@ -334,10 +314,7 @@ impl PostgresServer {
     async fn is_followed_by(&self, replica: &Self, deadline: Deadline) -> Result<(), HarnessError> {
         let (here, there) = (self.connect().await?, replica.connect_to("postgres").await?);
         let doing = HarnessError::postgres(format!("ask {} for its position", self.name));
-        let row = here
-            .query_one("SELECT pg_current_wal_flush_lsn()::text", &[])
-            .await
-            .map_err(doing)?;
+        let row = here.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.map_err(doing)?;
         let position: String = row.get(0);
         let streaming = format!(
             "SELECT count(*) > 0 FROM pg_stat_replication \
@@ -347,11 +324,7 @@ impl PostgresServer {
         let replayed = format!("SELECT pg_last_wal_replay_lsn() >= '{position}'");
         let follows = || async {
             let is_true = async |client: &Client, question: &str| {
-                client
-                    .query_one(question, &[])
-                    .await
-                    .map(|row| row.get(0))
-                    .map_err(|error| describe(&error))
+                client.query_one(question, &[]).await.map(|row| row.get(0)).map_err(|error| describe(&error))
             };
             if is_true(&here, &streaming).await? && is_true(&there, &replayed).await? {
                 return Ok(());
@@ -432,11 +405,7 @@ fn append(file: &Path, text: &str) -> Result<(), HarnessError> {
 fn port_clash(error: HarnessError, port: u16) -> HarnessError {
     match error {
         HarnessError::Died { server, log_tail, .. } if log_tail.contains("could not bind") => {
-            HarnessError::PortClash {
-                server,
-                port,
-                log_tail,
-            }
+            HarnessError::PortClash { server, port, log_tail }
         }
         other => other,
     }
@@ -447,10 +416,7 @@ fn server_account() -> Result<Option<Account>, HarnessError> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
-    Ok(Some(Account {
-        user_id: number_of("-u")?,
-        group_id: number_of("-g")?,
-    }))
+    Ok(Some(Account { user_id: number_of("-u")?, group_id: number_of("-g")? }))
 }
 
 fn number_of(flag: &str) -> Result<u32, HarnessError> {
@@ -462,8 +428,5 @@ fn number_of(flag: &str) -> Result<u32, HarnessError> {
         program: format!("PostgreSQL's own account ({OS_USER})"),
         package: "postgresql",
     };
-    String::from_utf8_lossy(&output.stdout)
-        .trim()
-        .parse()
-        .map_err(|_| missing())
+    String::from_utf8_lossy(&output.stdout).trim().parse().map_err(|_| missing())
 }

@@ -59,17 +59,10 @@ impl Launch {
         let (reply, answer) = oneshot::channel();
         nursery()
             .map_err(starting())?
-            .send(Order {
-                launch: self.clone(),
-                reply,
-            })
+            .send(Order { launch: self.clone(), reply })
             .map_err(|_| gone())
             .map_err(starting())?;
-        answer
-            .await
-            .map_err(|_| gone())
-            .and_then(|spawned| spawned)
-            .map_err(starting())
+        answer.await.map_err(|_| gone()).and_then(|spawned| spawned).map_err(starting())
     }
 
     /// Runs a program that ends by itself; its success is the answer.
@@ -94,15 +87,10 @@ impl Launch {
             command.arg(format!("--regid={}", account.group_id));
             command.arg("--init-groups");
         }
-        command
-            .args(["--", "/bin/sh", "-c", GUARD])
-            .arg(std::process::id().to_string());
+        command.args(["--", "/bin/sh", "-c", GUARD]).arg(std::process::id().to_string());
         command.arg(&self.program).args(&self.arguments);
         // What the user has set for PostgreSQL's clients or for messages must not change our servers.
-        command
-            .env_clear()
-            .env("LC_ALL", "C")
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/local/bin:/usr/bin:/bin");
         // A Ctrl-C in the terminal is for us; we end the children.
         command.process_group(0).current_dir(&self.directory);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -119,10 +107,7 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     pub(crate) fn after(allowed: Duration) -> Self {
-        Self {
-            at: Instant::now() + allowed,
-            allowed,
-        }
+        Self { at: Instant::now() + allowed, allowed }
     }
 
     pub(crate) fn passed(&self) -> bool {
@@ -165,11 +150,7 @@ impl Process {
     /// Sends a signal to the children of a process that is stopped: it forks no more and reaps none, so that
     /// the pids found stay theirs. Answers with them.
     pub(crate) fn signal_children(&self, signal: Signal) -> Vec<Pid> {
-        let children = if self.ended().is_none() {
-            self.children()
-        } else {
-            Vec::new()
-        };
+        let children = if self.ended().is_none() { self.children() } else { Vec::new() };
         for &child in &children {
             // The only failure left is that it has just ended.
             let _ = kill_process(child, signal);
@@ -282,12 +263,7 @@ fn nursery() -> io::Result<mpsc::Sender<Order>> {
 fn spawn_here(launch: Launch) -> io::Result<Process> {
     let child = launch.command()?.spawn()?;
     let pid = Pid::from_child(&child);
-    Ok(Process {
-        name: launch.name,
-        log: launch.log,
-        child: Mutex::new(child),
-        pid,
-    })
+    Ok(Process { name: launch.name, log: launch.log, child: Mutex::new(child), pid })
 }
 
 fn gone() -> io::Error {
@@ -320,10 +296,7 @@ struct Stat {
 fn stat(pid: Pid) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    Some(Stat {
-        state: fields.next()?.chars().next()?,
-        parent: fields.next()?.parse().ok()?,
-    })
+    Some(Stat { state: fields.next()?.chars().next()?, parent: fields.next()?.parse().ok()? })
 }
 
 fn tail(log: &Path) -> io::Result<String> {
@@ -357,13 +330,8 @@ mod tests {
     async fn a_program_that_fails_shows_the_end_of_its_log() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let launch = shell(directory.path(), "seq 1 100; echo 'the last line' >&2; exit 3");
-        let error = launch
-            .run(Deadline::after(Duration::from_secs(10)))
-            .await
-            .expect_err("exit 3");
-        let HarnessError::Died { status, log_tail, .. } = error else {
-            panic!("{error}")
-        };
+        let error = launch.run(Deadline::after(Duration::from_secs(10))).await.expect_err("exit 3");
+        let HarnessError::Died { status, log_tail, .. } = error else { panic!("{error}") };
         assert_eq!(status, "exit status: 3");
         assert!(log_tail.ends_with("the last line"));
         assert_eq!(log_tail.lines().count(), LOG_TAIL_LINES);
@@ -382,22 +350,11 @@ mod tests {
     #[tokio::test]
     async fn killing_takes_the_children_along() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let process = shell(directory.path(), "sleep 60 & sleep 60 & wait")
-            .spawn()
-            .await
-            .expect("a shell");
+        let process = shell(directory.path(), "sleep 60 & sleep 60 & wait").spawn().await.expect("a shell");
         let deadline = Deadline::after(Duration::from_secs(10));
-        let two_children = || async {
-            if process.children().len() == 2 {
-                Ok(())
-            } else {
-                Err("two children".to_owned())
-            }
-        };
-        process
-            .ready(deadline, two_children)
-            .await
-            .expect("it forks twice");
+        let two_children =
+            || async { if process.children().len() == 2 { Ok(()) } else { Err("two children".to_owned()) } };
+        process.ready(deadline, two_children).await.expect("it forks twice");
         let children = process.children();
         drop(process);
         assert!(!children.into_iter().any(is_running));

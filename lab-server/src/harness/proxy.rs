@@ -43,10 +43,7 @@ impl Proxy {
             .enable_all()
             .build()
             .map_err(HarnessError::io("start the thread of the links"))?;
-        Ok(Self {
-            runtime: Some(runtime),
-            links: Arc::new(links),
-        })
+        Ok(Self { runtime: Some(runtime), links: Arc::new(links) })
     }
 
     pub(crate) fn links(&self) -> &Links {
@@ -156,10 +153,7 @@ async fn carry(mut client: TcpStream, upstream: SocketAddr, mut rule: watch::Rec
 /// Waits for a fault that ends the connection.
 async fn fate(rule: &mut watch::Receiver<Rule>, at_accept: &Rule) -> Fate {
     let struck = |rule: &Rule| rule.resets != at_accept.resets || rule.black_holes != at_accept.black_holes;
-    let reset = rule
-        .wait_for(struck)
-        .await
-        .map(|rule| rule.resets != at_accept.resets);
+    let reset = rule.wait_for(struck).await.map(|rule| rule.resets != at_accept.resets);
     match reset {
         Ok(true) => Fate::Reset,
         Ok(false) => Fate::Swallowed,
@@ -209,10 +203,7 @@ async fn pump(
     way: fn(&Rule) -> &WayRule,
 ) -> io::Result<()> {
     let (sender, receiver) = mpsc::channel(CHUNKS_UNDER_WAY);
-    try_join!(
-        take_in(from, sender, rule.clone(), way),
-        hand_out(to, receiver, rule, way)
-    )?;
+    try_join!(take_in(from, sender, rule.clone(), way), hand_out(to, receiver, rule, way))?;
     Ok(())
 }
 
@@ -281,12 +272,6 @@ async fn passable(rule: &mut watch::Receiver<Rule>, barred: impl Fn(&Rule) -> bo
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        let _ = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: limit.maximum,
-                ..limit
-            },
-        );
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     }
 }

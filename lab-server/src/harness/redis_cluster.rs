@@ -101,23 +101,17 @@ impl RedisCluster {
     async fn form(&self, deadline: Deadline) -> Result<(), HarnessError> {
         let mut connections = try_join_all(self.nodes.iter().map(RedisServer::connect)).await?;
         for (epoch, (node, connection)) in (1u64..).zip(self.nodes.iter().zip(&mut connections)) {
-            node.ask::<()>(connection, &["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()])
-                .await?;
+            node.ask::<()>(connection, &["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()]).await?;
             if let Some(slots) = &node.slots {
                 let (first, last) = (slots.start().to_string(), slots.end().to_string());
-                node.ask::<()>(connection, &["CLUSTER", "ADDSLOTSRANGE", &first, &last])
-                    .await?;
+                node.ask::<()>(connection, &["CLUSTER", "ADDSLOTSRANGE", &first, &last]).await?;
             }
         }
         for node in &self.nodes[1..] {
             let address = node.announces.ip().to_string();
-            let (port, bus) = (
-                node.announces.port().to_string(),
-                (node.announces.port() + BUS_OFFSET).to_string(),
-            );
-            self.nodes[0]
-                .ask::<()>(&mut connections[0], &["CLUSTER", "MEET", &address, &port, &bus])
-                .await?;
+            let (port, bus) =
+                (node.announces.port().to_string(), (node.announces.port() + BUS_OFFSET).to_string());
+            self.nodes[0].ask::<()>(&mut connections[0], &["CLUSTER", "MEET", &address, &port, &bus]).await?;
         }
         try_join_all(self.nodes.iter().map(|node| self.place_replica(node, deadline))).await?;
         try_join_all(self.nodes.iter().map(|node| self.complete(node, deadline))).await?;
@@ -130,19 +124,12 @@ impl RedisCluster {
             return Ok(());
         };
         let master = &self.nodes[usize::from(shard)];
-        let master_id: String = master
-            .ask(&mut master.connect().await?, &["CLUSTER", "MYID"])
-            .await?;
+        let master_id: String = master.ask(&mut master.connect().await?, &["CLUSTER", "MYID"]).await?;
         let connection = node.connect().await?;
         let follow = || {
             let mut connection = connection.clone();
             let command = cmd("CLUSTER").arg("REPLICATE").arg(&master_id).clone();
-            async move {
-                command
-                    .query_async::<()>(&mut connection)
-                    .await
-                    .map_err(|error| error.to_string())
-            }
+            async move { command.query_async::<()>(&mut connection).await.map_err(|error| error.to_string()) }
         };
         node.process().ready(deadline, follow).await
     }
@@ -168,33 +155,18 @@ async fn missing(
     copies: usize,
 ) -> Result<(), String> {
     let text = |error: redis::RedisError| error.to_string();
-    let info: String = cmd("CLUSTER")
-        .arg("INFO")
-        .query_async(connection)
-        .await
-        .map_err(text)?;
-    for wanted in [
-        "cluster_state:ok".to_owned(),
-        format!("cluster_known_nodes:{nodes}"),
-    ] {
+    let info: String = cmd("CLUSTER").arg("INFO").query_async(connection).await.map_err(text)?;
+    for wanted in ["cluster_state:ok".to_owned(), format!("cluster_known_nodes:{nodes}")] {
         if !info.lines().any(|line| line.trim_end() == wanted) {
             return Err(wanted);
         }
     }
-    let shards: Vec<Vec<Value>> = cmd("CLUSTER")
-        .arg("SLOTS")
-        .query_async(connection)
-        .await
-        .map_err(text)?;
+    let shards: Vec<Vec<Value>> = cmd("CLUSTER").arg("SLOTS").query_async(connection).await.map_err(text)?;
     // A range is its first slot, its last slot, then the nodes that hold it, the master first.
     if shards.len() != masters || shards.iter().any(|range| range.len() != 2 + copies) {
         return Err(format!("{masters} slot ranges on {copies} nodes each"));
     }
-    let replication: String = cmd("INFO")
-        .arg("replication")
-        .query_async(connection)
-        .await
-        .map_err(text)?;
+    let replication: String = cmd("INFO").arg("replication").query_async(connection).await.map_err(text)?;
     if replication.contains("role:slave") && !replication.contains("master_link_status:up") {
         return Err("master_link_status:up".to_owned());
     }
@@ -209,9 +181,7 @@ async fn start_nodes(
     let names = plan.names();
     let mut attempt = 1;
     loop {
-        let starts = (1u8..)
-            .zip(&names)
-            .map(|(number, &name)| start_node(plan, deadline, number, name));
+        let starts = (1u8..).zip(&names).map(|(number, &name)| start_node(plan, deadline, number, name));
         match try_join_all(starts).await {
             Err(HarnessError::PortClash { .. }) if attempt < PORT_ATTEMPTS => attempt += 1,
             outcome => return outcome,
@@ -249,10 +219,7 @@ async fn start_node(
         announces: SocketAddr::new(IpAddr::V4(shown), port),
         node: Node::start(launch).await?,
     };
-    server
-        .answers(deadline)
-        .await
-        .map_err(|error| port_clash(error, port))?;
+    server.answers(deadline).await.map_err(|error| port_clash(error, port))?;
     Ok((server, Announced { clients, bus }))
 }
 
@@ -287,11 +254,7 @@ fn slots(name: RedisNode, masters: u8) -> Option<RangeInclusive<u16>> {
 fn port_clash(error: HarnessError, port: u16) -> HarnessError {
     match error {
         HarnessError::Died { server, log_tail, .. } if log_tail.contains("Address already in use") => {
-            HarnessError::PortClash {
-                server,
-                port,
-                log_tail,
-            }
+            HarnessError::PortClash { server, port, log_tail }
         }
         other => other,
     }
@@ -348,9 +311,7 @@ impl RedisServer {
 
     /// A connection to the node itself, not through the proxy.
     pub async fn connect(&self) -> Result<MultiplexedConnection, HarnessError> {
-        self.try_connect()
-            .await
-            .map_err(HarnessError::redis(format!("connect to {}", self.name)))
+        self.try_connect().await.map_err(HarnessError::redis(format!("connect to {}", self.name)))
     }
 
     async fn try_connect(&self) -> RedisResult<MultiplexedConnection> {
@@ -390,11 +351,7 @@ impl RedisServer {
             command.arg(word);
         }
         let asked = command.query_async(connection).await;
-        asked.map_err(HarnessError::redis(format!(
-            "{} on {}",
-            words.join(" "),
-            self.name
-        )))
+        asked.map_err(HarnessError::redis(format!("{} on {}", words.join(" "), self.name)))
     }
 
     /// Puts the announced addresses into service: between nodes a link is told by the address that the peer
@@ -412,9 +369,7 @@ impl RedisServer {
             replica_at(peer).map(|peer| Link::Replication(peer, here))
         })?;
         let own_bus = SocketAddr::new(self.listens.ip(), self.listens.port() + BUS_OFFSET);
-        proxy.serve(announced.bus, own_bus, move |peer| {
-            node_at(peer).map(|peer| Link::Gossip(peer, here))
-        })
+        proxy.serve(announced.bus, own_bus, move |peer| node_at(peer).map(|peer| Link::Gossip(peer, here)))
     }
 
     fn process(&self) -> std::sync::Arc<Process> {
@@ -428,16 +383,10 @@ mod tests {
 
     #[test]
     fn slots_are_cut_as_redis_cli_cuts_them() {
-        let ranges = |masters| {
-            (0..masters)
-                .map(|shard| slots(RedisNode::Master(shard), masters))
-                .collect::<Vec<_>>()
-        };
+        let ranges =
+            |masters| (0..masters).map(|shard| slots(RedisNode::Master(shard), masters)).collect::<Vec<_>>();
         assert_eq!(ranges(1), [Some(0..=16383)]);
-        assert_eq!(
-            ranges(3),
-            [Some(0..=5460), Some(5461..=10922), Some(10923..=16383)]
-        );
+        assert_eq!(ranges(3), [Some(0..=5460), Some(5461..=10922), Some(10923..=16383)]);
         assert_eq!(slots(RedisNode::Replica(0), 3), None);
     }
 }

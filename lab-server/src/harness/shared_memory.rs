@@ -29,9 +29,7 @@ pub(crate) fn free(directory: &Path) {
         if let Some(segment) = segment_of(&pid_file)
             && is_abandoned(&segment, &in_use)
         {
-            let _ = Command::new("ipcrm")
-                .args(["-m", &segment.id.to_string()])
-                .output();
+            let _ = Command::new("ipcrm").args(["-m", &segment.id.to_string()]).output();
         }
     }
 }
@@ -39,10 +37,7 @@ pub(crate) fn free(directory: &Path) {
 /// Line 7 of `postmaster.pid`: key and id.
 fn segment_of(pid_file: &str) -> Option<Segment> {
     let mut words = pid_file.lines().nth(6)?.split_whitespace();
-    Some(Segment {
-        key: words.next()?.parse().ok()?,
-        id: words.next()?.parse().ok()?,
-    })
+    Some(Segment { key: words.next()?.parse().ok()?, id: words.next()?.parse().ok()? })
 }
 
 /// Whether the system still has this very segment and nobody is attached to it. Columns of `/proc/sysvipc/shm`:
@@ -53,8 +48,7 @@ fn is_abandoned(segment: &Segment, in_use: &str) -> bool {
         let [key, id, _, _, _, _, attached, ..] = columns[..] else {
             return false;
         };
-        key.parse::<i32>()
-            .is_ok_and(|key| key.cast_unsigned() == segment.key)
+        key.parse::<i32>().is_ok_and(|key| key.cast_unsigned() == segment.key)
             && id.parse() == Ok(segment.id)
             && attached == "0"
     })
@@ -73,34 +67,10 @@ mod tests {
     fn only_the_abandoned_segment_of_the_same_key_is_freed() {
         let pid_file = "747\n/data\n1795368018\n15432\n\n127.0.3.1\n 10019080     65537\nready\n";
         let segment = segment_of(pid_file).expect("a segment");
-        assert_eq!(
-            segment,
-            Segment {
-                key: 10_019_080,
-                id: 65537
-            }
-        );
+        assert_eq!(segment, Segment { key: 10_019_080, id: 65537 });
         assert!(is_abandoned(&segment, IN_USE));
-        assert!(
-            !is_abandoned(
-                &Segment {
-                    key: 10_019_081,
-                    id: 65537
-                },
-                IN_USE
-            ),
-            "another program's by now"
-        );
-        assert!(
-            !is_abandoned(
-                &Segment {
-                    key: 2_157_483_650,
-                    id: 65538
-                },
-                IN_USE
-            ),
-            "somebody is attached"
-        );
+        assert!(!is_abandoned(&Segment { key: 10_019_081, id: 65537 }, IN_USE), "another program's by now");
+        assert!(!is_abandoned(&Segment { key: 2_157_483_650, id: 65538 }, IN_USE), "somebody is attached");
         assert_eq!(segment_of("747\n/data\n"), None);
     }
 }

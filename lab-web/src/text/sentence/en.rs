@@ -243,6 +243,7 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::L2Refused => "L2 refused the value, or nobody knows whether it took it",
         Why::LeaseRanOut => "the server’s membership has run out",
         Why::Gap => "notices were missed",
+        Why::Silence => "the bus has been silent for too long",
         Why::Asked => "the scenario asked for it",
     }
 }

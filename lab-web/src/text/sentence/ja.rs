@@ -242,6 +242,7 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::L2Refused => "L2 が拒んだか、結果が不明",
         Why::LeaseRanOut => "サーバーのメンバー期限が切れた",
         Why::Gap => "通知を取りこぼした",
+        Why::Silence => "バスが長く沈黙している",
         Why::Asked => "シナリオの指示",
     }
 }
