@@ -1,12 +1,13 @@
 // The end-to-end test: a person's way through the built lab, in the installed Chromium.
 //
 //   node e2e/run.mjs                     serves dist/ itself, on a free port of the loopback interface
-//   LAB_URL=http://127.0.0.1:8787 node e2e/run.mjs   drives a lab that is being served already
+//   LAB=target/debug/lab node e2e/run.mjs   starts `lab serve` too, and a run on real servers from the page
 //
 // It prints one line a check and "N passed, M failed", leaves screenshots in test-results/, and exits 1 when a check
 // failed. Nothing is retried: a check polls for what it wants, with a deadline.
 
 import { chromium } from "playwright-core";
+import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { createReadStream, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, extname, join, normalize, resolve } from "node:path";
@@ -63,6 +64,29 @@ async function serveDist() {
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
+/** Starts `lab serve` over the same dist/, on a free port, and says where it listens. */
+async function serveLab(lab) {
+  const server = spawn(lab, ["serve", "--listen", "127.0.0.1:0", "--dist", dist], { stdio: ["ignore", "pipe", "pipe"] });
+  let told = "";
+  const gone = new Promise((done) => server.once("exit", done));
+  const url = await new Promise((found, failed) => {
+    const read = (chunk) => {
+      told += chunk;
+      const address = told.match(/http:\/\/127\.0\.0\.1:\d+/);
+      if (address) found(address[0]);
+    };
+    server.stdout.on("data", read);
+    server.stderr.on("data", read);
+    server.once("error", failed);
+    gone.then((code) => failed(new Error(`lab serve ended with ${code}: ${told}`)));
+  });
+  const close = async () => {
+    server.kill("SIGTERM");
+    await gone;
+  };
+  return { url, close };
 }
 
 /** A page that notes what goes wrong in it. */
@@ -343,8 +367,32 @@ async function pictures(browser, url) {
   }
 }
 
+async function realCluster(browser, lab) {
+  const served = await serveLab(lab);
+  try {
+    const { page, errors, close } = await openPage(browser, served.url, {
+      hash: "#invalidation-delay/real?policy=lesson&seed=1",
+      progress: { "invalidation-delay": { mark: "red", guess: 1 } },
+    });
+    await check("a run on real servers is recorded, replayed in the same view, and set beside the simulator", async () => {
+      await at(page, "run-real").click();
+      await until("the verdict", () => text(page, "run-verdict"), (verdict) => verdict.includes("on real"));
+      assert((await text(page, "run-verdict")).includes("Red on real"), await text(page, "run-verdict"));
+      assert((await text(page, "comparison")).includes("All checks agree"), await text(page, "comparison"));
+      await page.keyboard.press("Home");
+      await page.keyboard.press("n");
+      assert((await text(page, "narration")).includes("50 (v1)"), await text(page, "narration"));
+      await shot(page, "real-recorded");
+    });
+    await check("no error in the console of the real run", () => assert(errors.length === 0, errors.join("\n")));
+    await close();
+  } finally {
+    await served.close();
+  }
+}
+
 mkdirSync(results, { recursive: true });
-const served = process.env.LAB_URL ? { url: process.env.LAB_URL.replace(/\/$/, ""), close: () => {} } : await serveDist();
+const served = await serveDist();
 const browser = await chromium.launch({
   executablePath: browserPath,
   args: [
@@ -363,6 +411,8 @@ try {
   await otherScenarios(browser, served.url);
   await links(browser, served.url);
   await pictures(browser, served.url);
+  if (process.env.LAB) await realCluster(browser, resolve(root, process.env.LAB));
+  else console.log("      the real cluster is left out: no LAB=path/to/lab was given");
 } finally {
   await browser.close();
   served.close();
