@@ -242,7 +242,6 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::EpochMoved => "an invalidation came while the value was on its way",
         Why::L2Refused => "L2 refused the value, or nobody knows whether it took it",
         Why::LeaseRanOut => "the server’s membership has run out",
-        Why::Silence => "no notice and no sign of life came for too long",
         Why::Gap => "notices were missed",
         Why::Silence => "the bus has been silent for too long",
         Why::Asked => "the scenario asked for it",

@@ -241,7 +241,6 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::EpochMoved => "値が届く前に無効化が来た",
         Why::L2Refused => "L2 が拒んだか、結果が不明",
         Why::LeaseRanOut => "サーバーのメンバー期限が切れた",
-        Why::Silence => "通知も生存通知も長く届いていない",
         Why::Gap => "通知を取りこぼした",
         Why::Silence => "バスが長く沈黙している",
         Why::Asked => "シナリオの指示",
