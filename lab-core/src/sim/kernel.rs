@@ -75,42 +75,26 @@ enum Parcel {
 
 enum What {
     Timer(Waker),
-    Arrival(Number),
+    Arrival(Envelope),
     /// Nobody waits for an answer any longer.
     GiveUp(Number),
     /// A server's pool has opened a connection in place of one that gave no answer.
     Reconnected(ServerId),
 }
 
+/// An entry of the agenda. It is small, because the agenda's heap moves entries again and again: what is to happen
+/// stays in its place.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Scheduled {
     at: Instant,
+    /// No two entries have the same, so entries of one instant keep their order.
     order: u64,
-    what: What,
-}
-
-impl PartialEq for Scheduled {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-
-impl Eq for Scheduled {}
-
-impl PartialOrd for Scheduled {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Scheduled {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
+    what: Number,
 }
 
 /// The number of something under way: a place, and how often that place was used before. A late answer to a call
 /// that was given up finds nobody, even if its place is taken again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Number {
     place: u32,
     life: u32,
@@ -192,7 +176,8 @@ pub(super) struct State {
     now: Instant,
     order: u64,
     agenda: BinaryHeap<Reverse<Scheduled>>,
-    under_way: Slots<Envelope>,
+    /// What the agenda's entries stand for.
+    planned: Slots<What>,
     calls: Slots<calls::Call>,
     pub(super) journal: Journal,
     pub(super) entropy: Stream,
@@ -222,7 +207,7 @@ impl Kernel {
             now: Instant(0),
             order: 0,
             agenda: BinaryHeap::new(),
-            under_way: Slots::default(),
+            planned: Slots::default(),
             calls: Slots::default(),
             journal: Journal::default(),
             entropy: Stream::new(seed, Purpose::Entropy),
@@ -254,12 +239,10 @@ impl Kernel {
         let mut state = self.state();
         let Reverse(Scheduled { at, what, .. }) = state.agenda.pop()?;
         state.now = at;
+        let what = state.planned.take(what).expect("what is on the agenda is planned");
         let waker = match what {
             What::Timer(waker) => Some(waker),
-            What::Arrival(number) => match state.under_way.take(number) {
-                Some(envelope) => state.deliver(self, envelope),
-                None => None,
-            },
+            What::Arrival(envelope) => state.deliver(self, envelope),
             What::GiveUp(call) => state.answer(call, Reply::Unknown, None),
             What::Reconnected(server) => {
                 state.free_connection(server);
@@ -389,16 +372,14 @@ impl State {
 
     fn schedule(&mut self, at: Instant, what: What) {
         self.order += 1;
+        let what = self.planned.put(what);
         self.agenda.push(Reverse(Scheduled { at, order: self.order, what }));
     }
 
     /// Puts an envelope on its way.
     fn post(&mut self, fate: Fate, envelope: Envelope) {
         match fate {
-            Fate::Arrives(at) => {
-                let number = self.under_way.put(envelope);
-                self.schedule(at, What::Arrival(number));
-            }
+            Fate::Arrives(at) => self.schedule(at, What::Arrival(envelope)),
             Fate::Waits(link) => {
                 self.give_up(envelope.call, CALL_TIMEOUT);
                 self.held.push((link, envelope));
