@@ -57,7 +57,7 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
                     </button>
                 }
             }) }
-            <SeedGrid lab={lab.clone()} verdicts={props.verdicts.clone()} />
+            if !lab.veiled() { <SeedGrid lab={lab.clone()} verdicts={props.verdicts.clone()} /> }
             <h3>{ ui::KNOBS.get(lang) }</h3>
             { for scenario.knobs.iter().map(|knob| {
                 let (name, unit) = names::knob(knob.name, lang);
@@ -76,7 +76,7 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
                     </label>
                 }
             }) }
-            { costs(lab) }
+            if !lab.veiled() { { costs(lab) } }
         </div>
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn PanelTest(LabProps { lab }: &LabProps) -> Html {
             <div class="code" ref={container} tabindex="0" role="region" aria-label={title.get(lang)}>
                 { lines(lab, text, file, failing.as_ref()) }
             </div>
-            { foot(lab) }
+            if !lab.veiled() { { foot(lab) } }
         </div>
     }
 }

@@ -35,6 +35,10 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
             </button>
         }
     };
+    let help = {
+        let dispatcher = lab.dispatcher();
+        move |_| dispatcher.dispatch(Action::Keys(true))
+    };
     let (play, sign) = if lab.playing { (ui::PAUSE, Icon::Pause) } else { (ui::PLAY, Icon::Play) };
     let last = lab.shown().map_or(0, |replay| replay.last());
     let counted = |index: usize| grouped(index as u64 + 1);
@@ -68,6 +72,8 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
                     }) }
                 </select>
             </label>
+            <button class="btn sq help" aria-label={ui::KEYS_TITLE.get(lang)} title={ui::KEYS_TITLE.get(lang)}
+                onclick={help} data-testid="help">{ "?" }</button>
             <span class="seed">{ rich(&ui::SEED.with(lang, &[&lab.spec.seed.to_string()])) }</span>
         </div>
     }
