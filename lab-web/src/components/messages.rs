@@ -50,7 +50,8 @@ fn position(scene: &Scene<'_>, capsule: &Capsule, taken: &[(f64, f64, f64)]) -> 
         }
     }
     let (x, y) = best.unwrap_or((0.0, 0.0));
-    let apart = (width + taken.iter().map(|(_, _, wide)| *wide).fold(width, f64::max)) / 2.0 + 6.0;
+    let widest = taken.iter().map(|(_, _, wide)| *wide).fold(width, f64::max);
+    let apart = f64::midpoint(width, widest) + 6.0;
     let beside = [1.0, -1.0].map(|side| (x + side * apart).clamp(least + width / 2.0, most - width / 2.0));
     if let Some(x) = beside.into_iter().find(|x| !capsule.trail && fits(*x, y)) {
         return (x, y);
