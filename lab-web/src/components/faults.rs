@@ -41,7 +41,7 @@ pub(crate) fn Faults(props: &FaultsProps) -> Html {
             if faults.is_empty() { <span class="chip quiet">{ ui::NO_FAULT.get(lang) }</span> }
             { for delays.iter().map(|(by_ms, links)| {
                 let name = match links.as_slice() {
-                    [one] => lesson::link_name(one, lang),
+                    [one] => lesson::link_name(**one, lang),
                     many => ui::FAULT_DELAY_BUS_ALL.with(lang, &[&many.len().to_string()]),
                 };
                 html! { <span class="chip" data-testid="fault">{ name.trim_end().to_owned() }<b>{ format!("{by_ms} ms") }</b></span> }

@@ -195,17 +195,17 @@ pub(crate) fn figure_name(id: &str, lang: Lang) -> String {
 /// A fault in words.
 pub(crate) fn fault(fault: &Fault, lang: Lang) -> String {
     let (link, what) = match fault {
-        Fault::Delay { link, by_ms } => (link_name(link, lang), format!("+{by_ms} ms")),
-        Fault::Cut(link) => (link_name(link, lang), ui::FAULT_CUT.get(lang).to_owned()),
-        Fault::BlackHole(link) => (link_name(link, lang), ui::FAULT_SILENT.get(lang).to_owned()),
-        Fault::Heal(link) => (link_name(link, lang), "ok".to_owned()),
+        Fault::Delay { link, by_ms } => (link_name(*link, lang), format!("+{by_ms} ms")),
+        Fault::Cut(link) => (link_name(*link, lang), ui::FAULT_CUT.get(lang).to_owned()),
+        Fault::BlackHole(link) => (link_name(*link, lang), ui::FAULT_SILENT.get(lang).to_owned()),
+        Fault::Heal(link) => (link_name(*link, lang), "ok".to_owned()),
         Fault::Kill(actor) => (format!("{actor} "), ui::FAULT_KILLED.get(lang).to_owned()),
     };
     format!("{link}{what}")
 }
 
 /// A link in words, with a space behind.
-pub(crate) fn link_name(link: &Link, lang: Lang) -> String {
+pub(crate) fn link_name(link: Link, lang: Lang) -> String {
     match link {
         Link::BusTo(server) => ui::FAULT_DELAY_BUS.with(lang, &[&server.to_string()]),
         Link::From(from, to) => ui::FAULT_LINK.with(lang, &[&from.to_string(), &to.to_string()]),
