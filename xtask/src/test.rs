@@ -103,6 +103,10 @@ impl Table {
             println!("{:<11} {:>12}  {result}", row.name, in_words(row.took));
         }
         println!("{:<11} {:>12}", "together", in_words(self.rows.iter().map(|row| row.took).sum()));
+        let failed = self.rows.iter().filter(|row| row.report.is_none()).count();
+        let reports = self.rows.iter().filter_map(|row| row.report.as_ref());
+        let passed: u64 = reports.map(|report| stages::passed(&report.lines)).sum();
+        println!("\ntests: {passed} passed, {failed} failed");
     }
 }
 

@@ -98,7 +98,7 @@ fn is_summary(line: &str) -> bool {
 }
 
 /// Adds up `test result: ok. 12 passed; …`.
-fn passed(lines: &[String]) -> u64 {
+pub(super) fn passed(lines: &[String]) -> u64 {
     lines
         .iter()
         .filter_map(|line| {
