@@ -39,9 +39,10 @@ impl SimPorts {
     ) -> impl Future<Output = Result<Answer, SharedError>> + Send {
         let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
         async move {
-            let mut shard = home_shard(&key);
+            let slot = redis::slot(key.as_str());
+            let mut shard = redis::shard_of_slot(slot, MASTERS);
             for _ in 0..REDIRECTIONS_MAX {
-                let call = kernel.state().command(server, shard, &key, verb, command.clone());
+                let call = kernel.state().command(server, (shard, slot), &key, verb, command.clone());
                 match Pending::new(kernel.clone(), call).await {
                     Reply::Command(Answer::Moved(owner)) => shard = owner,
                     Reply::Command(answer) => return Ok(answer),
@@ -66,11 +67,6 @@ impl SimPorts {
             }
         }
     }
-}
-
-/// The shard that owned the key when the cluster was formed: where a client asks first.
-fn home_shard(key: &Key) -> u8 {
-    redis::shard_of_slot(redis::slot(key.as_str()), MASTERS)
 }
 
 /// An answer that does not belong to its question.
@@ -178,7 +174,7 @@ impl Observer for SimPorts {
 
 impl SharedCache for SimPorts {
     fn home(&self, key: &Key) -> Actor {
-        Actor::RedisMaster(home_shard(key))
+        Actor::RedisMaster(redis::shard_of_slot(redis::slot(key.as_str()), MASTERS))
     }
 
     async fn get(&self, key: &Key) -> Result<Lookup, SharedError> {

@@ -56,7 +56,8 @@ struct Envelope {
 }
 
 enum Parcel {
-    Command(Key, Verb, Command),
+    /// With the key's slot.
+    Command(Key, u16, Verb, Command),
     CommandAnswer(Answer),
     Change(Key, Verb, Change),
     Statement(Verb, Statement, Instant),

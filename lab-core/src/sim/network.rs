@@ -60,7 +60,7 @@ pub(super) struct Network {
     extremes: Stream,
     conditions: BTreeMap<Link, Condition>,
     /// The last arrival on each connection.
-    last: BTreeMap<Link, Instant>,
+    last: BTreeMap<u32, Instant>,
 }
 
 impl Network {
@@ -116,9 +116,29 @@ impl Network {
         let Fate::Arrives(at) = fate else {
             return fate;
         };
-        let last = self.last.entry(link).or_default();
+        let last = self.last.entry(connection(link)).or_default();
         *last = at.max(last.after(Duration::from_nanos(1)));
         Fate::Arrives(*last)
+    }
+}
+
+/// A number for a link, so that finding its connection costs comparisons of numbers.
+fn connection(link: Link) -> u32 {
+    let end = |actor: Actor| match actor {
+        Actor::Lab => 0,
+        Actor::Balancer => 1,
+        Actor::Bus => 2,
+        Actor::Primary => 3,
+        Actor::Replica(number) => 0x100 + u32::from(number),
+        Actor::RedisMaster(shard) => 0x200 + u32::from(shard),
+        Actor::RedisReplica(shard) => 0x300 + u32::from(shard),
+        Actor::Server(server) => 0x400 + u32::from(server.0),
+        Actor::Client(client) => 0x500 + u32::from(client.0),
+    };
+    match link {
+        // A subscription is a connection of its own, apart from the one that a server publishes over.
+        Link::BusTo(server) => end(Actor::Server(server)),
+        Link::From(from, to) => end(from) << 16 | end(to),
     }
 }
 

@@ -32,7 +32,9 @@ impl State {
         let Envelope { from, to, call, message, operation, cause, parcel } = envelope;
         let back = Return { from: to, to: from, call, message, operation };
         match parcel {
-            Parcel::Command(key, verb, command) => self.serve_command(back, cause, key, verb, command),
+            Parcel::Command(key, slot, verb, command) => {
+                self.serve_command(back, cause, (key, slot), verb, command);
+            }
             Parcel::Statement(verb, statement, sent) => self.work(back, cause, verb, statement, sent),
             Parcel::Commit(verb, statement, sent) => self.commit(back, cause, verb, statement, sent),
             Parcel::Worked(rows) => self.send_back(&back, cause, Parcel::StatementAnswer(rows)),
@@ -61,7 +63,7 @@ impl State {
         &mut self,
         back: Return,
         cause: Option<EventId>,
-        key: Key,
+        (key, slot): (Key, u16),
         verb: Verb,
         command: Command,
     ) {
@@ -78,7 +80,7 @@ impl State {
             Command::Lease(token, _) | Command::Lock(token, _) => Some(*token),
             _ => None,
         };
-        let (answer, change) = self.redis.apply(shard, &key, command, self.now);
+        let (answer, change) = self.redis.apply(shard, slot, &key, command, self.now);
         let told = match (&answer, wrote) {
             (Answer::Found(entry), _) => Told::of(entry),
             (Answer::Done, Some(entry)) => Told::of(&entry),

@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use super::{Audience, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement};
 use crate::sim::network::link;
+use crate::sim::redis;
 use crate::trace::{self, Actor, EventId, Kind, Note, Outcome, Verb};
 use crate::value::{ClientId, Key, ServerId};
 use crate::world::Route;
@@ -14,7 +15,7 @@ impl State {
     pub(in crate::sim) fn command(
         &mut self,
         server: ServerId,
-        shard: u8,
+        (shard, slot): (u8, u16),
         key: &Key,
         verb: Verb,
         command: Command,
@@ -22,7 +23,7 @@ impl State {
         let call = self.open_call(None);
         let (from, to) = (Actor::Server(server), Actor::RedisMaster(shard));
         let fate = self.network.send(link(from, to), self.now);
-        let envelope = envelope_of_caller(from, to, call, Parcel::Command(key.clone(), verb, command));
+        let envelope = envelope_of_caller(from, to, call, Parcel::Command(key.clone(), slot, verb, command));
         self.post(fate, envelope);
         call
     }
@@ -107,8 +108,9 @@ impl State {
 
     /// An operator deletes a key at its master and its replica at once.
     pub(in crate::sim) fn delete_shared(&mut self, key: &Key, line: &'static Location<'static>) {
-        let shard = self.redis.owner(key);
-        let (_, change) = self.redis.apply(shard, key, Command::Delete, self.now);
+        let slot = redis::slot(key.as_str());
+        let shard = self.redis.owner(slot);
+        let (_, change) = self.redis.apply(shard, slot, key, Command::Delete, self.now);
         if let Some(change) = change {
             self.redis.replay(shard, key, change);
         }
