@@ -198,6 +198,8 @@ pub struct BusRule {
 }
 
 const DAY_MS: u64 = 86_400_000;
+/// A wait shorter than this would melt the machine that the servers run on, instead of the simulated one.
+const PAUSE_MIN_MS: u64 = 5;
 
 /// A number of a policy that no server can live with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -259,7 +261,7 @@ impl Policy {
         }
         if let Fleet::Lease { ttl_ms, wait_ms, deadline_ms } = self.miss.fleet {
             within("miss.fleet.ttl_ms", ttl_ms, 1, 60_000)?;
-            within("miss.fleet.wait_ms", wait_ms, 1, 60_000)?;
+            within("miss.fleet.wait_ms", wait_ms, PAUSE_MIN_MS, 60_000)?;
             within("miss.fleet.deadline_ms", deadline_ms, 1, 60_000)?;
         }
         if let ComputeRule::Lock(LockRule { ttl_ms, wait, deadline_ms, .. }) = self.compute {
@@ -268,7 +270,7 @@ impl Policy {
             let (LockWait::Retry { every_ms: wait_ms }
             | LockWait::Push { at_most_ms: wait_ms }
             | LockWait::Once { for_ms: wait_ms }) = wait;
-            within("compute.lock.wait", wait_ms, 1, 60_000)?;
+            within("compute.lock.wait", wait_ms, PAUSE_MIN_MS, 60_000)?;
         }
         if self.bus.beat_ms > 0 {
             within("bus.beat_ms", self.bus.beat_ms, 10, 60_000)?;

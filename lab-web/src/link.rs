@@ -138,7 +138,8 @@ fn read_policy(scenario: &Scenario, text: &str) -> Option<Policy> {
         return Some((preset.policy)());
     }
     let Some(names) = text.strip_prefix('+') else {
-        return serde_json::from_str(&unescaped(text)?).ok();
+        let policy: Policy = serde_json::from_str(&unescaped(text)?).ok()?;
+        return policy.validate().is_ok().then_some(policy);
     };
     let wanted: Vec<&str> = names.split('+').filter(|name| !name.is_empty()).collect();
     let known = |name: &&str| scenario.switches.iter().any(|switch| slug(*switch) == **name);

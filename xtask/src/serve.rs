@@ -94,7 +94,11 @@ fn lab_serve(workspace: &Workspace, options: &Options) -> Command {
     let profile = if options.dev { "debug" } else { "release" };
     let lab = workspace.target_dir().join(profile).join("lab");
     let mut serve = ending_with_xtask(workspace, lab.as_os_str());
-    serve.args(["serve", "--port", &API_PORT.to_string()]);
+    serve.args(["serve", "--listen", &format!("127.0.0.1:{API_PORT}")]);
+    // The page is at trunk's port, from where trunk hands `/api` on.
+    for name in ["127.0.0.1", "localhost"] {
+        serve.args(["--allow-host", &format!("{name}:{}", options.port)]);
+    }
     serve
 }
 

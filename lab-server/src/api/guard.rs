@@ -36,12 +36,16 @@ impl Hosts {
     fn knows(&self, host: &str) -> bool {
         let (name, port) = split(host);
         let is_loopback = LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(name));
-        let is_allowed = |allowed: &String| match split(allowed) {
-            (known, None) => known.eq_ignore_ascii_case(name),
-            (known, allowed_port) => known.eq_ignore_ascii_case(name) && allowed_port == port,
-        };
         let is_our_port = port.is_none_or(|port| port.parse() == Ok(self.port));
-        (is_loopback && is_our_port) || self.allowed.iter().any(is_allowed)
+        (is_loopback && is_our_port) || self.allows(host)
+    }
+
+    /// Whether the user named this host, with or without its port.
+    fn allows(&self, host: &str) -> bool {
+        let (name, port) = split(host);
+        self.allowed.iter().map(|allowed| split(allowed)).any(|(known, known_port)| {
+            known.eq_ignore_ascii_case(name) && (known_port.is_none() || known_port == port)
+        })
     }
 }
 
@@ -72,8 +76,9 @@ fn may_pass(hosts: &Hosts, method: &Method, headers: &HeaderMap) -> Result<(), P
         return Err(Problem::new(Kind::Stranger, detail));
     }
     if let Some(origin) = one(headers, &header::ORIGIN)? {
-        let same = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host);
-        if !same && !DEVELOPMENT.contains(&origin) {
+        let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        let ours = page.is_some_and(|page| page == host || hosts.allows(page));
+        if !ours && !DEVELOPMENT.contains(&origin) {
             let detail = format!("a page of {origin:?} may not drive the lab: open the lab itself");
             return Err(Problem::new(Kind::Stranger, detail));
         }

@@ -3,15 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use lab_core::policy::{Acknowledge, ComputeRule, Fleet, LockWait, Policy};
+use lab_core::policy::Policy;
 use lab_core::scenario::{RunSpec, ScenarioId, Settings};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::problem::{Kind, Problem};
-
-/// Entries of L1: more would take memory, and no scenario has as many keys.
-const CAPACITY_MAX: u32 = 1_000_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,35 +55,6 @@ fn policy(scenario: ScenarioId, asked: Value) -> Result<(Policy, Option<&'static
     let policy: Policy = serde_json::from_value(asked).map_err(|error| {
         impossible(format!("the policy is none: {error}; see GET /api/scenarios for whole ones"))
     })?;
-    bounded(&policy).map_err(|what| impossible(format!("the policy cannot be run: {what}")))?;
+    policy.validate().map_err(|error| impossible(format!("the policy cannot be run: {error}")))?;
     Ok((policy, None))
-}
-
-/// Refuses what would melt the machine instead of the simulated database: a retry without a pause, a cache without
-/// an end.
-fn bounded(policy: &Policy) -> Result<(), String> {
-    if policy.local.capacity > CAPACITY_MAX {
-        return Err(format!("local.capacity may be {CAPACITY_MAX} at most"));
-    }
-    let mut pauses = Vec::new();
-    if let Acknowledge::Members { renew_ms, again_ms, .. } = policy.write.acknowledge {
-        pauses.extend([("renew_ms", renew_ms), ("again_ms", again_ms)]);
-    }
-    if let Fleet::Lease { wait_ms, .. } = policy.miss.fleet {
-        pauses.push(("wait_ms", wait_ms));
-    }
-    if let ComputeRule::Lock(rule) = policy.compute {
-        pauses.push(match rule.wait {
-            LockWait::Retry { every_ms } => ("every_ms", every_ms),
-            LockWait::Push { at_most_ms } => ("at_most_ms", at_most_ms),
-            LockWait::Once { for_ms } => ("for_ms", for_ms),
-        });
-    }
-    if policy.bus.beat_ms > 0 {
-        pauses.push(("beat_ms", policy.bus.beat_ms));
-    }
-    match pauses.iter().find(|(_, pause)| *pause < 5) {
-        Some((name, pause)) => Err(format!("{name} is {pause}, and must be 5 at least")),
-        None => Ok(()),
-    }
 }

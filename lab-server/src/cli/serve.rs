@@ -22,7 +22,8 @@ pub(super) struct Options {
     /// The built lab [default: dist, if it is there]
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
-    /// Another name that browsers may call this server by (several times, if need be)
+    /// Another name that browsers may call this server by, or that a page which uses it is at (several times, if need
+    /// be)
     #[arg(long, value_name = "NAME[:PORT]")]
     allow_host: Vec<String>,
     #[command(flatten)]
