@@ -162,9 +162,9 @@ impl fmt::Display for Token {
 pub struct ServerId(pub u8);
 
 impl ServerId {
-    /// Its place in a list of all servers.
+    /// Its place in a list of all servers. (There is no server 0; a recorded trace that names one means the first.)
     pub fn index(self) -> usize {
-        usize::from(self.0) - 1
+        usize::from(self.0).saturating_sub(1)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::replay::Replay;
 /// The largest file that is read, in bytes.
 pub(crate) const FILE_BYTES_MAX: f64 = 64.0 * 1024.0 * 1024.0;
 /// The most events that are taken from a file or a stream.
-const EVENTS_MAX: usize = 500_000;
+pub(crate) const EVENTS_MAX: usize = 500_000;
 
 /// A problem as `lab serve` tells it (RFC 9457).
 #[derive(Clone, Debug, Default, Deserialize)]

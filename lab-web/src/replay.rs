@@ -232,7 +232,8 @@ impl Replay {
         wanted: impl Fn(&Source) -> bool,
     ) -> Option<(usize, &Source)> {
         let begin = self.operation(operation)?.requested;
-        self.trace.events[begin..=index.min(self.last())].iter().enumerate().rev().find_map(
+        // A request that has not begun yet is at no line.
+        self.trace.events.get(begin..=index.min(self.last()))?.iter().enumerate().rev().find_map(
             |(offset, event)| {
                 let source = event.source.as_ref()?;
                 (event.operation == Some(operation) && wanted(source)).then_some((begin + offset, source))
@@ -285,7 +286,7 @@ fn population(events: &[Event]) -> (usize, Vec<u8>) {
             if homes.len() <= place {
                 homes.resize(place + 1, None);
             }
-            homes[place].get_or_insert(server.0 - 1);
+            homes[place].get_or_insert(server.0.saturating_sub(1));
             servers = servers.max(server.index() + 1);
         }
     }

@@ -186,34 +186,40 @@ impl Lab {
             self.forget_runs();
             self.speed = default_speed(link.spec.scenario);
         }
-        self.asked = link.at;
-        self.promised = link.digest;
+        self.forget_place();
         self.notices = link.ignored;
         self.step = link.step;
         self.tab = link.tab;
         self.world = if link.step == Step::Real { WorldKind::Real } else { WorldKind::Sim };
         self.playing = false;
-        if self.spec == link.spec {
-            if let (Some(at), true) = (link.at, self.simulated.is_some()) {
+        if self.spec == link.spec && self.simulated.is_some() {
+            if let Some(at) = link.at {
                 self.seek(at);
             }
         } else {
+            self.asked = link.at;
+            self.promised = link.digest;
             self.spec = link.spec;
             self.simulated = None;
         }
+    }
+
+    /// What belongs to the run that was shown, and would be wrong for another.
+    fn forget_place(&mut self) {
+        self.asked = None;
+        self.promised = None;
+        self.followed = None;
+        self.failure = None;
     }
 
     fn forget_runs(&mut self) {
         self.simulated = None;
         self.baseline = None;
         self.recorded = None;
-        self.failure = None;
         self.undo.clear();
         self.picked = None;
         self.hint = false;
-        self.followed = None;
-        self.asked = None;
-        self.promised = None;
+        self.forget_place();
     }
 
     fn seek(&mut self, index: usize) {
@@ -292,6 +298,7 @@ impl Lab {
         change(&mut self.spec);
         if self.spec != before {
             self.undo.push(before);
+            self.forget_place();
             self.world = WorldKind::Sim;
             if self.step == Step::Real {
                 self.step = Step::Hold;
@@ -355,7 +362,11 @@ impl Lab {
             }
             Action::Computed(replay) => self.computed(&replay),
             Action::Baseline(replay) => self.baseline = Some(replay),
-            Action::Failed(why) => self.failure = Some(why),
+            Action::Failed(why) => {
+                // The run before must not stand there as if it were this one's.
+                self.simulated = None;
+                self.failure = Some(why);
+            }
             Action::Recorded(replay) => self.recorded(replay),
             Action::AllGreen => self.progress.mark(self.scenario(), Mark::Green),
             Action::Switch(switch, on) => self.change(|spec| switch.set(&mut spec.policy, on)),
@@ -372,6 +383,7 @@ impl Lab {
             Action::Undo => {
                 if let Some(before) = self.undo.pop() {
                     self.spec = before;
+                    self.forget_place();
                 }
             }
             Action::Reset => {

@@ -37,7 +37,7 @@ pub(crate) fn use_link(lab: &UseReducerHandle<Lab>) {
     let mut place = lab.link();
     place.at = None;
     place.digest = None;
-    use_effect_with(place, |place| {
+    use_effect_with(place.clone(), |place| {
         let before = Link { at: None, digest: None, ignored: Vec::new(), ..Link::parse(&hash()) };
         if before != *place {
             write(&place.format(false), hash().is_empty());
@@ -45,7 +45,7 @@ pub(crate) fn use_link(lab: &UseReducerHandle<Lab>) {
     });
     let at = (!lab.playing && lab.simulated.is_some()).then_some(lab.index);
     let link = lab.link();
-    use_effect_with(at, move |at| {
+    use_effect_with((at, place), move |(at, _)| {
         let timeout = at.map(|_| Timeout::new(SETTLES_MS, move || write(&link.format(false), true)));
         move || drop(timeout)
     });

@@ -10,7 +10,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{EventSource, File, MessageEvent};
 use yew::prelude::*;
 
-use crate::real::{FILE_BYTES_MAX, probe, problem, read_trace, recorded, start};
+use crate::real::{EVENTS_MAX, FILE_BYTES_MAX, probe, problem, read_trace, recorded, start};
 use crate::state::{Action, Lab};
 use crate::text::ui;
 
@@ -90,9 +90,7 @@ pub(crate) fn use_real(lab: &UseReducerHandle<Lab>) -> Real {
     let stop = {
         let (state, following) = (state.setter(), following);
         Callback::from(move |()| {
-            if let Some(run) = following.borrow_mut().take() {
-                run.source.close();
-            }
+            following.borrow_mut().take();
             state.set(RealState::Found);
         })
     };
@@ -121,6 +119,15 @@ async fn read_file(file: &File, lab: &Lab) -> Result<Vec<TraceEvent>, String> {
     read_trace(&text.as_string().unwrap_or_default()).map_err(|why| bad(&why))
 }
 
+/// A stream that breaks more often than this is given up.
+const INTERRUPTIONS_MAX: u32 = 20;
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.source.close();
+    }
+}
+
 /// Follows a run's events until it is done.
 fn follow(
     id: &str,
@@ -136,14 +143,18 @@ fn follow(
         listeners.push(listener);
     };
     {
-        let (events, state) = (events.clone(), state.clone());
+        let (own, events, state) = (source.clone(), events.clone(), state.clone());
         listen(
             "message",
             Closure::new(move |message: MessageEvent| {
-                let Some(event) = data(&message).and_then(|text| serde_json::from_str(&text).ok()) else {
+                let event = data(&message).and_then(|text| serde_json::from_str(&text).ok());
+                let mut events = events.borrow_mut();
+                // A recording with a hole would show what did not happen.
+                let Some(event) = event.filter(|_| events.len() < EVENTS_MAX) else {
+                    own.close();
+                    state.set(RealState::Failed(String::new()));
                     return;
                 };
-                let mut events = events.borrow_mut();
                 events.push(event);
                 if events.len() % 16 == 1 {
                     state.set(RealState::Recording(events.len()));
@@ -175,11 +186,13 @@ fn follow(
         );
     }
     let own = source.clone();
+    let mut interruptions = 0;
     listen(
         "error",
         Closure::new(move |_| {
-            // The stream ended without saying how the run went; a browser would ask for it again for ever.
-            if own.ready_state() != EventSource::CLOSED {
+            // An interruption mends itself: the browser asks again, from where it was. A refusal does not.
+            interruptions += 1;
+            if own.ready_state() == EventSource::CLOSED || interruptions > INTERRUPTIONS_MAX {
                 own.close();
                 state.set(RealState::Failed(String::new()));
             }

@@ -123,7 +123,7 @@ fn answered(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>, tie
             let from = tier.map_or("", tier_phrase);
             let late =
                 context.stale_ns.map(|ns| format!(", {} after a newer version was committed", span(ns)));
-            let fails = if context.violates { " The check fails here." } else { "" };
+            let fails = if context.violates { " This answer will fail the check." } else { "" };
             format!("**{who}** answers **{holds}**{from}{}.{fails}", late.unwrap_or_default())
         }
         Outcome::Negative => format!("**{who}** answers that there is no such row."),

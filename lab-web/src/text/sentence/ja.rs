@@ -124,7 +124,8 @@ fn answered(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>, tie
             let holds = context.content(value, "なし");
             let from = tier.map_or("", tier_phrase);
             let late = context.stale_ns.map(|ns| format!("新しい版の確定から {} 後です。", span(ns)));
-            let fails = if context.violates { "ここでチェックが失敗します。" } else { "" };
+            let fails =
+                if context.violates { "この答えでチェックが失敗します。" } else { "" };
             format!("**{who}** が{from} **{holds}** を返します。{}{fails}", late.unwrap_or_default())
         }
         Outcome::Negative => format!("**{who}** は、その行はないと答えます。"),
