@@ -35,7 +35,7 @@ use crate::trace::{Kind, Note, Why};
 use crate::value::{Key, Version};
 
 pub use compute::ComputeError;
-pub use metrics::{Metrics, TierMetrics};
+pub use metrics::{Answered, Metrics, TierMetrics};
 pub use read::{Demand, Read, ReadError};
 pub use write::WriteError;
 

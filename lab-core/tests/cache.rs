@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use lab_core::cache::{Demand, Read, TieredCache};
+use lab_core::cache::{Answered, Demand, Read, TieredCache};
 use lab_core::consistency::{Level, Session};
 use lab_core::policy::{Policy, SharedWrite, Switch};
 use lab_core::ports::{Audience, Body, Bus, Clock, Database, Notice, Ports};
@@ -182,6 +182,10 @@ fn an_absent_row_is_an_answer() {
         assert_eq!(read(&caches[0], Level::Eventual).await.entry.value, None);
         let again = read(&caches[0], Level::Eventual).await;
         assert_eq!((again.entry.value, again.tier), (None, Tier::L1));
+        let metrics = caches[0].metrics();
+        assert_eq!(metrics.outcome(Tier::L1, Answered::Negative).answers, 1);
+        assert_eq!(metrics.outcome(Tier::L1, Answered::Row).answers, 0);
+        assert_eq!(metrics.misses(), 1);
     });
 }
 

@@ -6,7 +6,7 @@ use futures_util::future::join;
 use lab_core::policy::Policy;
 use lab_core::service::{Request, Response};
 use lab_core::sim::{self, SimWorld};
-use lab_core::trace::{Actor, Kind, Trace};
+use lab_core::trace::{Actor, Event, Kind, Outcome, Trace};
 use lab_core::value::{ClientId, Key, ServerId, Tier, Value};
 use lab_core::world::{ClusterSpec, Fault, Link, Route, World, WorldError};
 
@@ -99,6 +99,24 @@ fn a_killed_server_does_nothing_more() {
         let after = &trace.events[killed.expect("it was killed")..];
         let acts = after.iter().find(|event| event.actor == Actor::Server(ONE));
         assert_eq!(acts, None, "its tasks died with it");
+    }
+}
+
+#[test]
+fn a_server_follows_a_key_that_has_moved() {
+    let traces = under_seeds(|world| async move {
+        started(&world).await;
+        read(&world).await;
+        world.reshard(&key(), 2);
+        let other = world.request(ClientId(2), Route::To(ServerId(2)), Request::Read(key())).await;
+        assert!(matches!(other, Response::Row(_, Tier::L2)), "it is still in L2, elsewhere: {other:?}");
+    });
+    for trace in traces {
+        let moved = |event: &Event| {
+            let to = Actor::RedisMaster(2);
+            matches!(&event.kind, Kind::Served { outcome: Outcome::Moved(owner), .. } if *owner == to)
+        };
+        assert!(trace.events.iter().any(moved), "the old owner says where it went");
     }
 }
 

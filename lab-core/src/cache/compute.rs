@@ -47,7 +47,7 @@ impl<P: Ports> TieredCache<P> {
         let read = self.find_or_compute(key, compute).await;
         let took = self.now().since(started);
         match &read {
-            Ok(read) => self.shared.metrics.hit(read.tier, took),
+            Ok(read) => self.shared.metrics.answered(read.tier, &read.entry, took),
             Err(_) => self.shared.metrics.error(took),
         }
         read

@@ -1,4 +1,4 @@
-//! Hits, misses, errors and latencies, per tier.
+//! Hits, misses, errors and latencies, per tier and outcome.
 //!
 //! The lesson keeps the last thousand latencies and sorts them; a percentile of such a ring tells of its last
 //! moments only, and cannot be added over servers. These are high-dynamic-range histograms (two significant
@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::value::Tier;
+use crate::value::{Entry, Tier};
 
 const STRIPES: usize = 8;
 const TIERS: usize = 4;
+const OUTCOMES: usize = 2;
 const LATENCY_MAX_NS: u64 = 60_000_000_000;
 
 static NEXT_STRIPE: AtomicUsize = AtomicUsize::new(0);
@@ -45,8 +46,18 @@ struct Stripe(Mutex<Counts>);
 
 #[derive(Default)]
 struct Counts {
-    tiers: [Option<Histogram<u32>>; TIERS],
+    /// By tier, then by whether a row was there.
+    tiers: [[Option<Histogram<u32>>; OUTCOMES]; TIERS],
     errors: Option<Histogram<u32>>,
+}
+
+/// What an answer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// There is no such row.
+    Negative,
+    /// Here is the row.
+    Row,
 }
 
 /// One tier's part.
@@ -72,9 +83,9 @@ fn record(histogram: &mut Option<Histogram<u32>>, took: Duration) {
 impl Metrics {
     /// Counts an answer of a tier.
     #[inline]
-    pub(super) fn hit(&self, tier: Tier, took: Duration) {
+    pub(super) fn answered(&self, tier: Tier, entry: &Entry, took: Duration) {
         let mut counts = self.stripes[stripe()].0.lock().expect("no holder panics");
-        record(&mut counts.tiers[tier as usize], took);
+        record(&mut counts.tiers[tier as usize][usize::from(entry.value.is_some())], took);
     }
 
     /// Counts a read that got no answer.
@@ -85,12 +96,18 @@ impl Metrics {
 
     /// What one tier did.
     pub fn tier(&self, tier: Tier) -> TierMetrics {
-        self.sum(|counts| counts.tiers[tier as usize].as_ref())
+        self.sum(|counts| Box::new(counts.tiers[tier as usize].iter().flatten()))
+    }
+
+    /// What one tier did, as far as its answers said this.
+    pub fn outcome(&self, tier: Tier, answered: Answered) -> TierMetrics {
+        let said = usize::from(answered == Answered::Row);
+        self.sum(move |counts| Box::new(counts.tiers[tier as usize][said].iter()))
     }
 
     /// Reads that got no answer.
     pub fn errors(&self) -> TierMetrics {
-        self.sum(|counts| counts.errors.as_ref())
+        self.sum(|counts| Box::new(counts.errors.iter()))
     }
 
     /// Reads that L1 could not answer.
@@ -98,10 +115,15 @@ impl Metrics {
         [Tier::L2, Tier::Database, Tier::Computed].into_iter().map(|tier| self.tier(tier).answers).sum()
     }
 
-    fn sum(&self, part: impl Fn(&Counts) -> Option<&Histogram<u32>>) -> TierMetrics {
+    /// Adds up what `part` picks of each stripe.
+    fn sum<F>(&self, part: F) -> TierMetrics
+    where
+        F: for<'c> Fn(&'c Counts) -> Box<dyn Iterator<Item = &'c Histogram<u32>> + 'c>,
+    {
         let mut all = empty();
         for stripe in &self.stripes {
-            if let Some(histogram) = part(&stripe.0.lock().expect("no holder panics")) {
+            let counts = stripe.0.lock().expect("no holder panics");
+            for histogram in part(&counts) {
                 all.add(histogram).expect("all histograms have the same bounds");
             }
         }

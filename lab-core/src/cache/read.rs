@@ -72,7 +72,7 @@ impl<P: Ports> TieredCache<P> {
     pub async fn read(&self, key: &Key, demand: Demand) -> Result<Read, ReadError> {
         let started = self.now();
         if let Some(entry) = self.read_local(key, demand, started) {
-            self.shared.metrics.hit(Tier::L1, self.now().since(started));
+            self.shared.metrics.answered(Tier::L1, &entry, self.now().since(started));
             return Ok(Read { entry, tier: Tier::L1 });
         }
         let read = if demand.level == Level::Strong {
@@ -84,7 +84,7 @@ impl<P: Ports> TieredCache<P> {
         };
         let took = self.now().since(started);
         match &read {
-            Ok(read) => self.shared.metrics.hit(read.tier, took),
+            Ok(read) => self.shared.metrics.answered(read.tier, &read.entry, took),
             Err(_) => self.shared.metrics.error(took),
         }
         read

@@ -225,9 +225,15 @@ impl Cluster {
         self.replicas[usize::from(shard)].replay(key, change);
     }
 
-    /// Gives a slot to another shard, with its keys left behind: whoever still asks the old owner is told MOVED.
-    #[cfg(test)]
-    fn give(&mut self, slot: u16, shard: u8) {
+    /// Gives a slot to another shard, with its keys, as resharding does: whoever still asks the old owner is told
+    /// MOVED.
+    pub(super) fn give(&mut self, slot: u16, shard: u8) {
+        let from = usize::from(self.owner(slot));
+        for nodes in [&mut self.masters, &mut self.replicas] {
+            let moving = nodes[from].0.extract_if(.., |key, _| self::slot(key.as_str()) == slot);
+            let moving: Vec<_> = moving.collect();
+            nodes[usize::from(shard)].0.extend(moving);
+        }
         self.owners[usize::from(slot)] = shard;
     }
 }

@@ -23,6 +23,12 @@ impl SimWorld {
         Self { kernel }
     }
 
+    /// Gives a key's slot, with what is in it, to another shard (counted from 0), as resharding does. Servers learn of
+    /// it when the old owner answers MOVED.
+    pub fn reshard(&self, key: &Key, shard: u8) {
+        self.kernel.state().reshard(key, shard);
+    }
+
     /// Adds a server whose cache is not started yet.
     pub(super) fn add_server(&self, server: ServerId, spec: &ClusterSpec) -> SimPorts {
         let ports = SimPorts::new(self.kernel.clone(), server);

@@ -121,6 +121,11 @@ impl State {
         self.note(Actor::RedisReplica(shard), note(replayed));
     }
 
+    /// Gives a key's slot to another shard's master.
+    pub(in crate::sim) fn reshard(&mut self, key: &Key, shard: u8) {
+        self.redis.give(redis::slot(key.as_str()), shard);
+    }
+
     /// Opens a server's inbox.
     pub(in crate::sim) fn subscribe(&mut self, server: ServerId) {
         self.server(server).subscription = Some(Inbox::default());
