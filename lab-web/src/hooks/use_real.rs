@@ -175,18 +175,15 @@ fn follow(
             }),
         );
     }
-    {
-        let (own, state) = (source.clone(), state.clone());
-        listen(
-            "failed",
-            Closure::new(move |message: MessageEvent| {
-                own.close();
-                state.set(RealState::Failed(problem(&data(&message).unwrap_or_default())));
-            }),
-        );
-    }
-    let own = source.clone();
-    let mut interruptions = 0;
+    let (own, failed) = (source.clone(), state.clone());
+    listen(
+        "failed",
+        Closure::new(move |message: MessageEvent| {
+            own.close();
+            failed.set(RealState::Failed(problem(&data(&message).unwrap_or_default())));
+        }),
+    );
+    let (own, mut interruptions) = (source.clone(), 0);
     listen(
         "error",
         Closure::new(move |_| {
