@@ -163,6 +163,25 @@ fn an_acknowledged_write_leaves_no_reader_behind() {
 }
 
 #[test]
+fn a_writer_that_was_overtaken_does_not_keep_its_own_value() {
+    let policy = Policy::lesson().with(Switch::AcknowledgedInvalidation, true);
+    under_seeds(2, &policy, |caches| async move {
+        for turn in 0..20 {
+            let (key, one, other) = (key(), Value::new("one"), Value::new("other"));
+            let late = async {
+                caches[1].ports().clock().sleep(Duration::from_micros(turn * 50)).await;
+                caches[1].write(&key, &other).await.expect("everybody is there")
+            };
+            let (first, second) = join(caches[0].write(&key, &one), late).await;
+            let newest = first.expect("everybody is there").max(second);
+            for cache in &caches {
+                assert_eq!(read(cache, Level::Eventual).await.entry.stamp.version, newest);
+            }
+        }
+    });
+}
+
+#[test]
 fn requests_of_one_server_share_one_read() {
     let policy = Policy::lesson().with(Switch::SingleFlight, true);
     under_seeds(1, &policy, |caches| async move {

@@ -25,7 +25,7 @@ texts! {
         "4 台のサーバーと Redis が **product:1** = 50 を保持しています。ある顧客が **srv-1** を通して値を 100 に変えます。レッスンのコードのとおり、データベース、L2、自分の L1、発行の順です。バスは **srv-2**〜**srv-4** に届くのが遅れています。";
     ID_PROMISE = "The shop promises: once a write is acknowledged, **nobody reads the old value**.",
         "店の約束：書き込みが確認されたら、**誰も古い値を読まない**こと。";
-    ID_QUESTION = "The write has just been acknowledged. srv-2, srv-3 and srv-4 are read at once, and again after a second. What do they answer?",
+    ID_QUESTION = "The write is about to be sent. As soon as it is acknowledged srv-2, srv-3 and srv-4 are read, and again after a second. What do they answer?",
         "書き込みが確認された直後に srv-2・srv-3・srv-4 を読み、1 秒後にもう一度読みます。何と答えるでしょうか。";
     ID_HINT = "Who tells the other servers, and does the write wait for it?", "ほかのサーバーには誰が知らせますか。書き込みはそれを待ちますか。";
     ID_WHY = "The write returns before its invalidation has arrived. Until then every other L1 serves what it has. Only a write that waits for the others, or a read that asks the database, keeps the promise.",
