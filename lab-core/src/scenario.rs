@@ -59,14 +59,35 @@ impl fmt::Display for ScenarioId {
 
 /// A name that no scenario has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no scenario is called {0:?}; there are: invalidation-delay, thundering-herd, stampede-lock")]
-pub struct UnknownScenario(pub String);
+#[error("no scenario is called {asked:?}; there are: {}", listed(ScenarioId::ALL.map(ScenarioId::slug)))]
+pub struct UnknownScenario {
+    /// What was asked for.
+    pub asked: String,
+}
+
+/// A name that no preset of the scenario has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{scenario} has no policy called {asked:?}; it has: {}",
+    listed(scenario.scenario().presets.iter().map(|preset| preset.name))
+)]
+pub struct UnknownPreset {
+    /// The scenario.
+    pub scenario: ScenarioId,
+    /// What was asked for.
+    pub asked: String,
+}
+
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
 
 impl FromStr for ScenarioId {
     type Err = UnknownScenario;
 
     fn from_str(text: &str) -> Result<Self, UnknownScenario> {
-        Self::ALL.into_iter().find(|id| id.slug() == text).ok_or_else(|| UnknownScenario(text.to_owned()))
+        let found = Self::ALL.into_iter().find(|id| id.slug() == text);
+        found.ok_or_else(|| UnknownScenario { asked: text.to_owned() })
     }
 }
 
@@ -192,8 +213,12 @@ pub struct Scenario {
 
 impl Scenario {
     /// The preset of that name.
-    pub fn preset(&self, name: &str) -> Option<&'static Preset> {
-        self.presets.iter().find(|preset| preset.name == name)
+    ///
+    /// # Errors
+    /// When the scenario has no such preset; the error lists those that it has.
+    pub fn preset(&self, name: &str) -> Result<&'static Preset, UnknownPreset> {
+        let found = self.presets.iter().find(|preset| preset.name == name);
+        found.ok_or_else(|| UnknownPreset { scenario: self.id, asked: name.to_owned() })
     }
 }
 
@@ -256,10 +281,13 @@ impl RunSpec {
         self.settings.validate(self.scenario).map_err(|error| wrong(&error))
     }
 
-    /// A preset of a scenario at its default settings; `None` if it has no such preset.
-    pub fn preset(scenario: ScenarioId, preset: &str, seed: u64) -> Option<Self> {
+    /// A preset of a scenario at its default settings.
+    ///
+    /// # Errors
+    /// When the scenario has no such preset.
+    pub fn preset(scenario: ScenarioId, preset: &str, seed: u64) -> Result<Self, UnknownPreset> {
         let policy = (scenario.scenario().preset(preset)?.policy)();
-        Some(Self { scenario, policy, seed, settings: Settings::defaults(scenario) })
+        Ok(Self { scenario, policy, seed, settings: Settings::defaults(scenario) })
     }
 }
 

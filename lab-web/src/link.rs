@@ -134,7 +134,7 @@ fn write_policy(scenario: &Scenario, policy: &Policy) -> String {
 }
 
 fn read_policy(scenario: &Scenario, text: &str) -> Option<Policy> {
-    if let Some(preset) = scenario.preset(text) {
+    if let Ok(preset) = scenario.preset(text) {
         return Some((preset.policy)());
     }
     let Some(names) = text.strip_prefix('+') else {

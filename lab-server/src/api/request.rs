@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use lab_core::policy::Policy;
-use lab_core::scenario::{RunSpec, ScenarioId, Settings};
+use lab_core::scenario::{RunSpec, ScenarioId, Settings, UnknownScenario};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -32,10 +32,8 @@ pub(super) fn read(body: &[u8]) -> Result<(RunSpec, Option<&'static str>), Probl
         Problem::new(Kind::BadRequest, format!("{error}; a request for a run looks like {shape}"))
     })?;
     let impossible = |detail: String| Problem::new(Kind::Impossible, detail);
-    let scenario: ScenarioId = request
-        .scenario
-        .parse()
-        .map_err(|error: lab_core::scenario::UnknownScenario| impossible(error.to_string()))?;
+    let scenario: ScenarioId =
+        request.scenario.parse().map_err(|error: UnknownScenario| impossible(error.to_string()))?;
     let (policy, name) = policy(scenario, request.policy)?;
     let settings =
         Settings::with(scenario, request.settings).map_err(|error| impossible(error.to_string()))?;
@@ -45,11 +43,7 @@ pub(super) fn read(body: &[u8]) -> Result<(RunSpec, Option<&'static str>), Probl
 fn policy(scenario: ScenarioId, asked: Value) -> Result<(Policy, Option<&'static str>), Problem> {
     let impossible = |detail: String| Problem::new(Kind::Impossible, detail);
     if let Value::String(name) = asked {
-        let presets = scenario.scenario().presets;
-        let preset = presets.iter().find(|preset| preset.name == name).ok_or_else(|| {
-            let known: Vec<_> = presets.iter().map(|preset| preset.name).collect();
-            impossible(format!("{scenario} has no policy called {name:?}; it has: {}", known.join(", ")))
-        })?;
+        let preset = scenario.scenario().preset(&name).map_err(|error| impossible(error.to_string()))?;
         return Ok(((preset.policy)(), Some(preset.name)));
     }
     let policy: Policy = serde_json::from_value(asked).map_err(|error| {

@@ -85,18 +85,9 @@ fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
         return Err(CliError::Usage(why.to_owned()));
     }
     let preset = match &options.policy {
-        Some(name) => scenario.preset(name),
-        None => scenario.presets.first(),
+        Some(name) => scenario.preset(name).map_err(|error| CliError::Usage(error.to_string()))?,
+        None => &scenario.presets[0],
     };
-    let preset = preset.ok_or_else(|| {
-        let known: Vec<_> = scenario.presets.iter().map(|preset| preset.name).collect();
-        let asked = options.policy.as_deref().unwrap_or_default();
-        CliError::Usage(format!(
-            "{} has no policy called {asked:?}; it has: {}",
-            scenario.slug,
-            known.join(", ")
-        ))
-    })?;
     let settings = Settings::with(options.scenario, options.set.iter().cloned());
     let settings = settings.map_err(|error| CliError::Usage(error.to_string()))?;
     let seeds = match options.seeds {
