@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
 use super::read::Demand;
@@ -108,17 +108,27 @@ impl LocalCache {
     }
 
     /// Takes an entry in, unless an invalidation came since `epoch`. Says for how long it may be served.
+    ///
+    /// The epoch is asked while the key's place in the store is held: an invalidation advances the epoch first and
+    /// removes the key then, so either it is seen here, or its removal comes later than the insertion. No reader
+    /// finds the entry once [`Self::invalidate`] has returned, on however many threads.
     pub(super) fn store(&self, key: &Key, entry: Entry, epoch: Epoch, now: Instant) -> Result<Duration, Why> {
-        if self.guards_epochs && self.stripe(key).load(Ordering::Acquire) != epoch.0 {
-            return Err(Why::EpochMoved);
+        let fresh = Held { entry, expires: now.after(self.ttl) };
+        if !self.guards_epochs {
+            self.store.insert(key.clone(), fresh);
+            return Ok(self.ttl);
         }
-        self.store.insert(key.clone(), Held { entry, expires: now.after(self.ttl) });
-        // An invalidation between the question above and the insertion would find nothing to remove: look again.
-        if self.guards_epochs && self.stripe(key).load(Ordering::Acquire) != epoch.0 {
-            self.store.remove(key);
-            return Err(Why::EpochMoved);
-        }
-        Ok(self.ttl)
+        let moved = || self.stripe(key).load(Ordering::Acquire) != epoch.0;
+        let replace =
+            |_: &Key, held: &mut Held| EntryAction::Retain((!moved()).then(|| *held = fresh.clone()));
+        let stored = match self.store.entry(key, None, replace) {
+            EntryResult::Retained(replaced) => replaced.is_some(),
+            EntryResult::Vacant(place) => !moved() && place.insert(fresh).is_ok(),
+            EntryResult::Removed(..) | EntryResult::Replaced(..) | EntryResult::Timeout => {
+                unreachable!("what is there is changed in place, and the wait has no end")
+            }
+        };
+        if stored { Ok(self.ttl) } else { Err(Why::EpochMoved) }
     }
 
     /// Advances the key's epoch and forgets the key. Says whether it was held, and the epoch before.
@@ -193,4 +203,59 @@ impl Hasher for StableHasher {
 
     /// The end mark that `str` adds: every key has it, so it tells nothing.
     fn write_u8(&mut self, _: u8) {}
+}
+
+#[cfg(test)]
+mod tests {
+    //! What holds on several threads, which no simulated run has.
+
+    use std::thread;
+
+    use super::*;
+    use crate::consistency::Level;
+    use crate::value::{Stamp, Version};
+
+    const COMMITS: u64 = 10_000_000;
+    const NOW: Instant = Instant(1);
+
+    fn version(number: u64) -> Entry {
+        Entry { value: None, stamp: Stamp { version: Version(number), as_of: NOW } }
+    }
+
+    /// One thread commits and invalidates, one reads the database and fills, one looks up: it never finds a version
+    /// older than the last whose invalidation was complete before it looked.
+    #[test]
+    fn no_lookup_finds_what_a_complete_invalidation_removed() {
+        let mut policy = Policy::lesson();
+        policy.local.epochs = true;
+        let (local, key) = (LocalCache::new(&policy), Key::new("product:1"));
+        let (committed, complete) = (AtomicU64::new(0), AtomicU64::new(0));
+        let busy = || complete.load(Ordering::Acquire) < COMMITS;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in 1..=COMMITS {
+                    committed.store(number, Ordering::Release);
+                    local.invalidate(&key);
+                    complete.store(number, Ordering::Release);
+                }
+            });
+            scope.spawn(|| {
+                while busy() {
+                    let epoch = local.epoch(&key);
+                    let row = version(committed.load(Ordering::Acquire));
+                    // Whether it is taken in or refused is not what is asked here.
+                    let _ = local.store(&key, row, epoch, NOW);
+                }
+            });
+            scope.spawn(|| {
+                while busy() {
+                    let floor = complete.load(Ordering::Acquire);
+                    if let Found::Fit(entry) = local.lookup(&key, NOW, Demand::level(Level::Eventual)) {
+                        let found = entry.stamp.version.0;
+                        assert!(found >= floor, "found version {found} after the invalidation of {floor}");
+                    }
+                }
+            });
+        });
+    }
 }
