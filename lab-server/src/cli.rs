@@ -30,6 +30,7 @@ use lab_core::scenario::ScenarioId;
 use lab_core::world::WorldError;
 
 use crate::harness::HarnessError;
+use crate::real::error::RunError;
 
 /// Cache Lab: see a tiered cache fail, find out why, and make it hold: in a simulator, and on a real Redis Cluster
 /// and PostgreSQL.
@@ -111,9 +112,12 @@ enum CliError {
     /// The real servers could not be had.
     #[error("{0}")]
     Servers(#[from] HarnessError),
-    /// A run did not come to its end.
+    /// A run in the simulator did not come to its end.
     #[error("{0}")]
     World(#[from] WorldError),
+    /// A run on real servers did not come to its end.
+    #[error("{0}")]
+    Run(#[from] RunError),
     /// The operating system refused.
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
@@ -126,7 +130,7 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Servers(_) | Self::World(_) | Self::Io(..) => 3,
+            Self::Servers(_) | Self::World(_) | Self::Run(_) | Self::Io(..) => 3,
             Self::Interrupted => 130,
         }
     }

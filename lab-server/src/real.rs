@@ -1,49 +1,90 @@
 //! The real world: the scenarios of `lab-core` against a real Redis Cluster and a real PostgreSQL.
 //!
-//! * [`stores`]: the servers that several runs use in turn, and what an operator does to them
+//! * [`stores`]: the servers that several runs use in turn, and what an operator does to them; `guest`: how the lab
+//!   behaves on servers that somebody else runs
 //! * [`world`]: what a scenario drives; `server`: an app server on a thread of its own; `faults`: which fault of the
 //!   harness a fault of the scenario is; `witness`: what the replicas hold meanwhile
+//! * [`error`]: what can go wrong
 
+pub mod error;
 mod faults;
+mod guest;
 mod server;
 pub mod stores;
 mod witness;
 pub mod world;
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use lab_core::ports::Clock;
 use lab_core::scenario::{self, Run, RunSpec};
 use lab_core::trace;
 use lab_core::world::WorldError;
 
 use crate::adapters::observer::Recorder;
+use error::RunError;
 use stores::Stores;
 use world::RealWorld;
 
 /// The longest run: the scenarios take seconds, but a policy that somebody made up may wait for ever.
 const RUN_WITHIN: Duration = Duration::from_mins(2);
 
-/// Runs a scenario on real servers: on an empty cluster, with app servers of its own, which end with the run. What
-/// happens is written to `recorder` while it happens.
+/// Runs a scenario on real servers, with app servers of its own, which end with the run. What happens is written to
+/// `recorder` while it happens. When `interrupted` comes first, the run is given up. However it ends, servers that
+/// somebody else runs are left as they were found; so do not drop this future, let `interrupted` come.
 ///
 /// # Errors
-/// When the world cannot do what the scenario asks, or broke under way.
-pub async fn run(stores: &Arc<Stores>, spec: &RunSpec, recorder: Arc<Recorder>) -> Result<Run, WorldError> {
-    stores.empty().await.map_err(|error| WorldError::Broken(error.to_string()))?;
-    let world = RealWorld::new(Arc::clone(stores), Arc::clone(&recorder));
-    let body = scenario::play(spec.scenario, &world, &spec.policy, &spec.settings);
-    let played = tokio::time::timeout(RUN_WITHIN, trace::scope(None, None, body)).await;
-    world.end().await;
-    let cleaned = stores.leave().await;
+/// When the stores are not fit for it, the world cannot do what the scenario asks or broke under way, the run was
+/// interrupted, or the scenario panicked.
+pub async fn run(
+    stores: &Arc<Stores>,
+    spec: &RunSpec,
+    recorder: Arc<Recorder>,
+    interrupted: impl Future<Output = ()>,
+) -> Result<Run, RunError> {
+    let played = match stores.prepare().await {
+        Ok(()) => play(stores, spec, &recorder, interrupted).await,
+        Err(error) => Err(error.into()),
+    };
+    let left = stores.leave().await;
     let trace = recorder.close();
-    played.map_err(|_| WorldError::Stuck {
-        at: recorder.clock().now(),
-        blocked: format!("the scenario took longer than {RUN_WITHIN:?}"),
-    })??;
-    cleaned.map_err(|error| WorldError::Broken(error.to_string()))?;
-    let report = scenario::judge(spec.scenario, &trace, &spec.settings);
-    let trace = Arc::unwrap_or_clone(trace);
-    Ok(Run { trace, report })
+    played?;
+    left?;
+    let judged = catch_unwind(AssertUnwindSafe(|| scenario::judge(spec.scenario, &trace, &spec.settings)));
+    let report = judged.map_err(|panic| panicked(&*panic))?;
+    Ok(Run { trace: Arc::unwrap_or_clone(trace), report })
+}
+
+/// Plays the scenario's body, and ends its servers.
+async fn play(
+    stores: &Arc<Stores>,
+    spec: &RunSpec,
+    recorder: &Arc<Recorder>,
+    interrupted: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let world = RealWorld::new(Arc::clone(stores), Arc::clone(recorder));
+    let body = trace::scope(None, None, scenario::play(spec.scenario, &world, &spec.policy, &spec.settings));
+    // A body that panics must not keep its servers.
+    let body = AssertUnwindSafe(body).catch_unwind();
+    let played = tokio::select! {
+        biased;
+        () = interrupted => Err(RunError::Interrupted),
+        played = body => played.map_err(|panic| panicked(&*panic)).and_then(|played| Ok(played?)),
+        () = tokio::time::sleep(RUN_WITHIN) => Err(RunError::World(WorldError::Stuck {
+            at: recorder.clock().now(),
+            blocked: format!("the scenario took longer than {RUN_WITHIN:?}"),
+        })),
+    };
+    world.end().await;
+    played
+}
+
+/// A panic's own words.
+fn panicked(panic: &(dyn Any + Send)) -> RunError {
+    let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    RunError::Panicked(words.unwrap_or("a panic without words").to_owned())
 }

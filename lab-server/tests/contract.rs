@@ -26,7 +26,7 @@ async fn ports(stores: &Stores, server: u8, recorder: &Arc<Recorder>) -> RealPor
 #[tokio::test]
 async fn the_real_adapters_keep_the_port_contract() {
     let stores = Stores::start().await.unwrap_or_else(|error| panic!("{error}"));
-    stores.empty().await.unwrap_or_else(|error| panic!("{error}"));
+    stores.prepare().await.unwrap_or_else(|error| panic!("{error}"));
     let recorder = Recorder::start();
     let (one, other) = (ports(&stores, 1, &recorder).await, ports(&stores, 2, &recorder).await);
     contract::suite(&one, &other).await.unwrap_or_else(|violation| panic!("{violation}"));

@@ -10,6 +10,7 @@ use lab_core::ports::{
 };
 use lab_core::trace::Actor;
 use lab_core::value::{Entry, Instant, Key, Lookup, ServerId, Stamp, Token, Value, Version};
+use lab_server::adapters::bus::CHANNEL;
 use lab_server::adapters::observer::Recorder;
 use lab_server::adapters::{Connect, RealPorts};
 use lab_server::harness::{AppServer, Link, Links, PostgresNode, RedisNode, Way};
@@ -101,7 +102,7 @@ async fn the_end_of_a_subscription_is_told(ports: &RealPorts, links: &Links) {
 /// Last, since the cluster is another one afterwards.
 async fn a_replica_takes_over(ports: &RealPorts, stores: &Stores) {
     // The bus is at home where its channel's slot is.
-    let (_, node) = placed(ports, "lab:all");
+    let (_, node) = placed(ports, CHANNEL);
     let key = (0..1_000).map(|number| format!("outcome:{number}")).find(|name| placed(ports, name).1 == node);
     let key = Key::new(key.expect("a key of that shard"));
     let mut subscription = ports.bus().subscribe().await.expect("a subscription");
@@ -121,7 +122,7 @@ async fn a_replica_takes_over(ports: &RealPorts, stores: &Stores) {
 #[tokio::test]
 async fn what_may_have_been_done_is_unknown() {
     let stores = Arc::new(Stores::start().await.unwrap_or_else(|error| panic!("{error}")));
-    stores.empty().await.unwrap_or_else(|error| panic!("{error}"));
+    stores.prepare().await.unwrap_or_else(|error| panic!("{error}"));
     let links = stores.harness().links().expect("the servers are ours");
     let ports = ports(&stores, 1).await;
     a_lock_whose_answer_is_lost_is_unknown(&ports, links).await;

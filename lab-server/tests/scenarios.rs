@@ -12,7 +12,9 @@ const ATTEMPTS: u32 = 3;
 async fn demonstrated(stores: &Arc<Stores>, spec: &RunSpec) -> Run {
     let mut attempt = 1;
     loop {
-        let run = real::run(stores, spec, Recorder::start()).await.unwrap_or_else(|error| panic!("{error}"));
+        let run = real::run(stores, spec, Recorder::start(), std::future::pending())
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         if run.report.demonstration {
             return run;
         }

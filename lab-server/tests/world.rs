@@ -55,7 +55,7 @@ async fn what_cannot_be_done_is_told(world: &RealWorld) {
 #[tokio::test]
 async fn servers_die_and_impossible_faults_are_told() {
     let stores = Arc::new(Stores::start().await.unwrap_or_else(|error| panic!("{error}")));
-    stores.empty().await.unwrap_or_else(|error| panic!("{error}"));
+    stores.prepare().await.unwrap_or_else(|error| panic!("{error}"));
     let recorder = Recorder::start();
     let world = RealWorld::new(Arc::clone(&stores), Arc::clone(&recorder));
     let spec = ClusterSpec { balancing: Balancing::LeastConnections, ..ClusterSpec::new(Policy::lesson()) };

@@ -25,14 +25,14 @@ use super::observer::Recorder;
 use crate::harness::{Reach, RedisEndpoint};
 
 /// What is for all.
-pub const CHANNEL: &str = "lab:all";
+pub const CHANNEL: &str = "cache-lab:all";
 
 /// To connect to a node, and to be confirmed as its subscriber.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(3);
 
 /// What is for one server.
 fn channel_of(server: ServerId) -> String {
-    format!("lab:{server}")
+    format!("cache-lab:{server}")
 }
 
 /// A notice on its way, with the event of the call that published it: both ends write one journal.

@@ -17,14 +17,14 @@ use super::pool::{NodePool, answered, describe, prepare, settle};
 use super::time::RunClock;
 use crate::harness::{PostgresNode, Reach};
 
-/// The tables of the lab, in a schema of their own: `data` holds the rows; `members` says who is live, by the
-/// database's own clock.
+/// The tables of the lab, in a schema of their own, which must not be there yet: `data` holds the rows; `members` says
+/// who is live, by the database's own clock.
 pub(crate) const SCHEMA: &str = "
-    CREATE SCHEMA IF NOT EXISTS cache_lab;
-    CREATE TABLE IF NOT EXISTS cache_lab.data (
+    CREATE SCHEMA cache_lab;
+    CREATE TABLE cache_lab.data (
         key text PRIMARY KEY, value text NOT NULL, version bigint NOT NULL
     );
-    CREATE TABLE IF NOT EXISTS cache_lab.members (
+    CREATE TABLE cache_lab.members (
         server smallint PRIMARY KEY, incarnation bigint NOT NULL, lease_until timestamptz NOT NULL
     );";
 

@@ -8,6 +8,7 @@ use lab_core::value::{Entry, Key, Lookup, Token};
 use redis::{Cmd, ErrorKind, ServerErrorKind, Value, cmd};
 
 use super::cluster::{CallError, Cluster};
+use super::keyspace::stored;
 use super::scripts::{Conditional, FILL, GET_OR_LEASE, SET_IF_NEWER, UNLOCK};
 
 /// The longest time to live that is sent: Redis refuses what would pass the end of its clock.
@@ -30,9 +31,9 @@ impl RedisCache {
         key: &Key,
         arguments: &[String],
     ) -> Result<T, SharedError> {
-        let invoke = |how: &str, what: &str| -> Cmd {
-            cmd(how).arg(what).arg(1).arg(key.as_str()).arg(arguments).clone()
-        };
+        let name = stored(key);
+        let invoke =
+            |how: &str, what: &str| -> Cmd { cmd(how).arg(what).arg(1).arg(&name).arg(arguments).clone() };
         match self.cluster.ask(&invoke("EVALSHA", script.hash())).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 Ok(self.cluster.call(&invoke("EVAL", script.text)).await?)
@@ -54,18 +55,18 @@ impl RedisCache {
 
 impl SharedCache for RedisCache {
     fn home(&self, key: &Key) -> Actor {
-        self.cluster.home(key.as_str())
+        self.cluster.home(&stored(key))
     }
 
     async fn get(&self, key: &Key) -> Result<Lookup, SharedError> {
-        let held: Option<String> = self.cluster.call(cmd("GET").arg(key.as_str())).await?;
+        let held: Option<String> = self.cluster.call(cmd("GET").arg(stored(key))).await?;
         let value = held.filter(|held| is_value(held)).as_deref().map(entry).transpose()?;
         Ok(Lookup::from(value))
     }
 
     async fn set(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<(), SharedError> {
         let mut command = cmd("SET");
-        command.arg(key.as_str()).arg(text(entry)?).arg("PX").arg(millis(ttl));
+        command.arg(stored(key)).arg(text(entry)?).arg("PX").arg(millis(ttl));
         Ok(self.cluster.call(&command).await?)
     }
 
@@ -75,7 +76,7 @@ impl SharedCache for RedisCache {
     }
 
     async fn delete(&self, key: &Key) -> Result<(), SharedError> {
-        Ok(self.cluster.call(cmd("DEL").arg(key.as_str())).await?)
+        Ok(self.cluster.call(cmd("DEL").arg(stored(key))).await?)
     }
 
     async fn get_or_lease(&self, key: &Key, token: Token, ttl: Duration) -> Result<Leased, SharedError> {
@@ -103,7 +104,7 @@ impl SharedCache for RedisCache {
 
     async fn lock(&self, name: &Key, token: Token, ttl: Duration) -> Result<Locked, SharedError> {
         let mut command = cmd("SET");
-        command.arg(name.as_str()).arg(lock(token)).arg("NX").arg("PX").arg(millis(ttl));
+        command.arg(stored(name)).arg(lock(token)).arg("NX").arg("PX").arg(millis(ttl));
         let granted: bool = self.cluster.call(&command).await?;
         Ok(if granted { Locked::Granted } else { Locked::Held })
     }

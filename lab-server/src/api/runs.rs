@@ -12,6 +12,7 @@ use super::record::{Record, State};
 use crate::adapters::observer::Recorder;
 use crate::harness::HarnessError;
 use crate::real;
+use crate::real::error::RunError;
 use crate::real::stores::Stores;
 
 /// Runs that are kept, the oldest that is over goes first.
@@ -111,10 +112,10 @@ impl Worker {
         };
         let recorder = Recorder::start();
         record.enter(State::Running(Arc::clone(&recorder)));
-        match real::run(&stores, &record.spec, Arc::clone(&recorder)).await {
+        match real::run(&stores, &record.spec, Arc::clone(&recorder), std::future::pending()).await {
             Ok(run) => record.enter(State::Done(recorder, Arc::new(run.report))),
             Err(error) => {
-                if matches!(error, WorldError::Broken(_)) {
+                if matches!(error, RunError::World(WorldError::Broken(_))) {
                     // A server may be gone: the next run starts them anew.
                     self.stores = None;
                 }

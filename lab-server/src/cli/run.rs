@@ -118,7 +118,7 @@ async fn on_servers(plan: &Plan<'_>) -> Result<Outcome, CliError> {
     let mut shown: Option<(u64, Run)> = None;
     for seed in plan.seeds.clone() {
         let spec = RunSpec { seed, ..plan.spec.clone() };
-        let run = real::run(&stores, &spec, Recorder::start()).await?;
+        let run = real::run(&stores, &spec, Recorder::start(), std::future::pending()).await?;
         progress.inc(1);
         let was_failing = verdict.first_failing.is_some();
         verdict.add(seed, &run.report, run.trace.schedule());

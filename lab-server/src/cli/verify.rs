@@ -130,7 +130,8 @@ async fn on_servers(
     let progress = text::spinner(format!("{scenario} {} on real servers", preset.name));
     let mut attempt = 1;
     let run = loop {
-        let run = real::run(stores, &spec(scenario, preset, 1), Recorder::start()).await?;
+        let run =
+            real::run(stores, &spec(scenario, preset, 1), Recorder::start(), std::future::pending()).await?;
         if run.report.demonstration || attempt == REAL_ATTEMPTS {
             break run;
         }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use lab_core::value::{Key, Value, Version};
 use redis::aio::MultiplexedConnection;
 use redis::cluster_routing::Slot;
-use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, cmd};
+use redis::{AsyncConnectionConfig, Client, RedisError, cmd};
 use tokio_postgres::types::PgLsn;
 use tokio_postgres::{Config, NoTls};
 
+use super::error::StoresError;
+use super::guest::Guest;
 use crate::adapters::database::{SCHEMA, UPSERT};
-use crate::adapters::describe;
+use crate::adapters::keyspace;
 use crate::harness::{
     Harness, HarnessError, HarnessSpec, PostgresEndpoint, PostgresNode, RedisEndpoint, RedisNode,
 };
@@ -21,47 +23,14 @@ pub const SERVERS_MAX: u8 = 8;
 /// One answer to the operator.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A replica that is whole replays a row in milliseconds.
-const REPLAYED_WITHIN: Duration = Duration::from_secs(5);
+pub(super) const REPLAYED_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(2);
-
-/// Why the stores could not be prepared for a run.
-#[derive(Debug, thiserror::Error)]
-pub enum StoresError {
-    /// Redis did not do it.
-    #[error("{doing}: {source}")]
-    Redis {
-        /// What was being done.
-        doing: String,
-        /// Redis' answer.
-        source: RedisError,
-    },
-    /// PostgreSQL did not do it.
-    #[error("{doing}: {why}")]
-    Postgres {
-        /// What was being done.
-        doing: String,
-        /// PostgreSQL's answer.
-        why: String,
-    },
-    /// The servers that were named hold somebody's data.
-    #[error(
-        "{node} holds {keys} keys that the lab did not store: name an empty Redis Cluster with --redis, or leave \
-         --redis and --postgres out and the lab starts its own"
-    )]
-    NotEmpty {
-        /// The node.
-        node: RedisNode,
-        /// How many keys.
-        keys: u64,
-    },
-    /// A replica does not follow.
-    #[error("{0} has not replayed a row within {REPLAYED_WITHIN:?}: is its replay paused?")]
-    Lagging(PostgresNode),
-}
 
 /// Running stores. Dropping them ends those that are our own.
 pub struct Stores {
     harness: Harness,
+    /// On servers that somebody else runs.
+    guest: Option<Guest>,
 }
 
 /// A row that an operator wrote.
@@ -80,15 +49,15 @@ impl Stores {
     /// When the programs are missing or do not start; nothing is left running then.
     pub async fn start() -> Result<Self, HarnessError> {
         let spec = HarnessSpec { servers: SERVERS_MAX, ..HarnessSpec::default() };
-        Ok(Self { harness: Harness::start(spec).await? })
+        Ok(Self { harness: Harness::start(spec).await?, guest: None })
     }
 
-    /// Uses servers that somebody else runs. They cannot be broken, and must be empty.
+    /// Uses servers that somebody else runs. They cannot be broken; what they hold is not touched.
     ///
     /// # Errors
     /// When they cannot be reached.
     pub async fn connect_to(redis: &[String], postgres: &str) -> Result<Self, HarnessError> {
-        Ok(Self { harness: Harness::connect_to(redis, postgres).await? })
+        Ok(Self { harness: Harness::connect_to(redis, postgres).await?, guest: Some(Guest::new()) })
     }
 
     /// The servers themselves.
@@ -96,58 +65,45 @@ impl Stores {
         &self.harness
     }
 
-    /// Empties both stores and lifts every fault: a run begins.
+    /// Makes ready for a run: our own servers are emptied and every fault is lifted; on somebody else's there must be
+    /// room. Every replica has the tables then.
     ///
     /// # Errors
     /// When a store does not answer, or holds somebody else's data.
-    pub async fn empty(&self) -> Result<(), StoresError> {
-        if let Ok(links) = self.harness.links() {
-            links.heal_all();
-            self.flush().await?;
-        } else {
-            self.expect_empty().await?;
+    pub async fn prepare(&self) -> Result<(), StoresError> {
+        match &self.guest {
+            Some(guest) => guest.arrive(self).await?,
+            None => self.empty().await?,
         }
-        let statements = format!("{SCHEMA} TRUNCATE cache_lab.data, cache_lab.members;");
         let client = self.postgres(self.primary()?).await?;
-        client
-            .batch_execute(&statements)
-            .await
-            .map_err(StoresError::postgres("make and empty the lab's tables"))
+        self.await_replicas(position(&client).await?).await
     }
 
-    /// Takes away what a run has left in servers that somebody else runs.
+    /// Takes away what a run has left in servers that somebody else runs, and nothing that it did not bring.
     ///
     /// # Errors
     /// When a store does not answer.
     pub async fn leave(&self) -> Result<(), StoresError> {
-        if self.harness.links().is_ok() {
-            return Ok(());
+        match &self.guest {
+            Some(guest) => guest.leave(self).await,
+            None => Ok(()),
         }
-        self.flush().await?;
-        let client = self.postgres(self.primary()?).await?;
-        let dropped = client.batch_execute("DROP SCHEMA IF EXISTS cache_lab CASCADE").await;
-        dropped.map_err(StoresError::postgres("drop the lab's tables"))
     }
 
-    async fn flush(&self) -> Result<(), StoresError> {
+    /// Empties our own servers.
+    async fn empty(&self) -> Result<(), StoresError> {
+        if let Ok(links) = self.harness.links() {
+            links.heal_all();
+        }
         for endpoint in self.masters() {
             let mut connection = self.redis(endpoint).await?;
             let flushed = cmd("FLUSHALL").arg("SYNC").query_async::<()>(&mut connection).await;
             flushed.map_err(StoresError::redis(format!("empty {}", endpoint.node)))?;
         }
-        Ok(())
-    }
-
-    async fn expect_empty(&self) -> Result<(), StoresError> {
-        for endpoint in self.masters() {
-            let mut connection = self.redis(endpoint).await?;
-            let keys: RedisResult<u64> = cmd("DBSIZE").query_async(&mut connection).await;
-            let keys = keys.map_err(StoresError::redis(format!("count the keys of {}", endpoint.node)))?;
-            if keys > 0 {
-                return Err(StoresError::NotEmpty { node: endpoint.node, keys });
-            }
-        }
-        Ok(())
+        let statements = format!("DROP SCHEMA IF EXISTS cache_lab CASCADE; {SCHEMA}");
+        let client = self.postgres(self.primary()?).await?;
+        let made = client.batch_execute(&statements).await;
+        made.map_err(StoresError::postgres("make the lab's tables"))
     }
 
     /// Writes a row.
@@ -159,9 +115,7 @@ impl Stores {
         let client = self.postgres(self.primary()?).await?;
         let row = client.query_one(UPSERT, &[&key.as_str(), &value.as_str()]).await.map_err(doing())?;
         let version: i64 = row.get(0);
-        let row = client.query_one("SELECT pg_current_wal_insert_lsn()", &[]).await.map_err(doing())?;
-        let position: PgLsn = row.get(0);
-        Ok(Inserted { version: Version(version.unsigned_abs()), lsn: position.into() })
+        Ok(Inserted { version: Version(version.unsigned_abs()), lsn: position(&client).await? })
     }
 
     /// Waits until every replica has replayed so far.
@@ -197,14 +151,15 @@ impl Stores {
     /// When Redis does not answer.
     pub async fn delete_shared(&self, key: &Key) -> Result<(u8, bool), StoresError> {
         let doing = || StoresError::redis(format!("delete {key}"));
-        let slot = Slot::for_key(key.as_str());
+        let name = keyspace::stored(key);
+        let slot = Slot::for_key(&name);
         let holds = |endpoint: &&RedisEndpoint| {
             endpoint.slots.iter().cloned().flatten().any(|number| Slot::new(number) == Some(slot))
         };
         let nowhere = || RedisError::from((redis::ErrorKind::Client, "no master holds the key's slot"));
         let master = self.masters().find(holds).ok_or_else(nowhere).map_err(doing())?;
         let mut connection = self.redis(master).await?;
-        cmd("DEL").arg(key.as_str()).query_async::<()>(&mut connection).await.map_err(doing())?;
+        cmd("DEL").arg(&name).query_async::<()>(&mut connection).await.map_err(doing())?;
         // Answers how many replicas have it, after a second at most.
         let replicas: u32 =
             cmd("WAIT").arg(1).arg(1_000).query_async(&mut connection).await.map_err(doing())?;
@@ -219,7 +174,7 @@ impl Stores {
         })
     }
 
-    fn masters(&self) -> impl Iterator<Item = &RedisEndpoint> {
+    pub(super) fn masters(&self) -> impl Iterator<Item = &RedisEndpoint> {
         let nodes = self.harness.endpoints().direct().redis.iter();
         nodes.filter(|endpoint| matches!(endpoint.node, RedisNode::Master(_)))
     }
@@ -229,7 +184,7 @@ impl Stores {
         nodes.filter(|endpoint| endpoint.node != PostgresNode::Primary)
     }
 
-    fn primary(&self) -> Result<&PostgresEndpoint, StoresError> {
+    pub(super) fn primary(&self) -> Result<&PostgresEndpoint, StoresError> {
         let mut nodes = self.harness.endpoints().direct().postgres.iter();
         nodes.find(|endpoint| endpoint.node == PostgresNode::Primary).ok_or_else(|| StoresError::Postgres {
             doing: "look for the primary".to_owned(),
@@ -258,6 +213,13 @@ impl Stores {
     }
 }
 
+/// The position in the write-ahead log, in bytes.
+async fn position(client: &tokio_postgres::Client) -> Result<u64, StoresError> {
+    let row = client.query_one("SELECT pg_current_wal_insert_lsn()", &[]).await;
+    let position: PgLsn = row.map_err(StoresError::postgres("ask the primary for its position"))?.get(0);
+    Ok(position.into())
+}
+
 /// Connects, with the connection's own task on the current runtime; it ends with the client.
 async fn connect(config: &Config) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let (client, connection) = config.connect(NoTls).await?;
@@ -266,18 +228,4 @@ async fn connect(config: &Config) -> Result<tokio_postgres::Client, tokio_postgr
         let _ = connection.await;
     });
     Ok(client)
-}
-
-impl StoresError {
-    /// Wraps an answer of Redis with what was being done.
-    pub(super) fn redis(doing: impl Into<String>) -> impl FnOnce(RedisError) -> Self {
-        let doing = doing.into();
-        move |source| Self::Redis { doing, source }
-    }
-
-    /// Wraps an answer of PostgreSQL with what was being done.
-    pub(super) fn postgres(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
-        let doing = doing.into();
-        move |error| Self::Postgres { doing, why: describe(&error) }
-    }
 }

@@ -15,7 +15,9 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::PgLsn;
 use tokio_postgres::{Client, Statement};
 
-use super::stores::{Stores, StoresError};
+use super::error::StoresError;
+use super::stores::Stores;
+use crate::adapters::keyspace;
 use crate::adapters::observer::Recorder;
 use crate::harness::{PostgresNode, RedisNode};
 
@@ -164,18 +166,18 @@ impl Eye {
 
 /// The values that a Redis node holds; leases and locks are none.
 async fn contents(connection: &mut MultiplexedConnection) -> RedisResult<BTreeMap<Key, Entry>> {
-    let keys: Vec<String> = cmd("KEYS").arg("*").query_async(connection).await?;
-    if keys.is_empty() {
+    let names: Vec<String> = cmd("KEYS").arg(keyspace::PATTERN).query_async(connection).await?;
+    if names.is_empty() {
         return Ok(BTreeMap::new());
     }
     let mut gets = pipe();
-    for key in &keys {
-        gets.cmd("GET").arg(key);
+    for name in &names {
+        gets.cmd("GET").arg(name);
     }
     let held: Vec<Option<String>> = gets.query_async(connection).await?;
-    let entries = keys.into_iter().zip(held).filter_map(|(key, held)| {
+    let entries = names.into_iter().zip(held).filter_map(|(name, held)| {
         let entry = serde_json::from_str(&held?).ok()?;
-        Some((Key::new(key), entry))
+        Some((keyspace::key_of(&name)?, entry))
     });
     Ok(entries.collect())
 }

@@ -15,9 +15,10 @@ use lab_core::value::{ClientId, Key, ServerId, Value, Version};
 use lab_core::world::{Balancing, ClusterSpec, Fault, Route, World, WorldError};
 use tokio::sync::{mpsc, oneshot};
 
+use super::error::StoresError;
 use super::faults;
 use super::server::{Job, Server};
-use super::stores::{Stores, StoresError};
+use super::stores::Stores;
 use super::witness::{Held, Replicas, Witness};
 use crate::adapters::Connect;
 use crate::adapters::observer::Recorder;

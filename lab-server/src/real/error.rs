@@ -1,0 +1,117 @@
+//! Why a run on real servers could not be made, each with what to do next.
+
+use lab_core::world::WorldError;
+use redis::RedisError;
+
+use super::stores::REPLAYED_WITHIN;
+use crate::adapters::describe;
+use crate::harness::{Address, PostgresNode, RedisNode};
+
+/// Why there is no run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The stores were not fit for it, or could not be left as they were found.
+    #[error(transparent)]
+    Stores(#[from] StoresError),
+    /// The world could not do what the scenario asked, or broke under way.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// A mistake of the lab's own.
+    #[error("the lab made a mistake: {0}; please report it with the command that led to it")]
+    Panicked(String),
+    /// Whoever wanted the run wants it no more.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Why the stores could not be prepared for a run, or left after it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoresError {
+    /// Redis did not do it.
+    #[error("{doing}: {source}")]
+    Redis {
+        /// What was being done.
+        doing: String,
+        /// Redis' answer.
+        source: RedisError,
+    },
+    /// PostgreSQL did not do it.
+    #[error("{doing}: {why}")]
+    Postgres {
+        /// What was being done.
+        doing: String,
+        /// PostgreSQL's answer.
+        why: String,
+    },
+    /// The Redis Cluster that was named holds somebody's data. Nothing was written there.
+    #[error("{}", not_empty(*node, address, *keys, example, *of_the_lab))]
+    NotEmpty {
+        /// The node.
+        node: RedisNode,
+        /// Where it is.
+        address: Address,
+        /// How many keys it holds.
+        keys: u64,
+        /// The name of one.
+        example: String,
+        /// Whether that one is named as the lab's own are.
+        of_the_lab: bool,
+    },
+    /// The database that was named has a schema of our name. Nothing was written there.
+    #[error("{}", taken(database, *of_the_lab))]
+    Taken {
+        /// The database.
+        database: String,
+        /// Whether another run of the lab made it.
+        of_the_lab: bool,
+    },
+    /// A replica does not follow.
+    #[error("{0} has not replayed a row within {REPLAYED_WITHIN:?}: is its replay paused?")]
+    Lagging(PostgresNode),
+}
+
+/// What to do where the named servers have no room.
+const ELSEWHERE: &str = "or leave --redis and --postgres out, and the lab starts servers of its own";
+
+fn not_empty(node: RedisNode, address: &Address, keys: u64, example: &str, of_the_lab: bool) -> String {
+    let noun = if keys == 1 { "key" } else { "keys" };
+    let found = format!("{node} of --redis ({address}) holds {keys} {noun}, {example:?} for one");
+    if of_the_lab {
+        return format!(
+            "{found}, of another run of the lab: wait until that run is over (the keys of one that was killed \
+             expire by themselves), name another Redis Cluster, {ELSEWHERE}"
+        );
+    }
+    format!(
+        "{found}: the lab runs on an empty Redis Cluster only, so that no data can be lost, and has written \
+         nothing there; name an empty one, {ELSEWHERE}"
+    )
+}
+
+fn taken(database: &str, of_the_lab: bool) -> String {
+    if of_the_lab {
+        return format!(
+            "the database {database:?} of --postgres has the schema cache_lab of another run of the lab: wait until \
+             that run is over (one that was killed leaves it: DROP SCHEMA cache_lab CASCADE), name another \
+             database, {ELSEWHERE}"
+        );
+    }
+    format!(
+        "the database {database:?} of --postgres has a schema called cache_lab that the lab did not make, and has \
+         not touched: name another database, {ELSEWHERE}"
+    )
+}
+
+impl StoresError {
+    /// Wraps an answer of Redis with what was being done.
+    pub(super) fn redis(doing: impl Into<String>) -> impl FnOnce(RedisError) -> Self {
+        let doing = doing.into();
+        move |source| Self::Redis { doing, source }
+    }
+
+    /// Wraps an answer of PostgreSQL with what was being done.
+    pub(super) fn postgres(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let doing = doing.into();
+        move |error| Self::Postgres { doing, why: describe(&error) }
+    }
+}

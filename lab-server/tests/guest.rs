@@ -1,0 +1,207 @@
+//! On servers that somebody else runs, nobody loses anything: the lab refuses where there is data, and leaves clean
+//! servers clean, however its run ends. The somebody is a harness of the test's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
+use lab_core::world::WorldError;
+use lab_server::adapters::observer::Recorder;
+use lab_server::harness::{Harness, HarnessSpec, PostgresNode};
+use lab_server::real;
+use lab_server::real::error::{RunError, StoresError};
+use lab_server::real::stores::Stores;
+use redis::aio::MultiplexedConnection;
+use redis::cmd;
+use tokio_postgres::Client;
+
+/// The owner of the servers.
+struct Owner {
+    harness: Harness,
+    masters: Vec<MultiplexedConnection>,
+    primary: Client,
+}
+
+impl Owner {
+    async fn start() -> Self {
+        let spec = HarnessSpec { postgres_replicas: 1, servers: 1, ..HarnessSpec::default() };
+        let harness = Harness::start(spec).await.unwrap_or_else(|error| panic!("{error}"));
+        let mut masters = Vec::new();
+        for server in
+            harness.redis_servers().expect("our own").iter().filter(|server| server.slots().is_some())
+        {
+            masters.push(server.connect().await.expect("connected"));
+        }
+        let primary = harness.postgres(PostgresNode::Primary).expect("the primary");
+        let primary = primary.connect().await.expect("connected");
+        Self { harness, masters, primary }
+    }
+
+    /// The lab as a guest here.
+    async fn invite(&self) -> Arc<Stores> {
+        let direct = self.harness.endpoints().direct();
+        let redis = format!("redis://{}", direct.redis[0].data);
+        let hosts = self.harness.postgres_servers().expect("our own").iter();
+        let hosts: Vec<_> = hosts.map(|server| server.listens().to_string()).collect();
+        let postgres = format!("postgresql://lab@{}/lab", hosts.join(","));
+        let stores = Stores::connect_to(&[redis], &postgres).await;
+        Arc::new(stores.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// How many keys there are.
+    async fn keys(&self) -> u64 {
+        let mut keys = 0;
+        for master in &self.masters {
+            keys += cmd("DBSIZE").query_async::<u64>(&mut master.clone()).await.expect("an answer");
+        }
+        keys
+    }
+
+    async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        // The key is not in every master's slots: the one that has it answers.
+        for master in &self.masters {
+            if let Ok(answer) = cmd(words[0]).arg(&words[1..]).query_async(&mut master.clone()).await {
+                return answer;
+            }
+        }
+        panic!("no master answers {words:?}");
+    }
+
+    async fn execute(&self, statements: &str) {
+        self.primary
+            .batch_execute(statements)
+            .await
+            .unwrap_or_else(|error| panic!("{statements}: {error:?}"));
+    }
+
+    /// What the query counts.
+    async fn count(&self, from: &str) -> i64 {
+        let row = self.primary.query_one(&format!("SELECT count(*) FROM {from}"), &[]).await;
+        row.unwrap_or_else(|error| panic!("{from}: {error:?}")).get(0)
+    }
+
+    async fn has_schema(&self) -> bool {
+        self.count("pg_namespace WHERE nspname = 'cache_lab'").await > 0
+    }
+
+    async fn expect_clean(&self, after: &str) {
+        assert_eq!(self.keys().await, 0, "keys are left after {after}");
+        assert!(!self.has_schema().await, "the schema is left after {after}");
+    }
+
+    /// Polls until a run is in full swing.
+    async fn begun(&self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.keys().await == 0 {
+            assert!(Instant::now() < until, "the run has not begun");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+fn spec(policy: &str) -> RunSpec {
+    RunSpec::preset(ScenarioId::StampedeLock, policy, 1).expect("a preset")
+}
+
+/// One computation that takes seconds.
+fn slow() -> RunSpec {
+    let settings = Settings::with(ScenarioId::StampedeLock, [("compute-ms".to_owned(), 2_000)]);
+    RunSpec { settings: settings.expect("a knob within its bounds"), ..spec("lock") }
+}
+
+async fn run(stores: &Arc<Stores>, spec: &RunSpec) -> Result<Run, RunError> {
+    real::run(stores, spec, Recorder::start(), std::future::pending()).await
+}
+
+async fn keys_of_somebody_else_are_not_touched(owner: &Owner) {
+    let () = owner.ask(&["SET", "orders:17", "a customer's"]).await;
+    let stores = owner.invite().await;
+    for _ in 0..2 {
+        let refused = run(&stores, &spec("lock")).await.expect_err("somebody's data is there");
+        let RunError::Stores(StoresError::NotEmpty { keys: 1, example, of_the_lab: false, .. }) = &refused
+        else {
+            panic!("{refused}");
+        };
+        assert_eq!(example, "orders:17");
+        assert!(refused.to_string().contains("name an empty one"), "{refused}");
+    }
+    assert_eq!(owner.ask::<String>(&["GET", "orders:17"]).await, "a customer's");
+    assert!(!owner.has_schema().await, "PostgreSQL was not touched either");
+    let () = owner.ask(&["DEL", "orders:17"]).await;
+}
+
+async fn tables_of_somebody_else_are_not_touched(owner: &Owner) {
+    owner.execute("CREATE SCHEMA cache_lab; CREATE TABLE cache_lab.data (key text); INSERT INTO cache_lab.data VALUES ('x')").await;
+    let stores = owner.invite().await;
+    let refused = run(&stores, &spec("lock")).await.expect_err("the schema is somebody's");
+    let RunError::Stores(StoresError::Taken { of_the_lab: false, .. }) = &refused else {
+        panic!("{refused}")
+    };
+    assert!(refused.to_string().contains("name another database"), "{refused}");
+    assert_eq!(owner.count("cache_lab.data").await, 1);
+
+    owner.execute("COMMENT ON SCHEMA cache_lab IS 'Cache Lab, run 1'").await;
+    let refused = run(&stores, &spec("lock")).await.expect_err("the schema is another run's");
+    let RunError::Stores(StoresError::Taken { of_the_lab: true, .. }) = &refused else { panic!("{refused}") };
+    assert!(refused.to_string().contains("DROP SCHEMA cache_lab CASCADE"), "{refused}");
+    assert_eq!(owner.count("cache_lab.data").await, 1);
+    assert_eq!(owner.keys().await, 0);
+    owner.execute("DROP SCHEMA cache_lab CASCADE").await;
+}
+
+async fn every_ending_leaves_clean_servers_clean(owner: &Owner) {
+    owner.execute("CREATE TABLE public.data (key text); INSERT INTO public.data VALUES ('mine')").await;
+    let stores = owner.invite().await;
+    // As between two seeds of one command.
+    for _ in 0..2 {
+        let done = run(&stores, &spec("lock-push")).await.unwrap_or_else(|error| panic!("{error}"));
+        assert!(done.report.goal_held(), "{:#?}", done.report);
+        owner.expect_clean("a run").await;
+    }
+    let fault = RunSpec::preset(ScenarioId::InvalidationDelay, "lesson", 1).expect("a preset");
+    let refused = run(&stores, &fault).await.expect_err("somebody's servers are not broken");
+    assert!(matches!(refused, RunError::World(WorldError::Unsupported { .. })), "{refused}");
+    owner.expect_clean("a fault that is refused").await;
+
+    // A spec without knobs: the body asks for one and panics.
+    let panics = RunSpec { settings: Settings::default(), ..spec("lock") };
+    let failed = run(&stores, &panics).await.expect_err("it has no knobs");
+    let RunError::Panicked(words) = &failed else { panic!("{failed}") };
+    assert!(words.contains("knob"), "{words}");
+    owner.expect_clean("a panic").await;
+
+    let interrupted = real::run(&stores, &slow(), Recorder::start(), owner.begun()).await;
+    assert!(matches!(interrupted, Err(RunError::Interrupted)));
+    owner.expect_clean("an interruption").await;
+    assert_eq!(owner.count("public.data").await, 1);
+    owner.execute("DROP TABLE public.data").await;
+}
+
+/// What somebody stores while a run goes on is theirs, even in the midst of what is ours.
+async fn what_comes_meanwhile_is_kept(owner: &Owner) {
+    let stores = owner.invite().await;
+    let spec = slow();
+    let meanwhile = async {
+        owner.begun().await;
+        let () = owner.ask(&["SET", "orders:18", "a customer's"]).await;
+        owner
+            .execute("CREATE TABLE cache_lab.notes (line text); INSERT INTO cache_lab.notes VALUES ('mine')")
+            .await;
+    };
+    let (left, ()) = tokio::join!(run(&stores, &spec), meanwhile);
+    let left = left.expect_err("the schema cannot go");
+    assert!(left.to_string().contains("DROP SCHEMA"), "{left}");
+    assert_eq!(owner.count("cache_lab.notes").await, 1);
+    assert_eq!(owner.ask::<String>(&["GET", "orders:18"]).await, "a customer's");
+    assert_eq!(owner.keys().await, 1, "ours are gone");
+}
+
+/// One test, since two clusters at a time would make a small machine miss deadlines.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_takes_nothing_and_leaves_nothing() {
+    let owner = Owner::start().await;
+    keys_of_somebody_else_are_not_touched(&owner).await;
+    tables_of_somebody_else_are_not_touched(&owner).await;
+    every_ending_leaves_clean_servers_clean(&owner).await;
+    what_comes_meanwhile_is_kept(&owner).await;
+}
