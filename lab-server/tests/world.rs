@@ -6,12 +6,21 @@ use std::time::Duration;
 
 use lab_core::policy::Policy;
 use lab_core::service::{Request, Response};
-use lab_core::trace::{Actor, Kind};
+use lab_core::trace::{Actor, Event, Kind};
 use lab_core::value::{ClientId, Key, ServerId, Value};
 use lab_core::world::{Balancing, ClusterSpec, Fault, Link, Route, World, WorldError};
 use lab_server::adapters::observer::Recorder;
 use lab_server::real::stores::Stores;
 use lab_server::real::world::RealWorld;
+
+/// Waits until the journal has so many such events.
+async fn journal_has(recorder: &Recorder, count: usize, wanted: impl Fn(&Event) -> bool) {
+    let mut progress = recorder.follow();
+    while recorder.events(0, usize::MAX).iter().filter(|event| wanted(event)).count() < count {
+        let grown = tokio::time::timeout(Duration::from_secs(10), progress.changed()).await;
+        grown.expect("they come").expect("the journal is open");
+    }
+}
 
 async fn a_killed_server_answers_nobody(world: &RealWorld, recorder: &Recorder) {
     let key = Key::new("row");
@@ -21,15 +30,7 @@ async fn a_killed_server_answers_nobody(world: &RealWorld, recorder: &Recorder) 
         let world = world.clone();
         async move { world.request(ClientId(1), Route::To(ServerId(2)), compute).await }
     });
-    // The computation has begun when the journal says so.
-    let mut progress = recorder.follow();
-    let begun = |recorder: &Recorder| {
-        recorder.events(0, usize::MAX).iter().any(|event| event.kind == Kind::ComputeStarted)
-    };
-    while !begun(recorder) {
-        let grown = tokio::time::timeout(Duration::from_secs(10), progress.changed()).await;
-        grown.expect("it begins").expect("the journal is open");
-    }
+    journal_has(recorder, 1, |event| event.kind == Kind::ComputeStarted).await;
     world.inject(Fault::Kill(Actor::Server(ServerId(2)))).await.expect("a server can be killed");
     assert_eq!(asking.await.expect("no panic"), Response::Unknown);
 
@@ -37,6 +38,34 @@ async fn a_killed_server_answers_nobody(world: &RealWorld, recorder: &Recorder) 
     assert_eq!(world.request(ClientId(1), Route::To(ServerId(2)), read()).await, Response::Unknown);
     assert!(matches!(world.request(ClientId(1), Route::To(ServerId(1)), read()).await, Response::Row(..)));
     assert!(matches!(world.request(ClientId(1), Route::To(ServerId(9)), read()).await, Response::Failed(_)));
+}
+
+/// Many requests wait in the server's queue and for its connections: its death is noted when it is dead, and it does
+/// nothing more.
+async fn a_killed_server_does_nothing_more(world: &RealWorld, recorder: &Recorder) {
+    const REQUESTS: usize = 500;
+    let (server, actor) = (ServerId(3), Actor::Server(ServerId(3)));
+    let asking = (0..REQUESTS).map(|number| {
+        let world = world.clone();
+        let read = Request::Read(Key::new(format!("row:{number}")));
+        tokio::spawn(async move { world.request(ClientId(1), Route::To(server), read).await })
+    });
+    let asking: Vec<_> = asking.collect();
+    let requested = |event: &Event| matches!(event.kind, Kind::Requested { server: to, .. } if to == server);
+    journal_has(recorder, REQUESTS, requested).await;
+    world.inject(Fault::Kill(actor)).await.expect("a server can be killed");
+    for asked in asking {
+        assert_eq!(asked.await.expect("no panic"), Response::Unknown);
+    }
+    // Another server answers, slowly: a dead one that went on would be seen meanwhile.
+    let read = Request::Read(Key::new("row"));
+    assert!(matches!(world.request(ClientId(1), Route::To(ServerId(1)), read).await, Response::Row(..)));
+
+    let events = recorder.events(0, usize::MAX);
+    let killed = |event: &Event| event.kind == Kind::Injected { fault: Fault::Kill(actor) };
+    let killed = events.iter().position(killed).expect("its death is noted");
+    let after: Vec<_> = events[killed..].iter().filter(|event| event.actor == actor).collect();
+    assert!(after.is_empty(), "{} events after its death, the first {:?}", after.len(), after[0]);
 }
 
 async fn what_cannot_be_done_is_told(world: &RealWorld) {
@@ -58,9 +87,14 @@ async fn servers_die_and_impossible_faults_are_told() {
     stores.prepare().await.unwrap_or_else(|error| panic!("{error}"));
     let recorder = Recorder::start();
     let world = RealWorld::new(Arc::clone(&stores), Arc::clone(&recorder));
-    let spec = ClusterSpec { balancing: Balancing::LeastConnections, ..ClusterSpec::new(Policy::lesson()) };
+    let spec = ClusterSpec {
+        balancing: Balancing::LeastConnections,
+        query_time: Duration::from_millis(500),
+        ..ClusterSpec::new(Policy::lesson())
+    };
     world.start(spec).await.unwrap_or_else(|error| panic!("{error}"));
     a_killed_server_answers_nobody(&world, &recorder).await;
+    a_killed_server_does_nothing_more(&world, &recorder).await;
     what_cannot_be_done_is_told(&world).await;
     world.end().await;
 

@@ -1,6 +1,7 @@
-//! An app server: an OS thread with a tokio runtime of its own, its own connections and its own cache. Ending the
-//! thread drops the runtime, which drops its tasks and closes its sockets: that is how a server is killed.
+//! An app server: an OS thread with a tokio runtime of its own, its own connections and its own cache. To kill it is to
+//! drop the runtime, which drops its tasks and closes its sockets.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -33,25 +34,38 @@ pub(super) struct Job {
     pub(super) reply: oneshot::Sender<(Response, EventId)>,
 }
 
-/// A server that runs.
+/// A server that starts or runs. Dropping it kills it.
 pub(super) struct Server {
     jobs: mpsc::Sender<Job>,
+    /// Its end, sent or dropped, kills.
+    kill: oneshot::Sender<()>,
+    dead: Dead,
     thread: JoinHandle<()>,
 }
 
+/// Told when the server has come to life, or why it has not.
+pub(super) type Ready = oneshot::Receiver<Result<(), String>>;
+
+/// Closed when the server does, holds and notes nothing any more.
+pub(super) type Dead = oneshot::Receiver<Infallible>;
+
 impl Server {
-    /// Starts a server's thread, and returns when it is connected and subscribed.
-    pub(super) async fn start(connect: Connect, policy: Policy) -> Result<Self, WorldError> {
+    /// Starts a server's thread. It is of use once it is [`ready`].
+    pub(super) fn spawn(connect: Connect, policy: Policy) -> Result<(Self, Ready), WorldError> {
         let server = connect.server;
-        let broken = |what: String| WorldError::Broken(format!("{server} did not start: {what}"));
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let (kill, killed) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
+        let (alive, dead) = oneshot::channel();
         let thread = thread::Builder::new()
             .name(server.to_string())
-            .spawn(move || live(connect, policy, queue, ready))
-            .map_err(|error| broken(error.to_string()))?;
-        is_ready.await.map_err(|_| broken("its thread is gone".to_owned()))?.map_err(broken)?;
-        Ok(Self { jobs, thread })
+            .spawn(move || {
+                live(connect, policy, queue, killed, ready);
+                // Last of all, also when the server panics.
+                drop(alive);
+            })
+            .map_err(|error| did_not_start(server, &error.to_string()))?;
+        Ok((Self { jobs, kill, dead, thread }, is_ready))
     }
 
     /// Where its requests go.
@@ -59,17 +73,30 @@ impl Server {
         self.jobs.clone()
     }
 
-    /// Lets it die: what it was doing is dropped. The thread is to be joined.
-    pub(super) fn kill(self) -> JoinHandle<()> {
-        self.thread
+    /// Lets it die at once: what it was doing is dropped, and so is what waits for it. The thread is to be joined.
+    pub(super) fn kill(self) -> (Dead, JoinHandle<()>) {
+        // It may have died by itself.
+        let _ = self.kill.send(());
+        (self.dead, self.thread)
     }
+}
+
+/// Waits until a server is connected and subscribed.
+pub(super) async fn ready(server: ServerId, is_ready: Ready) -> Result<(), WorldError> {
+    let started = is_ready.await.map_err(|_| did_not_start(server, "its thread is gone"))?;
+    started.map_err(|why| did_not_start(server, &why))
+}
+
+fn did_not_start(server: ServerId, why: &str) -> WorldError {
+    WorldError::Broken(format!("{server} did not start: {why}"))
 }
 
 /// The server's whole life.
 fn live(
     connect: Connect,
     policy: Policy,
-    mut queue: mpsc::Receiver<Job>,
+    queue: mpsc::Receiver<Job>,
+    killed: oneshot::Receiver<()>,
     ready: oneshot::Sender<Result<(), String>>,
 ) {
     // Where nobody waits for the answer any more, nobody needs the server: it ends either way.
@@ -80,24 +107,38 @@ fn live(
             return;
         }
     };
-    let (server, recorder) = (connect.server, Arc::clone(&connect.recorder));
     runtime.block_on(async {
-        let cache = match open(connect, policy).await {
-            Ok(cache) => cache,
-            Err(why) => {
-                let _ = ready.send(Err(why));
-                return;
-            }
-        };
-        if ready.send(Ok(())).is_err() {
-            return;
-        }
-        // Ends when nobody can send requests any more.
-        while let Some(job) = queue.recv().await {
-            tokio::spawn(answer(cache.clone(), server, Arc::clone(&recorder), job));
+        tokio::select! {
+            // First: a server that is killed takes nothing more out of its queue.
+            biased;
+            _ = killed => {}
+            () = serve(connect, policy, queue, ready) => {}
         }
     });
     runtime.shutdown_background();
+}
+
+/// Connects, and takes requests as long as somebody can send some.
+async fn serve(
+    connect: Connect,
+    policy: Policy,
+    mut queue: mpsc::Receiver<Job>,
+    ready: oneshot::Sender<Result<(), String>>,
+) {
+    let (server, recorder) = (connect.server, Arc::clone(&connect.recorder));
+    let cache = match open(connect, policy).await {
+        Ok(cache) => cache,
+        Err(why) => {
+            let _ = ready.send(Err(why));
+            return;
+        }
+    };
+    if ready.send(Ok(())).is_err() {
+        return;
+    }
+    while let Some(job) = queue.recv().await {
+        tokio::spawn(answer(cache.clone(), server, Arc::clone(&recorder), job));
+    }
 }
 
 async fn open(connect: Connect, policy: Policy) -> Result<Cache, String> {

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoresError;
 use super::faults;
-use super::server::{Job, Server};
+use super::server::{self, Job, Server};
 use super::stores::Stores;
 use super::witness::{Held, Replicas, Witness};
 use crate::adapters::Connect;
@@ -78,7 +78,7 @@ impl RealWorld {
             let mut fleet = self.fleet();
             let servers = std::mem::take(&mut fleet.servers);
             let mut threads = std::mem::take(&mut fleet.dying);
-            threads.extend(servers.into_iter().flatten().map(Server::kill));
+            threads.extend(servers.into_iter().flatten().map(|server| server.kill().1));
             threads
         };
         let joined = tokio::task::spawn_blocking(move || {
@@ -100,28 +100,27 @@ impl RealWorld {
     }
 
     async fn start_servers(&self, spec: ClusterSpec) -> Result<(), WorldError> {
-        let endpoints = self.shared.stores.harness().endpoints();
-        let start = |server: ServerId| {
-            let reach = endpoints.server(faults::app_server(server)).cloned();
-            let policy = spec.policy.clone();
-            async move {
-                let connect = Connect {
-                    server,
-                    reach: reach.map_err(|error| WorldError::Broken(error.to_string()))?,
-                    connections: spec.connections_per_server,
-                    query_time: spec.query_time,
-                    recorder: Arc::clone(&self.shared.recorder),
-                };
-                Server::start(connect, policy).await
-            }
-        };
-        let servers = future::try_join_all((1..=spec.servers).map(ServerId).map(start)).await?;
+        let mut starting = Vec::new();
+        for server in (1..=spec.servers).map(ServerId) {
+            let reach = self.shared.stores.harness().endpoints().server(faults::app_server(server));
+            let connect = Connect {
+                server,
+                reach: reach.map_err(|error| WorldError::Broken(error.to_string()))?.clone(),
+                connections: spec.connections_per_server,
+                query_time: spec.query_time,
+                recorder: Arc::clone(&self.shared.recorder),
+            };
+            let (spawned, is_ready) = Server::spawn(connect, spec.policy.clone())?;
+            // From here on it ends with the world, even if nobody waits for its start any more.
+            self.fleet().servers.push(Some(spawned));
+            starting.push(server::ready(server, is_ready));
+        }
+        future::try_join_all(starting).await?;
         let witness = Witness::start(&self.shared.stores, Arc::clone(&self.shared.replicas)).await;
         let witness = witness.map_err(|error| WorldError::Broken(error.to_string()))?;
         let mut fleet = self.fleet();
         fleet.witness = Some(witness);
         fleet.balancer = Balancer::new(spec.balancing, spec.servers);
-        fleet.servers = servers.into_iter().map(Some).collect();
         Ok(())
     }
 
@@ -161,8 +160,6 @@ impl RealWorld {
         if jobs.send(job).await.is_err() {
             return Response::Unknown;
         }
-        // A server lives as long as somebody can send it requests.
-        drop(jobs);
         // A server that dies drops the request, and no answer ever comes.
         let Ok((response, answered)) = answer.await else {
             return Response::Unknown;
@@ -172,13 +169,19 @@ impl RealWorld {
         response
     }
 
-    fn kill(&self, server: ServerId) -> bool {
-        let mut fleet = self.fleet();
-        let Some(server) = fleet.servers.get_mut(server.index()).and_then(Option::take) else {
-            return false;
+    /// Kills a server, and returns when it is dead; `false` if there is none to kill.
+    async fn kill(&self, server: ServerId) -> bool {
+        let dead = {
+            let mut fleet = self.fleet();
+            let Some(server) = fleet.servers.get_mut(server.index()).and_then(Option::take) else {
+                return false;
+            };
+            let (dead, thread) = server.kill();
+            fleet.dying.push(thread);
+            dead
         };
-        let thread = server.kill();
-        fleet.dying.push(thread);
+        // Nothing is ever sent: it is closed when the thread has let go of everything.
+        let _ = dead.await;
         true
     }
 }
@@ -249,7 +252,7 @@ impl World for RealWorld {
         let line = Location::caller();
         async move {
             match fault {
-                Fault::Kill(Actor::Server(server)) if self.kill(server) => {}
+                Fault::Kill(Actor::Server(server)) if self.kill(server).await => {}
                 fault => faults::inject(self.shared.stores.harness(), fault)?,
             }
             self.note(Actor::Lab, Note::new(Kind::Injected { fault }), line);
