@@ -79,11 +79,11 @@ pub struct HarnessSpec {
     pub replicas_per_master: u8,
     /// Streaming replicas of PostgreSQL, 0 to 8.
     pub postgres_replicas: u8,
-    /// App servers, each with addresses of its own for every node; up to 32.
+    /// App servers, each with addresses of its own for every node, 1 to 32.
     pub servers: u8,
-    /// `cluster-node-timeout`. Below 500 ms a busy machine fails over by itself.
+    /// `cluster-node-timeout`, 100 ms to a minute. Below 500 ms a busy machine fails over by itself.
     pub node_timeout: Duration,
-    /// The time that the whole start is given.
+    /// The time that the whole start is given, up to 10 minutes.
     pub ready_within: Duration,
     /// Where to look for the servers' programs.
     pub search: Search,
@@ -105,16 +105,31 @@ impl Default for HarnessSpec {
 
 impl HarnessSpec {
     fn check(&self) -> Result<(), HarnessError> {
-        let in_range =
-            (1..=12).contains(&self.masters) && self.replicas_per_master <= 1 && self.postgres_replicas <= 8;
-        if in_range {
-            return Ok(());
+        let counts = [
+            ("Redis masters", self.masters, 1, 12),
+            ("replicas for each Redis master", self.replicas_per_master, 0, 1),
+            ("PostgreSQL replicas", self.postgres_replicas, 0, 8),
+            ("app servers", self.servers, 1, 32),
+        ];
+        for (what, asked, min, max) in counts {
+            if !(min..=max).contains(&asked) {
+                return Err(HarnessError::Spec(format!(
+                    "the harness has {min} to {max} {what}, not {asked}"
+                )));
+            }
         }
-        Err(HarnessError::Spec(
-            "the harness starts 1 to 12 Redis masters with 0 or 1 replicas each and up to 8 PostgreSQL replicas, \
-             and serves up to 32 app servers"
-                .to_owned(),
-        ))
+        let times = [
+            ("cluster-node-timeout", self.node_timeout, Duration::from_millis(100), Duration::from_mins(1)),
+            ("time to get ready", self.ready_within, Duration::from_millis(1), Duration::from_mins(10)),
+        ];
+        for (what, asked, min, max) in times {
+            if !(min..=max).contains(&asked) {
+                return Err(HarnessError::Spec(format!(
+                    "the harness has a {what} of {min:?} to {max:?}, not {asked:?}"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

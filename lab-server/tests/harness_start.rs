@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use lab_server::harness::{Harness, HarnessError, HarnessSpec, RedisNode, Search};
@@ -43,8 +43,27 @@ async fn what_cannot_be_started_is_said_in_types() {
     let missing = Harness::start(HarnessSpec { search: nowhere, ..small() }).await.err();
     let Some(HarnessError::MissingBinary { .. }) = &missing else { panic!("{missing:?}") };
     assert!(missing.is_some_and(|error| error.to_string().contains("cargo xtask setup")));
-    let too_many = Harness::start(HarnessSpec { masters: 13, ..small() }).await.err();
-    assert!(matches!(too_many, Some(HarnessError::Spec(_))));
+}
+
+#[tokio::test]
+async fn sizes_out_of_bounds_are_refused() {
+    let cases = [
+        (HarnessSpec { masters: 0, ..small() }, "1 to 12 Redis masters, not 0"),
+        (HarnessSpec { masters: 13, ..small() }, "1 to 12 Redis masters, not 13"),
+        (HarnessSpec { replicas_per_master: 2, ..small() }, "0 to 1 replicas for each"),
+        (HarnessSpec { postgres_replicas: 9, ..small() }, "0 to 8 PostgreSQL replicas, not 9"),
+        (HarnessSpec { servers: 0, ..small() }, "1 to 32 app servers, not 0"),
+        (HarnessSpec { servers: 33, ..small() }, "1 to 32 app servers, not 33"),
+        (HarnessSpec { servers: u8::MAX, ..small() }, "1 to 32 app servers, not 255"),
+        (HarnessSpec { node_timeout: Duration::ZERO, ..small() }, "cluster-node-timeout of 100ms to 60s"),
+        (HarnessSpec { node_timeout: Duration::MAX, ..small() }, "cluster-node-timeout of 100ms to 60s"),
+        (HarnessSpec { ready_within: Duration::ZERO, ..small() }, "time to get ready of 1ms to 600s"),
+    ];
+    for (spec, hint) in cases {
+        let refused = Harness::start(spec).await.err();
+        let Some(HarnessError::Spec(why)) = &refused else { panic!("{hint}: {refused:?}") };
+        assert!(why.contains(hint), "{why:?} has no {hint:?}");
+    }
 }
 
 #[tokio::test]
