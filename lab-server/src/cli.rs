@@ -1,7 +1,8 @@
 //! The command line: what can be asked, and which exit code answers.
 //!
 //! * `scenarios`, `run`, `verify`, `up`, `serve`: one command a file
-//! * `batch`: many seeds of the simulator on every core; `stores`: real servers, started or named
+//! * `batch`: many seeds of the simulator on every core; `stores`: real servers, started or named, and runs on them
+//! * `interrupt`: Ctrl-C
 //! * `text`: how a run is told to a person
 
 /// Prints a line. A reader that has seen enough (`lab scenarios | head`) is no error.
@@ -13,6 +14,7 @@ macro_rules! say {
 }
 
 mod batch;
+mod interrupt;
 mod run;
 mod scenarios;
 mod serve;
@@ -118,20 +120,26 @@ enum CliError {
     /// A run on real servers did not come to its end.
     #[error("{0}")]
     Run(#[from] RunError),
+    /// Some of it could not be done in this world; the rest was as it should be.
+    #[error("not everything was run: {0}")]
+    Incomplete(String),
     /// The operating system refused.
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
-    /// Somebody pressed Ctrl-C.
+    /// Somebody pressed Ctrl-C, or sent a signal that asks for the end.
     #[error("interrupted")]
-    Interrupted,
+    Interrupted {
+        /// The exit code that says so.
+        code: u8,
+    },
 }
 
 impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
-            Self::Servers(_) | Self::World(_) | Self::Run(_) | Self::Io(..) => 3,
-            Self::Interrupted => 130,
+            Self::Servers(_) | Self::World(_) | Self::Run(_) | Self::Incomplete(_) | Self::Io(..) => 3,
+            Self::Interrupted { code } => *code,
         }
     }
 }
@@ -170,26 +178,6 @@ pub fn main() -> ExitCode {
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     built.map_err(|error| CliError::Io("start the runtime".to_owned(), error))
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn asked_to_end() -> Result<(), CliError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|error| CliError::Io("listen for signals".to_owned(), error));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
-}
-
-/// Does `work`, unless Ctrl-C comes first: then it is dropped, and with it the servers that it has started.
-async fn until_interrupted<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
-    tokio::select! {
-        done = work => done,
-        asked = asked_to_end() => Err(asked.err().unwrap_or(CliError::Interrupted)),
-    }
 }
 
 /// What each scenario shows, for the help.

@@ -52,8 +52,10 @@ pub async fn run(
     };
     let left = stores.leave().await;
     let trace = recorder.close();
-    played?;
-    left?;
+    match (played, left) {
+        (Err(why), Err(left)) => return Err(RunError::Remains { why: Box::new(why), left }),
+        (played, left) => (played?, left?),
+    };
     let judged = catch_unwind(AssertUnwindSafe(|| scenario::judge(spec.scenario, &trace, &spec.settings)));
     let report = judged.map_err(|panic| panicked(&*panic))?;
     Ok(Run { trace: Arc::unwrap_or_clone(trace), report })

@@ -6,7 +6,7 @@ use std::fs;
 
 use lab_core::scenario::ScenarioId;
 use lab_core::trace::Trace;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 use support::{Running, descendants, run, told};
 
@@ -161,8 +161,7 @@ fn named_servers_are_used_and_not_broken() {
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
 
     let children = descendants(up.0.id());
-    let pid = Pid::from_child(&up.0);
-    kill_process(pid, Signal::TERM).expect("SIGTERM");
+    up.signal(Signal::TERM);
     assert_eq!(up.0.wait().expect("it ends").code(), Some(0));
     let left: Vec<_> = children.iter().filter(|child| child.is_running()).collect();
     assert!(left.is_empty(), "still running: {left:#?}");

@@ -1,103 +1,17 @@
 //! On servers that somebody else runs, nobody loses anything: the lab refuses where there is data, and leaves clean
 //! servers clean, however its run ends. The somebody is a harness of the test's.
 
+mod support;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
 use lab_core::world::WorldError;
 use lab_server::adapters::observer::Recorder;
-use lab_server::harness::{Harness, HarnessSpec, PostgresNode};
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
 use lab_server::real::stores::Stores;
-use redis::aio::MultiplexedConnection;
-use redis::cmd;
-use tokio_postgres::Client;
-
-/// The owner of the servers.
-struct Owner {
-    harness: Harness,
-    masters: Vec<MultiplexedConnection>,
-    primary: Client,
-}
-
-impl Owner {
-    async fn start() -> Self {
-        let spec = HarnessSpec { postgres_replicas: 1, servers: 1, ..HarnessSpec::default() };
-        let harness = Harness::start(spec).await.unwrap_or_else(|error| panic!("{error}"));
-        let mut masters = Vec::new();
-        for server in
-            harness.redis_servers().expect("our own").iter().filter(|server| server.slots().is_some())
-        {
-            masters.push(server.connect().await.expect("connected"));
-        }
-        let primary = harness.postgres(PostgresNode::Primary).expect("the primary");
-        let primary = primary.connect().await.expect("connected");
-        Self { harness, masters, primary }
-    }
-
-    /// The lab as a guest here.
-    async fn invite(&self) -> Arc<Stores> {
-        let direct = self.harness.endpoints().direct();
-        let redis = format!("redis://{}", direct.redis[0].data);
-        let hosts = self.harness.postgres_servers().expect("our own").iter();
-        let hosts: Vec<_> = hosts.map(|server| server.listens().to_string()).collect();
-        let postgres = format!("postgresql://lab@{}/lab", hosts.join(","));
-        let stores = Stores::connect_to(&[redis], &postgres).await;
-        Arc::new(stores.unwrap_or_else(|error| panic!("{error}")))
-    }
-
-    /// How many keys there are.
-    async fn keys(&self) -> u64 {
-        let mut keys = 0;
-        for master in &self.masters {
-            keys += cmd("DBSIZE").query_async::<u64>(&mut master.clone()).await.expect("an answer");
-        }
-        keys
-    }
-
-    async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        // The key is not in every master's slots: the one that has it answers.
-        for master in &self.masters {
-            if let Ok(answer) = cmd(words[0]).arg(&words[1..]).query_async(&mut master.clone()).await {
-                return answer;
-            }
-        }
-        panic!("no master answers {words:?}");
-    }
-
-    async fn execute(&self, statements: &str) {
-        self.primary
-            .batch_execute(statements)
-            .await
-            .unwrap_or_else(|error| panic!("{statements}: {error:?}"));
-    }
-
-    /// What the query counts.
-    async fn count(&self, from: &str) -> i64 {
-        let row = self.primary.query_one(&format!("SELECT count(*) FROM {from}"), &[]).await;
-        row.unwrap_or_else(|error| panic!("{from}: {error:?}")).get(0)
-    }
-
-    async fn has_schema(&self) -> bool {
-        self.count("pg_namespace WHERE nspname = 'cache_lab'").await > 0
-    }
-
-    async fn expect_clean(&self, after: &str) {
-        assert_eq!(self.keys().await, 0, "keys are left after {after}");
-        assert!(!self.has_schema().await, "the schema is left after {after}");
-    }
-
-    /// Polls until a run is in full swing.
-    async fn begun(&self) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while self.keys().await == 0 {
-            assert!(Instant::now() < until, "the run has not begun");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
+use support::owner::Owner;
 
 fn spec(policy: &str) -> RunSpec {
     RunSpec::preset(ScenarioId::StampedeLock, policy, 1).expect("a preset")

@@ -9,9 +9,8 @@ use lab_core::report::{Check, Figure, Verdict, WorldKind};
 use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
 use serde::Serialize;
 
+use super::interrupt::Interrupt;
 use super::{CliError, Held, NamedServers, WorldChoice, batch, stores, text};
-use crate::adapters::observer::Recorder;
-use crate::real;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -67,7 +66,7 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     let plan = plan(options)?;
     let outcome = match options.world {
         WorldChoice::Sim => simulate(&plan)?,
-        WorldChoice::Real => super::runtime()?.block_on(super::until_interrupted(on_servers(&plan)))?,
+        WorldChoice::Real => super::runtime()?.block_on(on_servers(&plan))?,
     };
     if let Some(file) = &options.trace {
         let writing = |error| CliError::Io(format!("write {}", file.display()), error);
@@ -111,14 +110,15 @@ fn simulate(plan: &Plan<'_>) -> Result<Outcome, CliError> {
 }
 
 async fn on_servers(plan: &Plan<'_>) -> Result<Outcome, CliError> {
-    let stores = stores::open(&plan.options.named).await?;
+    let interrupt = Interrupt::listen()?;
+    let stores = stores::open(&plan.options.named, &interrupt).await?;
     let count = plan.seeds.end() - plan.seeds.start() + 1;
     let progress = text::progress(count, format!("{} {} on real servers", plan.spec.scenario, plan.policy));
     let mut verdict = Verdict::default();
     let mut shown: Option<(u64, Run)> = None;
     for seed in plan.seeds.clone() {
         let spec = RunSpec { seed, ..plan.spec.clone() };
-        let run = real::run(&stores, &spec, Recorder::start(), std::future::pending()).await?;
+        let run = stores::run(&stores, &spec, &interrupt).await?;
         progress.inc(1);
         let was_failing = verdict.first_failing.is_some();
         verdict.add(seed, &run.report, run.trace.schedule());

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{CliError, Held, NamedServers, asked_to_end};
+use super::interrupt::Interrupt;
+use super::{CliError, Held, NamedServers};
 use crate::api::guard::Hosts;
 use crate::api::runs::{Runs, Source};
 use crate::api::{self, Api};
@@ -44,6 +45,7 @@ async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> 
     let listening = |error| {
         CliError::Io(format!("listen on {} (is `lab serve` running already?)", options.listen), error)
     };
+    let interrupt = Interrupt::listen()?;
     let listener = TcpListener::bind(options.listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     let NamedServers { redis, postgres } = options.named;
@@ -57,6 +59,6 @@ async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> 
             served.map_err(|error| CliError::Io("serve".to_owned(), error))
         }
         () = worker.work() => Ok(()),
-        asked = asked_to_end() => asked,
+        () = interrupt.asked() => Ok(()),
     }
 }

@@ -1,16 +1,39 @@
-//! Real servers for a command: started by the lab, or named by the user.
+//! Real servers for a command, started by the lab or named by the user, and runs on them that can be interrupted.
 
 use std::sync::Arc;
 
+use lab_core::scenario::{Run, RunSpec};
+
+use super::interrupt::Interrupt;
 use super::{CliError, NamedServers, text};
+use crate::adapters::observer::Recorder;
+use crate::real;
+use crate::real::error::RunError;
 use crate::real::stores::Stores;
 
-pub(super) async fn open(named: &NamedServers) -> Result<Arc<Stores>, CliError> {
-    if let Some(postgres) = &named.postgres {
-        return Ok(Arc::new(Stores::connect_to(&named.redis, postgres).await?));
-    }
-    let spinner = text::spinner("starting a Redis Cluster and PostgreSQL".to_owned());
-    let started = Stores::start().await;
-    spinner.finish_and_clear();
-    Ok(Arc::new(started?))
+pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<Arc<Stores>, CliError> {
+    // Nothing is written to named servers here, and what was started of our own ends when it is dropped.
+    let opening = async {
+        if let Some(postgres) = &named.postgres {
+            return Ok(Stores::connect_to(&named.redis, postgres).await?);
+        }
+        let spinner = text::spinner("starting a Redis Cluster and PostgreSQL".to_owned());
+        let started = Stores::start().await;
+        spinner.finish_and_clear();
+        Ok(started?)
+    };
+    interrupt.or(opening).await.map(Arc::new)
+}
+
+/// Makes a run, or gives it up when the command is asked to end, and cleans up after it either way.
+pub(super) async fn run(
+    stores: &Arc<Stores>,
+    spec: &RunSpec,
+    interrupt: &Interrupt,
+) -> Result<Run, CliError> {
+    let run = real::run(stores, spec, Recorder::start(), interrupt.asked()).await;
+    run.map_err(|error| match error {
+        RunError::Interrupted => interrupt.error(),
+        error => error.into(),
+    })
 }

@@ -2,22 +2,19 @@
 
 use lab_core::scenario::ScenarioId;
 
+use super::interrupt::Interrupt;
 use super::{CliError, Held, NamedServers, stores};
 use crate::harness::{PostgresNode, RedisNode};
 use crate::real::stores::Stores;
 
 pub(super) fn run() -> Result<Held, CliError> {
-    super::runtime()?
-        .block_on(super::until_interrupted(async {
-            let stores = stores::open(&NamedServers::default()).await?;
-            tell(&stores);
-            std::future::pending().await
-        }))
-        .or_else(|error| match error {
-            // That is how it is meant to end.
-            CliError::Interrupted => Ok(Held::Yes),
-            error => Err(error),
-        })
+    super::runtime()?.block_on(async {
+        let interrupt = Interrupt::listen()?;
+        let stores = stores::open(&NamedServers::default(), &interrupt).await?;
+        tell(&stores);
+        interrupt.asked().await;
+        Ok(Held::Yes)
+    })
 }
 
 /// How to reach the servers, with commands to copy.

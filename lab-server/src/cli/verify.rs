@@ -5,11 +5,12 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use lab_core::report::WorldKind;
 use lab_core::scenario::{Preset, Role, RunSpec, ScenarioId, Settings};
+use lab_core::world::WorldError;
 
 use super::batch::{self, watched_hold};
+use super::interrupt::Interrupt;
 use super::{CliError, Held, NamedServers, scenarios, stores, text};
-use crate::adapters::observer::Recorder;
-use crate::real;
+use crate::real::error::RunError;
 use crate::real::stores::Stores;
 
 /// A real run that did not show its situation is made anew so many times at most: it says nothing.
@@ -73,18 +74,30 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
         }
     }
     if options.world != Worlds::Sim {
-        all_ok &= super::runtime()?.block_on(super::until_interrupted(verify_real(&options.named)))?;
+        all_ok &= super::runtime()?.block_on(verify_real(&options.named))?;
     }
     Ok(if all_ok { Held::Yes } else { Held::No })
 }
 
 async fn verify_real(named: &NamedServers) -> Result<bool, CliError> {
-    let stores = stores::open(named).await?;
+    let interrupt = Interrupt::listen()?;
+    let stores = stores::open(named, &interrupt).await?;
     let mut all_ok = true;
+    let mut not_run = None;
     for (scenario, preset) in presets() {
-        all_ok &= print(&on_servers(&stores, scenario, preset).await?);
+        match on_servers(&stores, scenario, preset, &interrupt).await {
+            Ok(row) => all_ok &= print(&row),
+            Err(CliError::Run(RunError::World(WorldError::Unsupported { why, .. }))) => {
+                print_not_run(scenario, preset);
+                not_run = Some(why);
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(all_ok)
+    match not_run {
+        Some(why) if all_ok => Err(CliError::Incomplete(why)),
+        _ => Ok(all_ok),
+    }
 }
 
 fn presets() -> impl Iterator<Item = (ScenarioId, &'static Preset)> {
@@ -126,12 +139,12 @@ async fn on_servers(
     stores: &Arc<Stores>,
     scenario: ScenarioId,
     preset: &'static Preset,
+    interrupt: &Interrupt,
 ) -> Result<Row, CliError> {
     let progress = text::spinner(format!("{scenario} {} on real servers", preset.name));
     let mut attempt = 1;
     let run = loop {
-        let run =
-            real::run(stores, &spec(scenario, preset, 1), Recorder::start(), std::future::pending()).await?;
+        let run = stores::run(stores, &spec(scenario, preset, 1), interrupt).await?;
         if run.report.demonstration || attempt == REAL_ATTEMPTS {
             break run;
         }
@@ -181,23 +194,29 @@ impl Row {
 
 /// Prints a line; answers whether it is as it should be.
 fn print(row: &Row) -> bool {
-    let world = match row.world {
-        WorldKind::Sim => "sim",
-        WorldKind::Real => "real",
-    };
-    let schedules = match row.world {
-        WorldKind::Sim => row.schedules.to_string(),
-        WorldKind::Real => "-".to_owned(),
+    let (held, arose) =
+        (format!("{}/{}", row.held, row.tried), format!("{}/{}", row.demonstrated, row.tried));
+    let (world, schedules) = match row.world {
+        WorldKind::Sim => ("sim", row.schedules.to_string()),
+        WorldKind::Real => ("real", "-".to_owned()),
     };
     let complaint = row.complaint();
-    say!(
-        "{:<20} {:<15} {:<8} {world:<5} {:>11} {schedules:>10} {:>10}  {}",
-        row.scenario.slug(),
-        row.preset.name,
-        scenarios::role(row.preset.role),
-        format!("{}/{}", row.held, row.tried),
-        format!("{}/{}", row.demonstrated, row.tried),
-        complaint.as_ref().map_or_else(|| "ok".to_owned(), |why| format!("NOT OK: {why}")),
-    );
+    let verdict = complaint.as_ref().map_or_else(|| "ok".to_owned(), |why| format!("NOT OK: {why}"));
+    print_line(row.scenario, row.preset, world, [&held, &schedules, &arose], &verdict);
     complaint.is_none()
+}
+
+/// A scenario that asks for a fault that these servers do not allow.
+fn print_not_run(scenario: ScenarioId, preset: &Preset) {
+    print_line(scenario, preset, "real", ["-"; 3], "not run: it needs faults");
+}
+
+fn print_line(scenario: ScenarioId, preset: &Preset, world: &str, counts: [&str; 3], verdict: &str) {
+    let [held, schedules, arose] = counts;
+    say!(
+        "{:<20} {:<15} {:<8} {world:<5} {held:>11} {schedules:>10} {arose:>10}  {verdict}",
+        scenario.slug(),
+        preset.name,
+        scenarios::role(preset.role),
+    );
 }

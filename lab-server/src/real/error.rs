@@ -19,6 +19,14 @@ pub enum RunError {
     /// A mistake of the lab's own.
     #[error("the lab made a mistake: {0}; please report it with the command that led to it")]
     Panicked(String),
+    /// It failed, and what it had brought to somebody else's servers could not be taken away.
+    #[error("{why}; and then the lab could not clean up: {left}")]
+    Remains {
+        /// Why it failed.
+        why: Box<RunError>,
+        /// Why it could not be cleaned up.
+        left: StoresError,
+    },
     /// Whoever wanted the run wants it no more.
     #[error("interrupted")]
     Interrupted,

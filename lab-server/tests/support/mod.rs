@@ -1,12 +1,16 @@
 //! What the tests of the command line share: the built `lab`, and the processes that it starts.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod owner;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Between two looks at something that changes.
 const POLL: Duration = Duration::from_millis(10);
@@ -36,6 +40,16 @@ impl Running {
         let mut command = lab();
         command.args(arguments.split_whitespace()).stdin(Stdio::null()).stdout(Stdio::piped());
         Self(command.spawn().expect("lab can be started"))
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).expect("it can be signalled");
+    }
+
+    /// Its exit code, once it has ended.
+    pub(crate) fn ends_within(&mut self, within: Duration) -> Option<i32> {
+        poll(within, || self.0.try_wait().expect("a child of ours"))?.code()
     }
 
     /// Reads what it prints until a line begins with `last`; all lines before it.

@@ -1,0 +1,75 @@
+//! Ctrl-C and its kin: the first asks a command to clean up and end, the second ends it at once.
+
+use std::process;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::CliError;
+
+/// Whether somebody wants the command to end. Cloning gives another handle.
+#[derive(Clone)]
+pub(super) struct Interrupt(watch::Receiver<Option<Ending>>);
+
+/// The exit code that a signal asks for: 128 and its number, as a shell tells it.
+type Ending = u8;
+
+impl Interrupt {
+    /// Listens from now on, on the current runtime.
+    pub(super) fn listen() -> Result<Self, CliError> {
+        let listen =
+            |kind| signal(kind).map_err(|error| CliError::Io("listen for signals".to_owned(), error));
+        let mut signals = Signals {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        };
+        let (asked, receiver) = watch::channel(None);
+        tokio::spawn(async move {
+            asked.send_replace(Some(signals.next().await));
+            eprintln!("lab: cleaning up (Ctrl-C again ends at once)");
+            process::exit(signals.next().await.into());
+        });
+        Ok(Self(receiver))
+    }
+
+    /// Waits until the command is asked to end.
+    pub(super) async fn asked(&self) {
+        let asked = self.0.clone().wait_for(Option::is_some).await.is_ok();
+        if !asked {
+            // Nobody listens any more: the runtime ends.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Does `work` unless the command is asked to end first: then it is dropped.
+    pub(super) async fn or<T>(&self, work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+        tokio::select! {
+            biased;
+            () = self.asked() => Err(self.error()),
+            done = work => done,
+        }
+    }
+
+    /// How an interrupted command ends.
+    pub(super) fn error(&self) -> CliError {
+        CliError::Interrupted { code: self.0.borrow().unwrap_or(1) }
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) -> Ending {
+        let number = |kind: SignalKind| 128 + u8::try_from(kind.as_raw_value()).unwrap_or_default();
+        tokio::select! {
+            _ = self.interrupt.recv() => number(SignalKind::interrupt()),
+            _ = self.terminate.recv() => number(SignalKind::terminate()),
+            _ = self.hang_up.recv() => number(SignalKind::hangup()),
+        }
+    }
+}

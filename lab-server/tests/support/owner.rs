@@ -1,0 +1,108 @@
+//! Somebody who runs a Redis Cluster and PostgreSQL, for the lab to be a guest there: a harness of the test's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lab_server::harness::{Harness, HarnessSpec, PostgresNode};
+use lab_server::real::stores::Stores;
+use redis::aio::MultiplexedConnection;
+use redis::cmd;
+use tokio_postgres::Client;
+
+/// The owner of the servers.
+pub(crate) struct Owner {
+    harness: Harness,
+    masters: Vec<MultiplexedConnection>,
+    /// A connection to the database.
+    pub(crate) primary: Client,
+}
+
+impl Owner {
+    /// Starts them.
+    pub(crate) async fn start() -> Self {
+        let spec = HarnessSpec { postgres_replicas: 1, servers: 1, ..HarnessSpec::default() };
+        let harness = Harness::start(spec).await.unwrap_or_else(|error| panic!("{error}"));
+        let mut masters = Vec::new();
+        for server in
+            harness.redis_servers().expect("our own").iter().filter(|server| server.slots().is_some())
+        {
+            masters.push(server.connect().await.expect("connected"));
+        }
+        let primary = harness.postgres(PostgresNode::Primary).expect("the primary");
+        let primary = primary.connect().await.expect("connected");
+        Self { harness, masters, primary }
+    }
+
+    /// What is given to `--redis` and `--postgres`.
+    pub(crate) fn urls(&self) -> (String, String) {
+        let direct = self.harness.endpoints().direct();
+        let hosts = self.harness.postgres_servers().expect("our own").iter();
+        let hosts: Vec<_> = hosts.map(|server| server.listens().to_string()).collect();
+        (format!("redis://{}", direct.redis[0].data), format!("postgresql://lab@{}/lab", hosts.join(",")))
+    }
+
+    /// The lab as a guest here.
+    pub(crate) async fn invite(&self) -> Arc<Stores> {
+        let (redis, postgres) = self.urls();
+        let stores = Stores::connect_to(&[redis], &postgres).await;
+        Arc::new(stores.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// How many keys there are.
+    pub(crate) async fn keys(&self) -> u64 {
+        let mut keys = 0;
+        for master in &self.masters {
+            keys += cmd("DBSIZE").query_async::<u64>(&mut master.clone()).await.expect("an answer");
+        }
+        keys
+    }
+
+    /// What the node answers that has the key.
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        for master in &self.masters {
+            if let Ok(answer) = cmd(words[0]).arg(&words[1..]).query_async(&mut master.clone()).await {
+                return answer;
+            }
+        }
+        panic!("no master answers {words:?}");
+    }
+
+    /// Executes statements at the primary.
+    pub(crate) async fn execute(&self, statements: &str) {
+        self.primary
+            .batch_execute(statements)
+            .await
+            .unwrap_or_else(|error| panic!("{statements}: {error:?}"));
+    }
+
+    /// What the query counts.
+    pub(crate) async fn count(&self, from: &str) -> i64 {
+        let row = self.primary.query_one(&format!("SELECT count(*) FROM {from}"), &[]).await;
+        row.unwrap_or_else(|error| panic!("{from}: {error:?}")).get(0)
+    }
+
+    /// Whether the lab's schema is there.
+    pub(crate) async fn has_schema(&self) -> bool {
+        self.count("pg_namespace WHERE nspname = 'cache_lab'").await > 0
+    }
+
+    /// Asserts that nothing of the lab's is there.
+    pub(crate) async fn expect_clean(&self, after: &str) {
+        assert_eq!(self.keys().await, 0, "keys are left after {after}");
+        assert!(!self.has_schema().await, "the schema is left after {after}");
+    }
+
+    /// Polls until a run is in full swing.
+    pub(crate) async fn begun(&self) {
+        self.until("the run begins", async || self.keys().await > 0).await;
+    }
+
+    /// Polls until something is so.
+    pub(crate) async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !is_so().await {
+            assert!(Instant::now() < deadline, "waited in vain until {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
