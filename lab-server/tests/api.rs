@@ -10,13 +10,18 @@ use lab_server::api::guard::Hosts;
 use lab_server::api::runs::{QUEUE_MAX, Runs, Source, Worker};
 use lab_server::api::{Api, BODY_BYTES_MAX, app};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
 const HOST: &str = "127.0.0.1:8787";
 
 /// The API, and the worker that nobody has set to work yet.
 fn api_at(dist: Option<PathBuf>) -> (Router, Worker) {
-    let (runs, worker) = Runs::new(Source::default());
+    api_on(Source::default(), dist)
+}
+
+fn api_on(source: Source, dist: Option<PathBuf>) -> (Router, Worker) {
+    let (runs, worker) = Runs::new(source);
     let listens: SocketAddr = HOST.parse().expect("an address");
     let hosts = Hosts::new(listens, vec!["lab.example".to_owned()]);
     (app(Api { hosts, runs, dist }), worker)
@@ -61,6 +66,12 @@ async fn problem(response: Response<Body>, status: StatusCode) -> String {
 
 async fn get(path: &str) -> Response<Body> {
     answer(&api(), asking(path).body(Body::empty()).expect("a request")).await
+}
+
+/// How far a run is.
+async fn state(app: &Router, id: u64) -> Value {
+    let request = asking(&format!("/api/runs/{id}")).body(Body::empty()).expect("a request");
+    serde_json::from_str(&text(answer(app, request).await).await).expect("JSON")
 }
 
 #[tokio::test]
@@ -205,12 +216,28 @@ async fn the_queue_has_an_end() {
         assert_eq!(response.status(), StatusCode::ACCEPTED);
         assert_eq!(response.headers()[header::LOCATION], format!("/api/runs/{number}"));
     }
-    problem(answer(&app, posting(body)).await, StatusCode::TOO_MANY_REQUESTS).await;
+    let full = problem(answer(&app, posting(body)).await, StatusCode::TOO_MANY_REQUESTS).await;
+    assert!(full.contains("try again"), "{full}");
     let ask = |path: &str| asking(path).body(Body::empty()).expect("a request");
-    let state: Value =
-        serde_json::from_str(&text(answer(&app, ask("/api/runs/1")).await).await).expect("JSON");
+    let state = state(&app, 1).await;
     assert_eq!((&state["state"], &state["policy"]), (&json!("queued"), &json!("lock")));
     problem(answer(&app, ask("/api/runs/1/trace")).await, StatusCode::CONFLICT).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_gone_is_told_apart_from_a_full_queue() {
+    let (app, worker) = api_at(None);
+    let body = json!({ "scenario": "stampede-lock", "policy": "lock" }).to_string();
+    assert_eq!(answer(&app, posting(body.clone())).await.status(), StatusCode::ACCEPTED);
+    drop(worker);
+    let detail = problem(answer(&app, posting(body)).await, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert!(detail.contains("`lab serve`"), "{detail}");
+
+    // Nobody waits for ever for a run that was accepted before.
+    let state = state(&app, 1).await;
+    assert_eq!((&state["state"], &state["problem"]["status"]), (&json!("failed"), &json!(503)), "{state}");
+    let events = asking("/api/runs/1/events").body(Body::empty()).expect("a request");
+    assert!(text(answer(&app, events).await).await.contains("event: failed"));
 }
 
 #[tokio::test]
@@ -236,7 +263,8 @@ async fn the_built_lab_is_served() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_is_followed_to_its_end_and_kept() {
     let (app, worker) = api_at(None);
-    let working = tokio::spawn(worker.work());
+    let (stop, stopped) = watch::channel(false);
+    let working = tokio::spawn(worker.work(stopped));
     let body =
         json!({ "scenario": "stampede-lock", "policy": "lock-push", "settings": { "compute-ms": 200 } });
     let started: Value =
@@ -269,5 +297,6 @@ async fn a_run_is_followed_to_its_end_and_kept() {
         asking(&format!("/api/runs/{id}/events")).header("last-event-id", (events.len() - 2).to_string());
     let rest = text(answer(&app, again.body(Body::empty()).expect("a request")).await).await;
     assert_eq!(rest.matches("data: ").count(), 2, "{rest}");
-    working.abort();
+    stop.send_replace(true);
+    working.await.expect("the worker ends when it is asked to");
 }

@@ -26,8 +26,10 @@ pub enum Kind {
     WrongMediaType,
     /// Too many runs wait.
     Busy,
-    /// The real servers could not be had.
+    /// The real servers could not be had, or are not fit for a run.
     NoServers,
+    /// No runs are made any more.
+    Stopped,
     /// The run broke, or asked for what real servers cannot do.
     RunFailed,
     /// A mistake of ours.
@@ -46,7 +48,7 @@ impl Kind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoServers => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoServers | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             Self::RunFailed | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -64,6 +66,7 @@ impl Kind {
             Self::WrongMediaType => ("wrong-media-type", "The body must be JSON"),
             Self::Busy => ("busy", "Too many runs wait"),
             Self::NoServers => ("no-servers", "The real servers could not be had"),
+            Self::Stopped => ("stopped", "No runs are made any more"),
             Self::RunFailed => ("run-failed", "The run did not come to its end"),
             Self::Internal => ("internal", "The lab made a mistake"),
         }

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lab_core::report::Report;
 use lab_core::scenario::RunSpec;
 use lab_core::world::WorldError;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
 
 use super::problem::{Kind, Problem};
 use super::record::{Record, State};
@@ -48,6 +50,7 @@ struct Kept {
 /// What makes the runs, one after another.
 pub struct Worker {
     queue: mpsc::Receiver<Arc<Record>>,
+    making: Option<Arc<Record>>,
     source: Source,
     stores: Option<Arc<Stores>>,
 }
@@ -57,7 +60,7 @@ impl Runs {
     pub fn new(source: Source) -> (Self, Worker) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         let shared = Shared { kept: Mutex::default(), queue: sender };
-        (Self(Arc::new(shared)), Worker { queue, source, stores: None })
+        (Self(Arc::new(shared)), Worker { queue, making: None, source, stores: None })
     }
 
     /// Puts a run into the queue.
@@ -65,9 +68,12 @@ impl Runs {
         let mut kept = self.kept();
         let id = kept.last_id + 1;
         let record = Arc::new(Record::new(id, spec, policy));
-        self.0.queue.try_send(Arc::clone(&record)).map_err(|_| {
-            let detail = format!("{QUEUE_MAX} runs wait already: try again when one is done");
-            Problem::new(Kind::Busy, detail)
+        self.0.queue.try_send(Arc::clone(&record)).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                let detail = format!("{QUEUE_MAX} runs wait already: try again when one of them is over");
+                Problem::new(Kind::Busy, detail)
+            }
+            TrySendError::Closed(_) => stopped(),
         })?;
         kept.last_id = id;
         kept.records.push_back(record);
@@ -95,31 +101,54 @@ impl Kept {
 }
 
 impl Worker {
-    /// Makes every run that is asked for, until nobody can ask any more.
-    pub async fn work(mut self) {
-        while let Some(record) = self.queue.recv().await {
-            self.make(&record).await;
+    /// Makes every run that is asked for, until `stop` is true (or gone) or nobody can ask any more. The run that is
+    /// under way then is given up, and cleaned up after. Do not drop this future: it may be at that.
+    pub async fn work(mut self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let next = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => None,
+                next = self.queue.recv() => next,
+            };
+            let Some(record) = next else { break };
+            self.making = Some(Arc::clone(&record));
+            match self.make(&record, &stop).await {
+                Ok((recorder, report)) => record.enter(State::Done(recorder, report)),
+                Err((recorder, problem)) => record.enter(State::Failed(recorder, problem)),
+            }
+            self.making = None;
         }
+        self.end_stores().await;
     }
 
-    async fn make(&mut self, record: &Record) {
-        let stores = match self.open().await {
-            Ok(stores) => stores,
-            Err(error) => {
-                record.enter(State::Failed(None, Problem::new(Kind::NoServers, error.to_string())));
-                return;
-            }
+    async fn make(
+        &mut self,
+        record: &Record,
+        stop: &watch::Receiver<bool>,
+    ) -> Result<(Arc<Recorder>, Arc<Report>), (Option<Arc<Recorder>>, Problem)> {
+        let mut starting = stop.clone();
+        let stores = tokio::select! {
+            biased;
+            _ = starting.wait_for(|stop| *stop) => return Err((None, stopped())),
+            stores = self.open() => stores,
         };
+        let stores = stores.map_err(|error| (None, Problem::new(Kind::NoServers, error.to_string())))?;
         let recorder = Recorder::start();
         record.enter(State::Running(Arc::clone(&recorder)));
-        match real::run(&stores, &record.spec, Arc::clone(&recorder), std::future::pending()).await {
-            Ok(run) => record.enter(State::Done(recorder, Arc::new(run.report))),
+        let mut running = stop.clone();
+        let interrupted = async move {
+            let _ = running.wait_for(|stop| *stop).await;
+        };
+        let run = real::run(&stores, &record.spec, Arc::clone(&recorder), interrupted).await;
+        drop(stores);
+        match run {
+            Ok(run) => Ok((recorder, Arc::new(run.report))),
             Err(error) => {
-                if matches!(error, RunError::World(WorldError::Broken(_))) {
-                    // A server may be gone: the next run starts them anew.
-                    self.stores = None;
+                // After anything but a refused fault a server may be gone: the next run starts them anew.
+                if !matches!(error, RunError::World(WorldError::Unsupported { .. })) {
+                    self.end_stores().await;
                 }
-                record.enter(State::Failed(Some(recorder), Problem::new(Kind::RunFailed, error.to_string())));
+                Err((Some(recorder), problem(&error)))
             }
         }
     }
@@ -134,4 +163,39 @@ impl Worker {
         };
         Ok(Arc::clone(self.stores.insert(Arc::new(stores))))
     }
+
+    /// Ends the servers that are our own. That waits for processes, which must not hold up anybody's request.
+    async fn end_stores(&mut self) {
+        let stores = self.stores.take();
+        // A panic in there has been told on standard error.
+        let _ = tokio::task::spawn_blocking(move || drop(stores)).await;
+    }
+}
+
+impl Drop for Worker {
+    /// Whoever follows a run that will not be made any more is told so.
+    fn drop(&mut self) {
+        self.queue.close();
+        let waiting = std::iter::from_fn(|| self.queue.try_recv().ok());
+        for record in self.making.take().into_iter().chain(waiting) {
+            record.enter(State::Failed(None, stopped()));
+        }
+    }
+}
+
+fn stopped() -> Problem {
+    Problem::new(
+        Kind::Stopped,
+        "`lab serve` is ending, or what makes its runs has failed (its own output says why): start it again",
+    )
+}
+
+fn problem(error: &RunError) -> Problem {
+    let kind = match error {
+        RunError::Stores(_) => Kind::NoServers,
+        RunError::World(_) | RunError::Remains { .. } => Kind::RunFailed,
+        RunError::Panicked(_) => Kind::Internal,
+        RunError::Interrupted => return stopped(),
+    };
+    Problem::new(kind, error.to_string())
 }

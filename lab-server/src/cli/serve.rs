@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::interrupt::Interrupt;
 use super::{CliError, Held, NamedServers};
@@ -53,12 +54,18 @@ async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> 
     let page = if dist.is_some() { "the lab" } else { "the API (the lab itself is not built)" };
     say!("{page}: http://{address}");
     let app = api::app(Api { hosts: Hosts::new(address, options.allow_host), runs, dist });
+    let (stop, stopped) = watch::channel(false);
+    // A task of its own: whatever a run does, requests are answered.
+    let working = tokio::spawn(worker.work(stopped));
     // Whoever follows a run would keep the server for ever: it ends without waiting for them.
-    tokio::select! {
+    let served = tokio::select! {
         served = axum::serve(listener, app).into_future() => {
             served.map_err(|error| CliError::Io("serve".to_owned(), error))
         }
-        () = worker.work() => Ok(()),
         () = interrupt.asked() => Ok(()),
-    }
+    };
+    // It cleans up after the run that it makes. If it has panicked, that was told on standard error.
+    stop.send_replace(true);
+    let _ = working.await;
+    served
 }
