@@ -114,13 +114,12 @@ fn empty(lab: &UseReducerHandle<Lab>, width: f64, height: f64) -> Html {
         };
     }
     let retry = lab.dispatcher();
-    let spec = lab.spec.clone();
     html! {
         <section class="stagebox empty" data-testid="empty">
             if let Some(why) = &lab.failure {
                 <p><b>{ ui::SIM_STOPPED.get(lang) }</b></p>
                 <p class="path">{ why }</p>
-                <button class="btn" onclick={move |_| retry.dispatch(Action::Seed(spec.seed.wrapping_add(1)))}>
+                <button class="btn" onclick={move |_| retry.dispatch(Action::Retry)}>
                     { ui::RETRY.get(lang) }
                 </button>
             } else {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
 use lab_core::report::WorldKind;
-use lab_core::scenario::RunSpec;
+use lab_core::scenario::{Run, RunSpec};
 use lab_core::sim::{Progress, Simulation};
 
 use crate::replay::Replay;
@@ -15,16 +15,13 @@ const STEPS_A_LOOK: u32 = 2_000;
 const SLICE_MS: f64 = 9.0;
 
 /// Runs a spec to its end; `None` when `wanted` says that nobody waits for it any more.
-pub(crate) async fn compute(spec: RunSpec, wanted: impl Fn() -> bool) -> Option<Result<Rc<Replay>, String>> {
-    let mut simulation = Simulation::new(&spec);
+pub(crate) async fn run(spec: &RunSpec, wanted: impl Fn() -> bool) -> Option<Result<Run, String>> {
+    let mut simulation = Simulation::new(spec);
     loop {
         let begun = now_ms();
         while now_ms() - begun < SLICE_MS {
             if let Progress::Done(result) = simulation.advance(STEPS_A_LOOK) {
-                return Some(match result {
-                    Ok(run) => Ok(Rc::new(Replay::new(spec, WorldKind::Sim, run))),
-                    Err(error) => Err(error.to_string()),
-                });
+                return Some(result.map_err(|error| error.to_string()));
             }
         }
         TimeoutFuture::new(0).await;
@@ -32,6 +29,12 @@ pub(crate) async fn compute(spec: RunSpec, wanted: impl Fn() -> bool) -> Option<
             return None;
         }
     }
+}
+
+/// The same, made ready to be looked at.
+pub(crate) async fn compute(spec: RunSpec, wanted: impl Fn() -> bool) -> Option<Result<Rc<Replay>, String>> {
+    let run = run(&spec, wanted).await?;
+    Some(run.map(|run| Rc::new(Replay::new(spec, WorldKind::Sim, run))))
 }
 
 /// Milliseconds since the page was opened.

@@ -54,6 +54,8 @@ pub(crate) struct Lab {
     pub(crate) recorded: Option<Rc<Replay>>,
     /// Why the simulator has no run to show.
     pub(crate) failure: Option<String>,
+    /// How often a run that failed was asked for again.
+    pub(crate) retries: u32,
     /// The event that is shown.
     pub(crate) index: usize,
     /// The instant that is shown: at the event, or after it while playing.
@@ -103,6 +105,7 @@ impl Lab {
             baseline: None,
             recorded: None,
             failure: None,
+            retries: 0,
             index: 0,
             now: Instant(0),
             playing: false,
@@ -366,6 +369,10 @@ impl Lab {
                 // The run before must not stand there as if it were this one's.
                 self.simulated = None;
                 self.failure = Some(why);
+            }
+            Action::Retry => {
+                self.failure = None;
+                self.retries += 1;
             }
             Action::Recorded(replay) => self.recorded(replay),
             Action::AllGreen => self.progress.mark(self.scenario(), Mark::Green),

@@ -1,12 +1,16 @@
 //! The verdict over many seeds: what is asked of whoever computes it, and what comes back.
 //!
-//! The worker ([`crate::worker`]) and the page ([`crate::hooks::use_verdict`]) run the same [`try_seed`].
+//! Who computes it is the [`bench`]'s concern; the worker ([`crate::worker`]) and the page make the same [`Cell`]s.
+
+mod bench;
 
 use std::collections::BTreeSet;
 
-use lab_core::scenario::{RunSpec, ScenarioId};
+use lab_core::scenario::{Run, RunSpec, ScenarioId};
 use lab_core::sim;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use bench::Bench;
 
 /// A wish for a verdict. Number 0 is the wish for nothing: stop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +19,9 @@ pub(crate) struct Job {
     pub(crate) number: u32,
     /// The run; its seed does not matter.
     pub(crate) spec: Option<RunSpec>,
-    /// Seeds from 1 to this.
+    /// The first seed.
+    pub(crate) from: u64,
+    /// The last seed.
     pub(crate) seeds: u32,
 }
 
@@ -43,6 +49,22 @@ pub(crate) struct Answer {
     pub(crate) failure: Option<String>,
 }
 
+impl Answer {
+    /// An answer to a job, with nothing in it yet.
+    pub(crate) fn to(number: u32) -> Self {
+        Self { number, cells: Vec::new(), failure: None }
+    }
+}
+
+/// Why a verdict ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The simulator could not finish a run, and said why.
+    Simulator(String),
+    /// The worker that computed it broke; with what the browser says of it.
+    Worker(String),
+}
+
 /// The verdict as it grows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
@@ -55,7 +77,9 @@ pub(crate) struct Tally {
     /// Whether more come.
     pub(crate) running: bool,
     /// Why it ended early.
-    pub(crate) failure: Option<String>,
+    pub(crate) failure: Option<Failure>,
+    /// Whether the page computes it, because no worker does.
+    pub(crate) on_page: bool,
 }
 
 impl Tally {
@@ -95,11 +119,14 @@ pub(crate) fn seeds_of(_scenario: ScenarioId) -> u32 {
 /// Runs one seed to its end.
 pub(crate) fn try_seed(spec: &RunSpec, seed: u64) -> Result<Cell, String> {
     let spec = RunSpec { seed, ..spec.clone() };
-    let run = sim::run(&spec).map_err(|error| error.to_string())?;
-    Ok(Cell {
+    sim::run(&spec).map(|run| cell_of(seed, &run)).map_err(|error| error.to_string())
+}
+
+fn cell_of(seed: u64, run: &Run) -> Cell {
+    Cell {
         seed,
         held: run.report.goal_held(),
         demonstrated: run.report.demonstration,
         schedule: run.trace.schedule(),
-    })
+    }
 }

@@ -44,9 +44,9 @@ pub(crate) fn listen(scope: &DedicatedWorkerGlobalScope) {
 
 async fn work(scope: DedicatedWorkerGlobalScope, job: Job) {
     let Some(spec) = job.spec else { return };
-    let mut seed = 1;
+    let mut seed = job.from;
     while seed <= u64::from(job.seeds) {
-        let mut answer = Answer { number: job.number, cells: Vec::new(), failure: None };
+        let mut answer = Answer::to(job.number);
         let begun = js_sys::Date::now();
         while seed <= u64::from(job.seeds) && js_sys::Date::now() - begun < BATCH_MS {
             match try_seed(&spec, seed) {

@@ -7,8 +7,8 @@ use yew::prelude::*;
 
 use crate::hooks::Verdicts;
 use crate::state::{Action, Lab};
-use crate::text::{grouped, ui};
-use crate::verdict::{Cell, seeds_of};
+use crate::text::{Lang, grouped, ui};
+use crate::verdict::{Cell, Failure, seeds_of};
 
 const COLUMNS: usize = 40;
 const PITCH: f64 = 8.6;
@@ -59,7 +59,9 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
                 if tally.running {
                     <button class="btn" onclick={stop} data-testid="stop">{ ui::STOP.get(lang) }</button>
                 } else {
-                    <button class="btn" onclick={again}>{ ui::HOLD_AGAIN.with(lang, &[&wanted.to_string()]) }</button>
+                    <button class="btn" onclick={again} data-testid="try-seeds">
+                        { if tally.failure.is_some() { ui::RETRY.get(lang).to_owned() } else { ui::HOLD_AGAIN.with(lang, &[&wanted.to_string()]) } }
+                    </button>
                 }
             </div>
             { grid(lab, cells, wanted) }
@@ -73,10 +75,20 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
                     </button>
                 }
             </p>
-            if props.verdicts.on_page { <p class="said">{ ui::WORKER_NONE.get(lang) }</p> }
-            if let Some(failure) = &tally.failure { <p class="said err">{ failure }</p> }
+            if tally.on_page { <p class="said" data-testid="on-page">{ ui::WORKER_NONE.get(lang) }</p> }
+            { told(tally.failure.as_ref(), lang) }
         </div>
     }
+}
+
+/// Why the verdict ended early.
+fn told(failure: Option<&Failure>, lang: Lang) -> Html {
+    let (what, why) = match failure {
+        None => return Html::default(),
+        Some(Failure::Simulator(why)) => (ui::SIM_STOPPED, why),
+        Some(Failure::Worker(why)) => (ui::WORKER_BROKE, why),
+    };
+    html! { <p class="said err" role="alert" data-testid="verdict-failure">{ what.get(lang) }{ " " }<code>{ why }</code></p> }
 }
 
 fn open(lab: &UseReducerHandle<Lab>, seed: u64) -> Callback<MouseEvent> {

@@ -17,7 +17,8 @@ pub(crate) fn use_run(lab: &UseReducerHandle<Lab>) {
     let dispatcher = lab.dispatcher();
     let lacks =
         |have: &Option<Rc<Replay>>, spec: &RunSpec| have.as_ref().is_none_or(|replay| replay.spec != *spec);
-    use_computed(lab.spec.clone(), lacks(&lab.simulated, &lab.spec), {
+    let wish = (lab.spec.clone(), lab.retries);
+    use_computed(wish, lacks(&lab.simulated, &lab.spec), {
         let dispatcher = dispatcher.clone();
         move |result| {
             dispatcher.dispatch(match result {
@@ -28,18 +29,19 @@ pub(crate) fn use_run(lab: &UseReducerHandle<Lab>) {
     });
     let baseline = lab.baseline_spec();
     let lacking = lacks(&lab.baseline, &baseline);
-    use_computed(baseline, lacking, move |result| {
+    use_computed((baseline, lab.retries), lacking, move |result| {
         if let Ok(replay) = result {
             dispatcher.dispatch(Action::Baseline(replay));
         }
     });
 }
 
-/// Runs `spec` whenever its run is lacking; a newer wish ends an older one.
+/// Runs what is wished for whenever its run is lacking; a newer wish ends an older one. A wish is a spec, and how
+/// often it was asked for again.
 #[hook]
-fn use_computed(spec: RunSpec, lacking: bool, done: impl Fn(Result<Rc<Replay>, String>) + 'static) {
+fn use_computed(wish: (RunSpec, u32), lacking: bool, done: impl Fn(Result<Rc<Replay>, String>) + 'static) {
     let newest = use_mut_ref(|| Rc::new(Cell::new(0_u32)));
-    use_effect_with((spec, lacking), move |(spec, lacking)| {
+    use_effect_with((wish, lacking), move |((spec, _), lacking)| {
         if !lacking {
             return;
         }

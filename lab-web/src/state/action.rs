@@ -38,6 +38,8 @@ pub(crate) enum Action {
     Baseline(Rc<Replay>),
     /// The simulator could not finish.
     Failed(String),
+    /// Run the same again in the simulator, after it could not finish.
+    Retry,
     /// A real run was recorded or opened.
     Recorded(Rc<Replay>),
     /// Show this event.

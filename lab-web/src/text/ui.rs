@@ -172,8 +172,10 @@ texts! {
     HOLD_AGAIN = "Try {} seeds", "{} シードを試す";
     OPEN_RED = "Open red seed {}", "赤いシード {} を開く";
     SCHEDULES = "{} distinct schedules", "異なる実行順 {} 通り";
-    WORKER_NONE = "The background worker did not start; the page computes in small slices instead.",
-        "バックグラウンドワーカーを開始できないため、ページ上で少しずつ計算します。";
+    WORKER_NONE = "There is no background worker (it did not start, or the browser ended it); the page computes in small slices instead.",
+        "バックグラウンドワーカーがない（開始できないか、ブラウザーに終了された）ため、ページ上で少しずつ計算します。";
+    WORKER_BROKE = "The background worker broke off. Retry starts a new one.",
+        "バックグラウンドワーカーが異常終了しました。「再試行」で新しく開始します。";
     WHAT_IT_COSTS = "What it costs", "その代償";
     BEFORE = "before", "以前";
     NOW = "now", "現在";
