@@ -19,6 +19,7 @@
 //! * [`sim`]: the simulator: executor, network, Redis Cluster, `PostgreSQL`, bus, balancer
 //! * [`source`]: our own source, embedded, for the lab to show
 //! * [`report`]: what a run amounts to: checks, demonstration, figures
+//! * [`recording`]: a run as a file
 
 pub mod cache;
 pub mod check;
@@ -26,6 +27,7 @@ pub mod consistency;
 pub mod lock;
 pub mod policy;
 pub mod ports;
+pub mod recording;
 pub mod report;
 pub mod scenario;
 pub mod service;

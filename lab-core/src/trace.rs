@@ -129,30 +129,4 @@ impl Trace {
         }
         digest.finish64()
     }
-
-    /// One event a line, as JSON.
-    ///
-    /// # Errors
-    /// Never for events that this crate made; the serialiser's own error otherwise.
-    pub fn to_json_lines(&self) -> Result<String, serde_json::Error> {
-        let mut lines = String::new();
-        for event in &self.events {
-            lines.push_str(&serde_json::to_string(event)?);
-            lines.push('\n');
-        }
-        Ok(lines)
-    }
-
-    /// Reads what [`Trace::to_json_lines`] wrote; empty lines are skipped.
-    ///
-    /// # Errors
-    /// When a line is no event.
-    pub fn from_json_lines(lines: &str) -> Result<Self, serde_json::Error> {
-        let events = lines
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .map(serde_json::from_str)
-            .collect::<Result<_, _>>()?;
-        Ok(Self { events })
-    }
 }

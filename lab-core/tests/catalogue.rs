@@ -6,7 +6,6 @@ use lab_core::report::{Verdict, figure};
 use lab_core::scenario::{Preset, Role, RunSpec, ScenarioId, Settings};
 use lab_core::sim;
 use lab_core::source;
-use lab_core::trace::Trace;
 
 /// Light scenarios are tried under many seeds; the herd, whose runs are long, under fewer.
 fn seeds(scenario: ScenarioId) -> u64 {
@@ -152,15 +151,6 @@ fn every_line_that_an_event_names_is_embedded() {
             let text = source::text(&line.file).unwrap_or_else(|| panic!("{} is not embedded", line.file));
             assert!(text.lines().count() >= line.line as usize, "{}:{}", line.file, line.line);
         }
-    }
-}
-
-#[test]
-fn a_trace_survives_its_json() {
-    for (scenario, preset) in presets() {
-        let trace = run(scenario, preset.name, 1).trace;
-        let lines = trace.to_json_lines().expect("an event is JSON");
-        assert_eq!(Trace::from_json_lines(&lines).expect("what we wrote we can read"), trace);
     }
 }
 

@@ -25,7 +25,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
-use lab_core::trace::Trace;
 use serde_json::json;
 
 use crate::catalogue;
@@ -110,13 +109,12 @@ async fn events(
 
 async fn trace(State(runs): State<Runs>, Path(id): Path<String>) -> Result<Response, Problem> {
     let record = find(&runs, &id)?;
-    let recorder = record.finished().ok_or_else(|| {
+    let recording = record.recording().ok_or_else(|| {
         let detail =
             format!("run {id} is not over: follow /api/runs/{id}/events, or come back when it is done");
         Problem::new(Kind::NotOver, detail)
     })?;
-    let trace = Trace { events: recorder.events(0, usize::MAX) };
-    let lines = trace.to_json_lines().map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
+    let lines = recording.to_json_lines().map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
 }
 

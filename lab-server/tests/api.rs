@@ -284,9 +284,11 @@ async fn a_run_is_followed_to_its_end_and_kept() {
     let events: Vec<&str> = events.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
 
     let trace = text(answer(&app, ask(format!("/api/runs/{id}/trace"))).await).await;
-    assert_eq!(trace.lines().collect::<Vec<_>>(), events, "the stream and the recording are one");
-    let trace = lab_core::trace::Trace::from_json_lines(&trace).expect("events");
-    assert!(trace.events.len() > 50);
+    assert_eq!(trace.lines().skip(1).collect::<Vec<_>>(), events, "the stream and the recording are one");
+    let recording = lab_core::recording::Recording::read(&trace).expect("a whole recording");
+    assert_eq!(recording.world, lab_core::report::WorldKind::Real);
+    assert_eq!(recording.spec.settings.get("compute-ms"), 200);
+    assert!(recording.trace.events.len() > 50);
 
     let state: Value =
         serde_json::from_str(&text(answer(&app, ask(format!("/api/runs/{id}"))).await).await).expect("JSON");

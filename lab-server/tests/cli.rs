@@ -4,8 +4,9 @@ mod support;
 
 use std::fs;
 
+use lab_core::recording::Recording;
+use lab_core::report::WorldKind;
 use lab_core::scenario::ScenarioId;
-use lab_core::trace::Trace;
 use rustix::process::Signal;
 use serde_json::Value;
 use support::{Running, descendants, run, told};
@@ -63,7 +64,9 @@ fn the_same_seed_gives_the_same_run_and_the_trace_is_that_run() {
     let arguments = format!("run stampede-lock --seed 5 --json --trace {}", file.display());
     let report = json(&arguments);
     let lines = fs::read_to_string(&file).expect("the trace");
-    let trace = Trace::from_json_lines(&lines).expect("events");
+    let recording = Recording::read(&lines).expect("a whole recording");
+    assert_eq!((recording.spec.seed, recording.world), (5, WorldKind::Sim));
+    let trace = recording.trace;
     assert_eq!(report["digest"], format!("{:016x}", trace.digest()));
     assert_eq!(report["events"], trace.events.len());
     assert_eq!(json(&arguments), report);

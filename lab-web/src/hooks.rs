@@ -11,7 +11,7 @@ mod use_width;
 pub(crate) use use_keys::use_keys;
 pub(crate) use use_link::{hash, use_link};
 pub(crate) use use_playing::use_playing;
-pub(crate) use use_real::{Real, RealState, use_real};
+pub(crate) use use_real::{Real, RealState, Trouble, use_real};
 pub(crate) use use_run::use_run;
 pub(crate) use use_verdict::{Verdicts, use_verdict};
 pub(crate) use use_width::use_size;

@@ -1,8 +1,9 @@
-//! The API of `lab serve`, and recorded traces from a file. Both end as a [`Replay`], like a simulated run.
+//! The API of `lab serve`, and recordings from a file. Both end as a [`Replay`], like a simulated run.
 
 use std::rc::Rc;
 
 use gloo_net::http::Request;
+use lab_core::recording::Recording;
 use lab_core::report::{Report, WorldKind};
 use lab_core::scenario::{Run, RunSpec, judge};
 use lab_core::trace::{Event, Trace};
@@ -10,11 +11,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::replay::Replay;
-
-/// The largest file that is read, in bytes.
-pub(crate) const FILE_BYTES_MAX: f64 = 64.0 * 1024.0 * 1024.0;
-/// The most events that are taken from a file or a stream.
-pub(crate) const EVENTS_MAX: usize = 500_000;
 
 /// A problem as `lab serve` tells it (RFC 9457).
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -69,26 +65,18 @@ pub(crate) fn problem(text: &str) -> String {
     if told.is_empty() { text.to_owned() } else { told }
 }
 
-/// A recorded run, from its events and, where the server judged it, its report.
-pub(crate) fn recorded(spec: RunSpec, events: Vec<Event>, report: Option<Report>) -> Rc<Replay> {
+/// A real run that was followed: from its events and, where the server judged it, its report.
+pub(crate) fn followed(spec: RunSpec, events: Vec<Event>, report: Option<Report>) -> Rc<Replay> {
     let trace = Trace { events };
     let report = report.unwrap_or_else(|| judge(spec.scenario, &trace, &spec.settings));
     Rc::new(Replay::new(spec, WorldKind::Real, Run { trace, report }))
 }
 
-/// Reads a recorded trace: JSON lines, bounded, in order of time.
-pub(crate) fn read_trace(text: &str) -> Result<Vec<Event>, String> {
-    let mut events: Vec<Event> = Vec::new();
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        if events.len() == EVENTS_MAX {
-            return Err(format!("more than {EVENTS_MAX} events"));
-        }
-        let event: Event =
-            serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))?;
-        if events.last().is_some_and(|last| last.at > event.at) {
-            return Err(format!("line {}: time goes back", number + 1));
-        }
-        events.push(event);
-    }
-    if events.is_empty() { Err("no event in it".to_owned()) } else { Ok(events) }
+/// A run from a file, judged here: a file can say of itself what it likes.
+pub(crate) fn opened(recording: &Recording) -> Rc<Replay> {
+    let Recording { spec, world, trace } = recording.clone();
+    let report = judge(spec.scenario, &trace, &spec.settings);
+    let mut replay = Replay::new(spec, world, Run { trace, report });
+    replay.from_file = true;
+    Rc::new(replay)
 }

@@ -45,6 +45,8 @@ pub(crate) struct Replay {
     pub(crate) spec: RunSpec,
     /// Where it took place.
     pub(crate) world: WorldKind,
+    /// Whether somebody opened it from a file: then nothing vouches for it but the file itself.
+    pub(crate) from_file: bool,
     /// What happened.
     pub(crate) trace: Trace,
     /// What it amounts to.
@@ -99,6 +101,7 @@ impl Replay {
             keyframes: Vec::new(),
             spec,
             world,
+            from_file: false,
             trace,
             report,
             calls,

@@ -4,6 +4,7 @@
 //! outlive a reload is in the link ([`crate::link`]) or in [`crate::progress`].
 
 mod action;
+mod recorded;
 mod step;
 
 use std::rc::Rc;
@@ -20,7 +21,7 @@ pub(crate) use step::{Step, Tab};
 use crate::link::Link;
 use crate::progress::{Mark, Progress};
 use crate::replay::Replay;
-use crate::text::Lang;
+use crate::text::{Lang, ui};
 
 /// Virtual time per real time, slowest first, in thousandths.
 pub(crate) const SPEEDS: [u32; 6] = [1, 3, 10, 30, 100, 1_000];
@@ -131,7 +132,8 @@ impl Lab {
     pub(crate) fn shown(&self) -> Option<&Rc<Replay>> {
         match self.world {
             WorldKind::Sim => self.simulated.as_ref(),
-            WorldKind::Real => self.recorded.as_ref(),
+            // A recording is of one policy, seed and settings; under others it would show what did not happen.
+            WorldKind::Real => self.recorded.as_ref().filter(|replay| replay.spec == self.spec),
         }
     }
 
@@ -267,7 +269,7 @@ impl Lab {
         let first = self.simulated.is_none();
         let digest = (replay.trace.digest() >> 32) as u32;
         if self.promised.take().is_some_and(|promised| promised != digest) {
-            self.notices.push(crate::text::ui::RUN_CHANGED.get(self.lang).to_owned());
+            self.notices.push(ui::RUN_CHANGED.get(self.lang).to_owned());
         }
         self.simulated = Some(replay.clone());
         self.failure = None;
@@ -281,19 +283,6 @@ impl Lab {
             None if first => self.seek(replay.act()),
             None => self.seek(replay.index_at(self.now)),
         }
-    }
-
-    fn recorded(&mut self, replay: Rc<Replay>) {
-        if replay.spec.scenario != self.scenario() {
-            return;
-        }
-        if replay.report.goal_held() && replay.report.demonstration {
-            self.progress.mark(self.scenario(), Mark::Real);
-        }
-        self.recorded = Some(replay);
-        self.world = WorldKind::Real;
-        self.step = Step::Real;
-        self.seek(usize::MAX);
     }
 
     fn change(&mut self, change: impl FnOnce(&mut RunSpec)) {
@@ -375,6 +364,7 @@ impl Lab {
                 self.retries += 1;
             }
             Action::Recorded(replay) => self.recorded(replay),
+            Action::Opened(recording) => self.opened(&recording),
             Action::AllGreen => self.progress.mark(self.scenario(), Mark::Green),
             Action::Switch(switch, on) => self.change(|spec| switch.set(&mut spec.policy, on)),
             Action::Preset(policy) => self.change(|spec| spec.policy = policy),

@@ -1,10 +1,12 @@
 //! Every word that the lab shows, in English and Japanese.
 //!
 //! A [`Text`] cannot be written without both languages, and a test fails when one of them is empty or is not in
-//! its language. Sentences about events are in [`sentence`], what a lesson says in [`lesson`].
+//! its language. Sentences about events are in [`sentence`], what a lesson says in [`lesson`],
+//! why a file cannot be opened in [`recording`].
 
 pub(crate) mod lesson;
 pub(crate) mod names;
+pub(crate) mod recording;
 pub(crate) mod sentence;
 pub(crate) mod ui;
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use lab_core::report::Report;
+use lab_core::recording::Recording;
+use lab_core::report::{Report, WorldKind};
 use lab_core::scenario::{RunSpec, ScenarioId, Settings};
+use lab_core::trace::Trace;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -62,13 +64,15 @@ impl Record {
         self.state.subscribe()
     }
 
-    /// The journal of a run that is over.
-    pub(super) fn finished(&self) -> Option<Arc<Recorder>> {
-        match &*self.state.borrow() {
+    /// The recording of a run that is over.
+    pub(super) fn recording(&self) -> Option<Recording> {
+        let recorder = match &*self.state.borrow() {
             State::Done(recorder, _) => Some(Arc::clone(recorder)),
             State::Failed(recorder, _) => recorder.clone(),
             State::Queued | State::Running(_) => None,
-        }
+        }?;
+        let trace = Trace { events: recorder.events(0, usize::MAX) };
+        Some(Recording { spec: self.spec.clone(), world: WorldKind::Real, trace })
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
+use lab_core::recording::Recording;
 use lab_core::report::{Check, Figure, Verdict, WorldKind};
 use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
 use serde::Serialize;
@@ -34,7 +35,7 @@ pub(super) struct Options {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
-    /// Write every event to a file, as JSON lines: of the first failing seed, or else of the first
+    /// Record a run in a file, to open it in the lab: of the first failing seed, or else of the first
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     #[command(flatten)]
@@ -70,7 +71,10 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     };
     if let Some(file) = &options.trace {
         let writing = |error| CliError::Io(format!("write {}", file.display()), error);
-        let lines = outcome.shown.trace.to_json_lines().map_err(|error| writing(error.into()))?;
+        let spec = RunSpec { seed: outcome.seed, ..plan.spec.clone() };
+        let trace = outcome.shown.trace.clone();
+        let recording = Recording { spec, world: options.world.into(), trace };
+        let lines = recording.to_json_lines().map_err(|error| writing(error.into()))?;
         fs::write(file, lines).map_err(writing)?;
     }
     tell(&plan, &outcome)?;

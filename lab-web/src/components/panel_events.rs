@@ -58,7 +58,11 @@ pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
         let (dispatcher, only) = (lab.dispatcher(), lab.past_only);
         Callback::from(move |_: MouseEvent| dispatcher.dispatch(Action::PastOnly(!only)))
     };
-    let title = if lab.world == WorldKind::Real { ui::EVENTS_REAL } else { ui::EVENTS_TITLE };
+    let title = match lab.world {
+        WorldKind::Real if replay.0.from_file => ui::EVENTS_FILE,
+        WorldKind::Real => ui::EVENTS_REAL,
+        WorldKind::Sim => ui::EVENTS_TITLE,
+    };
     let key = replay.0.focus.to_string();
     html! {
         <div class="pane p-events" data-testid="events">

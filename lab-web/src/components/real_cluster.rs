@@ -3,9 +3,9 @@
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use crate::hooks::{Real, RealState};
+use crate::hooks::{Real, RealState, Trouble};
 use crate::state::Lab;
-use crate::text::{grouped, ui};
+use crate::text::{Lang, grouped, ui};
 
 /// What it shows.
 #[derive(Properties, PartialEq)]
@@ -64,17 +64,28 @@ pub(crate) fn RealCluster(props: &RealProps) -> Html {
                 { file_button(real, lang) }
             </div>
         </> },
-        RealState::Recording(events) => html! { <>
+        RealState::Recording { events, interrupted } => html! { <>
             <p class="recording"><i></i>{ ui::REAL_RECORDING.with(lang, &[&grouped(*events as u64)]) }</p>
-            <div class="acts"><button class="btn" onclick={stop}>{ ui::STOP.get(lang) }</button></div>
+            if *interrupted { <p class="err">{ ui::REAL_INTERRUPTED.get(lang) }</p> }
+            <div class="acts">
+                <button class="btn" onclick={stop} data-testid="stop-real">{ ui::STOP.get(lang) }</button>
+            </div>
         </> },
-        RealState::Failed(why) => html! { <>
+        RealState::Failed(trouble) => html! { <>
             <p class="err">{ ui::REAL_FAILED.get(lang) }</p>
-            if !why.is_empty() { <p class="path">{ why }</p> }
+            { told(trouble, lang) }
             <div class="acts">
                 <button class="btn" onclick={look}>{ ui::REAL_RETRY.get(lang) }</button>
                 { file_button(real, lang) }
             </div>
+        </> },
+        RealState::Refused(why) => html! { <>
+            <p class="err" role="alert" data-testid="refused">{ why }</p>
+            <div class="acts">
+                <button class="btn" onclick={look}>{ ui::REAL_RETRY.get(lang) }</button>
+                { file_button(real, lang) }
+            </div>
+            { how_to_record(lab) }
         </> },
     };
     html! {
@@ -82,11 +93,22 @@ pub(crate) fn RealCluster(props: &RealProps) -> Html {
             <h2>{ ui::REAL_TITLE.get(lang) }</h2>
             <p class="lead">{ ui::REAL_LEAD.get(lang) }</p>
             { body }
+            if lab.shown().is_some_and(|replay| replay.from_file) {
+                <p class="said" data-testid="from-file"><b>{ ui::EVENTS_FILE.get(lang) }</b>{ ": " }{ ui::FROM_FILE.get(lang) }</p>
+            }
         </div>
     }
 }
 
-fn file_button(real: &Real, lang: crate::text::Lang) -> Html {
+fn told(trouble: &Trouble, lang: Lang) -> Html {
+    match trouble {
+        Trouble::Told(why) => html! { <p class="path">{ why }</p> },
+        Trouble::Lost(events) => html! { <p>{ ui::REAL_LOST.with(lang, &[&grouped(*events as u64)]) }</p> },
+        Trouble::Garbled => html! { <p>{ ui::REAL_GARBLED.get(lang) }</p> },
+    }
+}
+
+fn file_button(real: &Real, lang: Lang) -> Html {
     let open = real.open.clone();
     let onchange = Callback::from(move |event: Event| {
         let input = event.target_unchecked_into::<HtmlInputElement>();
@@ -103,7 +125,11 @@ fn file_button(real: &Real, lang: crate::text::Lang) -> Html {
     }
 }
 
+/// The command that records what is shown; a policy that is no preset cannot be named there.
 fn how_to_record(lab: &Lab) -> Html {
-    let command = format!("lab run {} --world real --trace run.jsonl", lab.scenario());
+    let scenario = lab.scenario().scenario();
+    let preset = scenario.presets.iter().find(|preset| (preset.policy)() == lab.spec.policy);
+    let policy = preset.map_or_else(String::new, |preset| format!(" --policy {}", preset.name));
+    let command = format!("lab run {}{policy} --world real --trace run.jsonl", scenario.slug);
     html! { <p class="said">{ ui::REAL_FILE_HOW.get(lab.lang) }{ " " }<code>{ command }</code></p> }
 }

@@ -1,7 +1,12 @@
 //! The real cluster: is there one, a run on it while it is recorded, and recorded files.
+//!
+//! Only the newest wish counts: whatever an earlier one still brings (an answer, an event, a file) is dropped, and
+//! its stream is closed.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
+use lab_core::recording::{BYTES_MAX, EVENTS_MAX, Recording};
 use lab_core::report::Report;
 use lab_core::scenario::RunSpec;
 use lab_core::trace::Event as TraceEvent;
@@ -10,9 +15,9 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{EventSource, File, MessageEvent};
 use yew::prelude::*;
 
-use crate::real::{EVENTS_MAX, FILE_BYTES_MAX, probe, problem, read_trace, recorded, start};
+use crate::real::{followed, probe, problem, start};
 use crate::state::{Action, Lab};
-use crate::text::ui;
+use crate::text::{Lang, recording, ui};
 
 /// How the real cluster stands.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,10 +31,28 @@ pub(crate) enum RealState {
     Absent,
     /// A server answers.
     Found,
-    /// A run is being recorded, with so many events so far.
-    Recording(usize),
-    /// The last run or file could not be had, and why.
-    Failed(String),
+    /// A run is being recorded.
+    Recording {
+        /// Events so far.
+        events: usize,
+        /// Whether the connection is broken and the browser tries again.
+        interrupted: bool,
+    },
+    /// The last run did not come to its end, and why.
+    Failed(Trouble),
+    /// The last file could not be opened, and why, in words.
+    Refused(String),
+}
+
+/// Why a real run did not come to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The server says so, in its words.
+    Told(String),
+    /// The server was lost after so many events.
+    Lost(usize),
+    /// The stream brought what is no event, or too many of them.
+    Garbled,
 }
 
 /// The real cluster, and what can be asked of it.
@@ -47,80 +70,29 @@ pub(crate) struct Real {
     pub(crate) open: Callback<File>,
 }
 
-/// A run in progress.
+/// A stream that breaks so often, with nothing new in between, is given up. The browser waits some seconds before
+/// it tries again.
+const INTERRUPTIONS_MAX: u32 = 4;
+
+/// What the hook and its callbacks share.
+#[derive(Clone)]
+struct Desk {
+    newest: Rc<RefCell<Newest>>,
+    state: UseStateSetter<RealState>,
+    dispatcher: UseReducerDispatcher<Lab>,
+}
+
+#[derive(Default)]
+struct Newest {
+    wish: u32,
+    following: Option<Following>,
+}
+
+/// A run that is followed. Its stream is closed when this is dropped.
 struct Following {
     source: EventSource,
     _listeners: Vec<Closure<dyn FnMut(MessageEvent)>>,
 }
-
-/// Keeps the state of the real cluster.
-#[hook]
-pub(crate) fn use_real(lab: &UseReducerHandle<Lab>) -> Real {
-    let state = use_state_eq(RealState::default);
-    let following = use_mut_ref(|| None::<Following>);
-    let look = {
-        let state = state.setter();
-        Callback::from(move |()| {
-            let state = state.clone();
-            state.set(RealState::Looking);
-            spawn_local(async move {
-                state.set(if probe().await { RealState::Found } else { RealState::Absent });
-            });
-        })
-    };
-    let run = {
-        let (state, following, dispatcher) = (state.setter(), following.clone(), lab.dispatcher());
-        Callback::from(move |spec: RunSpec| {
-            let (state, following, dispatcher) = (state.clone(), following.clone(), dispatcher.clone());
-            state.set(RealState::Recording(0));
-            spawn_local(async move {
-                match start(&spec).await {
-                    Ok(id) => {
-                        let followed = follow(&id, spec, state.clone(), dispatcher);
-                        match followed {
-                            Some(run) => *following.borrow_mut() = Some(run),
-                            None => state.set(RealState::Failed(id)),
-                        }
-                    }
-                    Err(why) => state.set(RealState::Failed(why)),
-                }
-            });
-        })
-    };
-    let stop = {
-        let (state, following) = (state.setter(), following);
-        Callback::from(move |()| {
-            following.borrow_mut().take();
-            state.set(RealState::Found);
-        })
-    };
-    let open = {
-        let (state, lab) = (state.setter(), lab.clone());
-        Callback::from(move |file: File| {
-            let (state, lab) = (state.clone(), lab.clone());
-            spawn_local(async move {
-                match read_file(&file, &lab).await {
-                    Ok(events) => lab.dispatch(Action::Recorded(recorded(lab.spec.clone(), events, None))),
-                    Err(why) => state.set(RealState::Failed(why)),
-                }
-            });
-        })
-    };
-    Real { state: (*state).clone(), look, run, stop, open }
-}
-
-async fn read_file(file: &File, lab: &Lab) -> Result<Vec<TraceEvent>, String> {
-    let bad = |why: &str| format!("{} {why}", ui::REAL_BAD_FILE.get(lab.lang));
-    if file.size() > FILE_BYTES_MAX {
-        let megabytes = |bytes: f64| format!("{:.0}", bytes / 1024.0 / 1024.0);
-        return Err(ui::REAL_FILE_BIG.with(lab.lang, &[&megabytes(file.size()), &megabytes(FILE_BYTES_MAX)]));
-    }
-    let text = JsFuture::from(file.text()).await.map_err(|_| bad(""))?;
-    read_trace(&text.as_string().unwrap_or_default()).map_err(|why| bad(&why))
-}
-
-/// A stream that breaks more often than this is given up.
-const INTERRUPTIONS_MAX: u32 = 20;
 
 impl Drop for Following {
     fn drop(&mut self) {
@@ -128,76 +100,200 @@ impl Drop for Following {
     }
 }
 
-/// Follows a run's events until it is done.
-fn follow(
-    id: &str,
-    spec: RunSpec,
-    state: UseStateSetter<RealState>,
-    dispatcher: UseReducerDispatcher<Lab>,
-) -> Option<Following> {
-    let source = EventSource::new(&format!("/api/runs/{id}/events")).ok()?;
-    let events = Rc::new(std::cell::RefCell::new(Vec::<TraceEvent>::new()));
-    let mut listeners = Vec::new();
-    let mut listen = |name: &str, listener: Closure<dyn FnMut(MessageEvent)>| {
-        let _ = source.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref());
-        listeners.push(listener);
-    };
+/// Keeps the state of the real cluster.
+#[hook]
+pub(crate) fn use_real(lab: &UseReducerHandle<Lab>) -> Real {
+    let state = use_state_eq(RealState::default);
+    let newest = use_mut_ref(Newest::default);
+    let desk = Desk { newest, state: state.setter(), dispatcher: lab.dispatcher() };
     {
-        let (own, events, state) = (source.clone(), events.clone(), state.clone());
-        listen(
-            "message",
-            Closure::new(move |message: MessageEvent| {
-                let event = data(&message).and_then(|text| serde_json::from_str(&text).ok());
-                let mut events = events.borrow_mut();
-                // A recording with a hole would show what did not happen.
-                let Some(event) = event.filter(|_| events.len() < EVENTS_MAX) else {
-                    own.close();
-                    state.set(RealState::Failed(String::new()));
-                    return;
-                };
-                events.push(event);
-                if events.len() % 16 == 1 {
-                    state.set(RealState::Recording(events.len()));
-                }
-            }),
-        );
-    }
-    {
-        let (own, state, events) = (source.clone(), state.clone(), events.clone());
-        listen(
-            "done",
-            Closure::new(move |message: MessageEvent| {
-                own.close();
-                let report = data(&message).and_then(|text| serde_json::from_str::<Report>(&text).ok());
-                let run = recorded(spec.clone(), events.take(), report);
-                state.set(RealState::Found);
-                dispatcher.dispatch(Action::Recorded(run));
-            }),
-        );
-    }
-    let (own, failed) = (source.clone(), state.clone());
-    listen(
-        "failed",
-        Closure::new(move |message: MessageEvent| {
-            own.close();
-            failed.set(RealState::Failed(problem(&data(&message).unwrap_or_default())));
-        }),
-    );
-    let (own, mut interruptions) = (source.clone(), 0);
-    listen(
-        "error",
-        Closure::new(move |_| {
-            // An interruption mends itself: the browser asks again, from where it was. A refusal does not.
-            interruptions += 1;
-            if own.ready_state() == EventSource::CLOSED || interruptions > INTERRUPTIONS_MAX {
-                own.close();
-                state.set(RealState::Failed(String::new()));
+        // A run that is followed belongs to its lesson: whoever leaves it does not wait for it any more.
+        let (desk, following) = (desk.clone(), matches!(*state, RealState::Recording { .. }));
+        use_effect_with(lab.scenario(), move |_| {
+            if following {
+                desk.stop();
             }
-        }),
-    );
-    Some(Following { source, _listeners: listeners })
+        });
+    }
+    {
+        let desk = desk.clone();
+        use_effect_with((), move |()| {
+            move || {
+                desk.wish();
+            }
+        });
+    }
+    let lang = lab.lang;
+    let (look, run, stop, open) = (desk.clone(), desk.clone(), desk.clone(), desk);
+    Real {
+        state: (*state).clone(),
+        look: Callback::from(move |()| look.look()),
+        run: Callback::from(move |spec| run.run(spec)),
+        stop: Callback::from(move |()| stop.stop()),
+        open: Callback::from(move |file| open.open(file, lang)),
+    }
+}
+
+impl Desk {
+    /// Ends whatever was wished for before, and gives the new wish its number.
+    fn wish(&self) -> u32 {
+        let (number, before) = {
+            let mut newest = self.newest.borrow_mut();
+            newest.wish += 1;
+            (newest.wish, newest.following.take())
+        };
+        drop(before);
+        number
+    }
+
+    fn is_newest(&self, wish: u32) -> bool {
+        self.newest.borrow().wish == wish
+    }
+
+    fn look(&self) {
+        let (desk, wish) = (self.clone(), self.wish());
+        self.state.set(RealState::Looking);
+        spawn_local(async move {
+            let found = probe().await;
+            if desk.is_newest(wish) {
+                desk.state.set(if found { RealState::Found } else { RealState::Absent });
+            }
+        });
+    }
+
+    fn run(&self, spec: RunSpec) {
+        let (desk, wish) = (self.clone(), self.wish());
+        self.state.set(RealState::Recording { events: 0, interrupted: false });
+        spawn_local(async move {
+            let started = start(&spec).await;
+            if !desk.is_newest(wish) {
+                return;
+            }
+            match started {
+                Ok(id) => desk.follow(&id, spec, wish),
+                Err(why) => desk.state.set(RealState::Failed(Trouble::Told(why))),
+            }
+        });
+    }
+
+    fn stop(&self) {
+        self.wish();
+        self.state.set(RealState::Found);
+    }
+
+    fn open(&self, file: File, lang: Lang) {
+        let (desk, wish) = (self.clone(), self.wish());
+        spawn_local(async move {
+            let read = read_file(&file, lang).await;
+            if !desk.is_newest(wish) {
+                return;
+            }
+            match read {
+                Ok(recording) => {
+                    desk.dispatcher.dispatch(Action::Opened(Rc::new(recording)));
+                    // Whether a server is there was not known, or is not known any more.
+                    desk.look();
+                }
+                Err(why) => desk.state.set(RealState::Refused(why)),
+            }
+        });
+    }
+
+    /// Follows a run's events until it is done.
+    fn follow(&self, id: &str, spec: RunSpec, wish: u32) {
+        let Ok(source) = EventSource::new(&format!("/api/runs/{id}/events")) else {
+            return self.state.set(RealState::Failed(Trouble::Lost(0)));
+        };
+        let feed =
+            Feed { desk: self.clone(), wish, spec, events: Rc::default(), interruptions: Rc::default() };
+        let hears: [(&str, Hears); 4] = [
+            ("message", Feed::event),
+            ("done", Feed::done),
+            ("failed", Feed::failed),
+            ("error", Feed::interrupted),
+        ];
+        let listeners = hears.map(|(name, hear)| {
+            let feed = feed.clone();
+            let listener = Closure::<dyn FnMut(MessageEvent)>::new(move |message: MessageEvent| {
+                if feed.desk.is_newest(feed.wish) {
+                    hear(&feed, &message);
+                }
+            });
+            let _ = source.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref());
+            listener
+        });
+        self.newest.borrow_mut().following = Some(Following { source, _listeners: listeners.into() });
+    }
+}
+
+/// What a stream has brought so far. A run that is lost on the way is dropped: with a hole in it, it would show what
+/// did not happen.
+#[derive(Clone)]
+struct Feed {
+    desk: Desk,
+    wish: u32,
+    spec: RunSpec,
+    events: Rc<RefCell<Vec<TraceEvent>>>,
+    interruptions: Rc<RefCell<u32>>,
+}
+
+type Hears = fn(&Feed, &MessageEvent);
+
+impl Feed {
+    fn event(&self, message: &MessageEvent) {
+        *self.interruptions.borrow_mut() = 0;
+        let event = data(message).and_then(|text| serde_json::from_str(&text).ok());
+        let mut events = self.events.borrow_mut();
+        let Some(event) = event.filter(|_| (events.len() as u64) < EVENTS_MAX) else {
+            return self.end(RealState::Failed(Trouble::Garbled));
+        };
+        events.push(event);
+        if events.len() % 16 == 1 {
+            self.desk.state.set(RealState::Recording { events: events.len(), interrupted: false });
+        }
+    }
+
+    fn done(&self, message: &MessageEvent) {
+        let report = data(message).and_then(|text| serde_json::from_str::<Report>(&text).ok());
+        let run = followed(self.spec.clone(), self.events.take(), report);
+        self.end(RealState::Found);
+        self.desk.dispatcher.dispatch(Action::Recorded(run));
+    }
+
+    fn failed(&self, message: &MessageEvent) {
+        let why = problem(&data(message).unwrap_or_default());
+        self.end(RealState::Failed(Trouble::Told(why)));
+    }
+
+    /// An interruption mends itself: the browser asks again, from where it was. A refusal does not.
+    fn interrupted(&self, message: &MessageEvent) {
+        let closed = message.target().and_then(|target| target.dyn_into::<EventSource>().ok());
+        let closed = closed.is_none_or(|source| source.ready_state() == EventSource::CLOSED);
+        *self.interruptions.borrow_mut() += 1;
+        let events = self.events.borrow().len();
+        if closed || *self.interruptions.borrow() > INTERRUPTIONS_MAX {
+            self.end(RealState::Failed(Trouble::Lost(events)));
+        } else {
+            self.desk.state.set(RealState::Recording { events, interrupted: true });
+        }
+    }
+
+    fn end(&self, state: RealState) {
+        self.desk.wish();
+        self.desk.state.set(state);
+    }
 }
 
 fn data(message: &MessageEvent) -> Option<String> {
     message.data().as_string()
+}
+
+async fn read_file(file: &File, lang: Lang) -> Result<Recording, String> {
+    let bad = |why: &str| format!("{} {why}", ui::REAL_BAD_FILE.with(lang, &[&file.name()]));
+    if file.size() > BYTES_MAX as f64 {
+        return Err(bad(&recording::too_big(file.size(), lang)));
+    }
+    let text = JsFuture::from(file.text()).await.map_err(|_| bad(ui::FILE_UNREADABLE.get(lang)))?;
+    Recording::read(&text.as_string().unwrap_or_default())
+        .map_err(|error| bad(&recording::refusal(&error, lang)))
 }

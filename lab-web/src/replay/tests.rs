@@ -3,6 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+use lab_core::recording::Recording;
 use lab_core::scenario::ScenarioId;
 use lab_core::sim;
 use lab_core::value::ServerId;
@@ -109,19 +110,12 @@ fn at_most_six_capsules_stand_within_the_stage() {
 #[test]
 fn a_recorded_trace_shows_the_same_as_the_run_that_it_records() {
     let run = replay(ScenarioId::StampedeLock, "lock");
-    let lines = run.trace.to_json_lines().expect("events serialise");
-    let events = crate::real::read_trace(&lines).expect("what was written can be read");
-    let recorded = crate::real::recorded(run.spec.clone(), events, None);
+    let recording = Recording { spec: run.spec.clone(), world: WorldKind::Real, trace: run.trace.clone() };
+    let lines = recording.to_json_lines().expect("events serialise");
+    let recorded = crate::real::opened(&Recording::read(&lines).expect("what was written can be read"));
     assert_eq!(recorded.report.goal_held(), run.report.goal_held());
     assert_eq!(recorded.stage(40), run.stage(40));
     let comparison = Comparison::new(&recorded, &run);
     assert_eq!(comparison.same, Some(comparison.both));
     assert!(comparison.only_real.is_empty() && comparison.only_simulated.is_empty());
-}
-
-#[test]
-fn a_file_that_is_no_trace_says_which_line() {
-    let told = crate::real::read_trace("{\"at\":1}\n").expect_err("an event has an actor");
-    assert!(told.starts_with("line 1"), "{told}");
-    assert!(crate::real::read_trace("\n\n").is_err());
 }

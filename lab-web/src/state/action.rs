@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use lab_core::policy::{Policy, Switch};
+use lab_core::recording::Recording;
 use lab_core::report::WorldKind;
 use lab_core::scenario::ScenarioId;
 use lab_core::trace::OperationId;
@@ -40,8 +41,10 @@ pub(crate) enum Action {
     Failed(String),
     /// Run the same again in the simulator, after it could not finish.
     Retry,
-    /// A real run was recorded or opened.
+    /// A real run was followed to its end.
     Recorded(Rc<Replay>),
+    /// A recording was opened from a file.
+    Opened(Rc<Recording>),
     /// Show this event.
     Seek(usize),
     /// Show this instant.

@@ -191,6 +191,9 @@ texts! {
     NO_EVENTS = "No event matches the filter.", "条件に合うイベントはありません。";
     EVENTS_TITLE = "Events of this run", "この実行のイベント";
     EVENTS_REAL = "Recorded on the real cluster", "実クラスターでの記録";
+    EVENTS_FILE = "A recording of a real run, from a file", "ファイルから開いた実機の記録";
+    FROM_FILE = "It earns no mark: only a run that this page follows on a real cluster does.",
+        "進捗の印は付きません。印が付くのは、このページが実クラスターで見届けた実行だけです。";
     SAME_STORY = "Same story as the simulator", "シミュレーターとの一致";
     CHECKS_AGREE = "All checks agree", "すべてのチェックが一致";
     CHECKS_DIFFER = "Checks differ: {}", "チェックが不一致：{}";
@@ -229,8 +232,32 @@ texts! {
     REAL_LOOKING = "Looking for a server at {} …", "{} のサーバーを探しています…";
     REAL_FOUND = "A lab server answers at {}.", "{} でラボのサーバーが応答しています。";
     REAL_FAILED = "The real run did not come to an end.", "実機での実行が完了しませんでした。";
-    REAL_BAD_FILE = "This file is not a recorded trace.", "このファイルは記録されたトレースではありません。";
-    REAL_FILE_BIG = "The file has {} MB; at most {} MB are read.", "ファイルは {} MB です。読めるのは {} MB までです。";
+    REAL_BAD_FILE = "{} cannot be opened.", "{} を開けません。";
+    REAL_FILE_BIG = "It has {} MB; at most {} MB are read.", "{} MB あります。読めるのは {} MB までです。";
+    REAL_INTERRUPTED = "The connection broke off; trying again …", "接続が切れました。再接続しています…";
+    REAL_LOST = "The lab server was lost after {} events. A run with a hole would show what did not happen, so it was dropped. Start the server again, look again, and run once more.",
+        "{} 件のイベントを受け取ったところで、ラボのサーバーとの接続が失われました。途中の抜けた記録は起きていないことを見せてしまうため、破棄しました。サーバーを起動し直し、もう一度探してから実行してください。";
+    REAL_GARBLED = "The server sent what is no event, or too many. The page and the server may be of different versions: reload the page.",
+        "サーバーからイベントでないもの、または多すぎるイベントが届きました。ページとサーバーの版が異なるかもしれません。ページを再読み込みしてください。";
+    REAL_ELSEWHERE = "The real run has come to its end. It belongs to the policy and settings that it was started with; go back to them to see it.",
+        "実機での実行が終わりました。これは開始時のポリシーと設定のものです。元に戻すと見られます。";
+    FILE_UNREADABLE = "The browser could not read it as text.", "ブラウザーがテキストとして読めませんでした。";
+    FILE_EMPTY = "There is no event in it.", "イベントが 1 件もありません。";
+    FILE_NO_HEADER = "Its first line does not say which run it is. Record it anew with “lab run SCENARIO --world real --trace FILE”.",
+        "最初の行に、どの実行の記録かが書かれていません。「lab run SCENARIO --world real --trace FILE」で記録し直してください。";
+    FILE_FORMAT = "It has format {}, and this lab reads format {}. Record it anew with this lab.",
+        "形式 {} の記録ですが、このラボが読めるのは形式 {} です。このラボで記録し直してください。";
+    FILE_BAD_HEADER = "Its first line cannot be read: {}.", "最初の行を読めません：{}。";
+    FILE_IMPOSSIBLE = "The run that it names cannot be: {}.", "記録にある設定では実行できません：{}。";
+    FILE_MANY = "It has {} events; at most {} are read.", "イベントが {} 件あります。読めるのは {} 件までです。";
+    FILE_LONG_LINE = "Line {} is longer than {} bytes.", "{} 行目が {} バイトを超えています。";
+    FILE_BAD_EVENT = "Line {} is no event: {}.", "{} 行目はイベントではありません：{}。";
+    FILE_CUT_OFF = "It holds {} events and its first line says {}: it was cut off or changed.",
+        "イベントは {} 件ですが、最初の行には {} 件とあります。途中で切れたか、書き換えられています。";
+    FILE_CHANGED = "Its events do not have the digest of its first line: it was changed.",
+        "イベントが最初の行のダイジェストと一致しません。書き換えられています。";
+    FILE_SIMULATED = "This is a recording of the simulator, which has made the same run again.",
+        "これはシミュレーターの記録です。シミュレーターで同じ実行を再現しました。";
     REAL_FILE_HOW = "Write one with", "次のコマンドで作れます。";
     SIM_STOPPED = "The simulator did not finish this run.", "シミュレーターはこの実行を完了できませんでした。";
     RETRY = "Retry", "再試行";
