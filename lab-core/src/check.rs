@@ -14,7 +14,7 @@ pub use tally::figures;
 
 use crate::report::{Bound, Check};
 use crate::trace::{Event, EventId, Kind, RequestKind};
-use crate::value::{Key, Version};
+use crate::value::Instant;
 
 /// A part of a trace.
 #[derive(Clone, Copy)]
@@ -30,6 +30,11 @@ impl<'a> Part<'a> {
         let events = &history.trace.events;
         let from = events.iter().position(|event| is_phase(event, phase)).unwrap_or(events.len());
         Self { history, from, until: events.len() }
+    }
+
+    /// The whole trace.
+    pub fn whole(history: &'a History<'a>) -> Self {
+        Self { history, from: 0, until: history.trace.events.len() }
     }
 
     /// The trace from the phase of that name to the next phase.
@@ -73,6 +78,7 @@ pub fn check(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option<
         wanted,
         goal: true,
         event: event.filter(|_| !holds),
+        offenders: Vec::new(),
         source: Some(Location::caller().into()),
     }
 }
@@ -83,28 +89,37 @@ pub fn inform(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option
     Check { goal: false, ..check(id, seen, of, wanted, event) }
 }
 
-/// The newest version of a key whose write was acknowledged before the event `before`.
-fn acknowledged(history: &History<'_>, key: &Key, before: EventId) -> Version {
-    let writes = history.requests(RequestKind::Write);
-    let known = writes.filter(|write| {
-        write.succeeded && write.key == key && write.completed.is_some_and(|done| done < before)
-    });
-    known.filter_map(|write| write.version).max().unwrap_or_default()
+/// A check of answers: those that break it are named.
+#[track_caller]
+fn of_answers(id: &str, broken: &[&Request<'_>], of: usize) -> Check {
+    let first = broken.iter().filter_map(|request| request.completed).min();
+    let offenders = broken.iter().map(|request| request.operation).collect();
+    Check { offenders, ..check(id, broken.len() as u64, Some(of as u64), Bound::AtMost(0), first) }
 }
 
-/// The reads of a part that are stale.
-pub fn stale_reads(part: Part<'_>) -> impl Iterator<Item = &Request<'_>> {
-    part.requests(RequestKind::Read).filter(move |read| {
-        read.version.is_some_and(|version| version < acknowledged(part.history, read.key, read.sent))
-    })
+/// Since when a read's answer was known to be old as it was sent: the first acknowledgement, before its sending, of a
+/// write of something newer. `None` for a read that is not stale.
+fn stale_since(history: &History<'_>, read: &Request<'_>) -> Option<Instant> {
+    let version = read.version?;
+    let newer = history.requests(RequestKind::Write).filter(|write| {
+        let known = write.succeeded && write.completed.is_some_and(|done| done < read.sent);
+        known && write.key == read.key && write.version.is_some_and(|written| written > version)
+    });
+    newer.map(|write| write.completed_at).min()
+}
+
+/// The reads of a part that are stale, each with the instant from which on its answer was known to be old: the
+/// acknowledgement of something newer, not its commit.
+pub fn stale_reads(part: Part<'_>) -> impl Iterator<Item = (&Request<'_>, Instant)> {
+    part.requests(RequestKind::Read)
+        .filter_map(move |read| stale_since(part.history, read).map(|since| (read, since)))
 }
 
 /// No read of the part is stale.
 #[track_caller]
 pub fn no_stale_read(id: &str, part: Part<'_>) -> Check {
-    let stale: Vec<_> = stale_reads(part).filter_map(|read| read.completed).collect();
-    let all = part.requests(RequestKind::Read).count();
-    check(id, stale.len() as u64, Some(all as u64), Bound::AtMost(0), stale.iter().min().copied())
+    let stale: Vec<_> = stale_reads(part).map(|(read, _)| read).collect();
+    of_answers(id, &stale, part.requests(RequestKind::Read).count())
 }
 
 /// No session reads below what it wrote itself.
@@ -119,10 +134,8 @@ pub fn read_your_writes(part: Part<'_>) -> Check {
         mine.filter_map(|write| write.version).max()
     };
     let reads: Vec<_> = part.requests(RequestKind::Read).filter(|read| own(read).is_some()).collect();
-    let below = reads.iter().filter(|read| read.version < own(read));
-    let broken: Vec<_> = below.filter_map(|read| read.completed).collect();
-    let (seen, of) = (broken.len() as u64, reads.len() as u64);
-    inform("read-your-writes", seen, Some(of), Bound::AtMost(0), broken.first().copied())
+    let below: Vec<_> = reads.iter().copied().filter(|read| read.version < own(read)).collect();
+    Check { goal: false, ..of_answers("read-your-writes", &below, reads.len()) }
 }
 
 /// All requests of that kind were answered one and the same value.
@@ -130,20 +143,21 @@ pub fn read_your_writes(part: Part<'_>) -> Check {
 pub fn equal_answers(part: Part<'_>, kind: RequestKind) -> Check {
     let first = part.requests(kind).find_map(|request| request.value);
     let values: BTreeSet<_> = part.requests(kind).filter_map(|request| request.value).collect();
-    let other = part.requests(kind).find(|request| request.value != first);
+    let others: Vec<_> = part.requests(kind).filter(|request| request.value != first).collect();
     let all = part.requests(kind).count() as u64;
-    let event = other.and_then(|request| request.completed);
-    Check { of: None, ..check("equal-answers", values.len() as u64, Some(all), Bound::Exactly(1), event) }
+    let event = others.first().and_then(|request| request.completed);
+    let offenders = others.iter().map(|request| request.operation).collect();
+    let check = check("equal-answers", values.len() as u64, Some(all), Bound::Exactly(1), event);
+    Check { of: None, offenders, ..check }
 }
 
 /// Every request of the part was answered with a row, a version, or a plain yes.
 #[track_caller]
 pub fn all_answered(part: Part<'_>) -> Check {
     let all: Vec<_> = part.history.requests.iter().filter(|request| part.holds(request)).collect();
-    let answered = all.iter().filter(|request| request.succeeded).count();
-    let lost = all
-        .iter()
-        .find(|request| !request.succeeded)
-        .map(|request| request.completed.unwrap_or(request.sent));
-    check("all-answered", answered as u64, Some(all.len() as u64), Bound::Exactly(all.len() as u64), lost)
+    let lost: Vec<_> = all.iter().filter(|request| !request.succeeded).collect();
+    let event = lost.first().map(|request| request.completed.unwrap_or(request.sent));
+    let (answered, all) = ((all.len() - lost.len()) as u64, all.len() as u64);
+    let offenders = lost.iter().map(|request| request.operation).collect();
+    Check { offenders, ..check("all-answered", answered, Some(all), Bound::Exactly(all), event) }
 }

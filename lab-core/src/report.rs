@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{EventId, Source};
+use crate::trace::{EventId, OperationId, Source};
 
 /// Which world a run took place in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,6 +56,9 @@ pub struct Check {
     pub goal: bool,
     /// The first event that breaks it.
     pub event: Option<EventId>,
+    /// The requests whose answers break it, in the order of their sending; empty where it is not answers that do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offenders: Vec<OperationId>,
     /// The line of the scenario that asks for it.
     pub source: Option<Source>,
 }

@@ -155,6 +155,21 @@ fn every_line_that_an_event_names_is_embedded() {
 }
 
 #[test]
+fn a_check_of_answers_names_the_requests_that_break_it() {
+    for (scenario, preset) in presets() {
+        let report = run(scenario, preset.name, 2).report;
+        for check in &report.checks {
+            let json = serde_json::to_value(check).expect("a check is JSON");
+            assert_eq!(json.get("offenders").is_some(), !check.offenders.is_empty(), "{json}");
+            assert!(!check.holds || check.offenders.is_empty(), "{scenario} {}: {json}", preset.name);
+            if matches!(check.id.as_str(), "no-stale-read" | "fresh-after-settling" | "read-your-writes") {
+                assert_eq!(check.offenders.len() as u64, check.seen, "{scenario} {}: {json}", preset.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn time_never_goes_back_and_causes_come_first() {
     for (scenario, preset) in presets() {
         let events = run(scenario, preset.name, 3).trace.events;

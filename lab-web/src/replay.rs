@@ -88,13 +88,13 @@ impl Replay {
         let events = &trace.events;
         let commits = commits(events);
         let calls = flights::calls(events);
-        let operations = flights::operations(events, &commits);
+        let operations = flights::operations(&trace, &commits);
         let (servers, homes) = population(events);
         let shown = events.iter().filter(|event| !is_background_event(event)).map(|event| event.at);
         let mut replay = Self {
             focus: Key::new(spec.scenario.scenario().focus),
             ruler: Ruler::new(shown),
-            violations: flights::violations(&report, events, &operations),
+            violations: flights::violations(&report),
             publications: lanes::publications(events, &calls),
             bands: Vec::new(),
             marks: Vec::new(),
@@ -252,7 +252,7 @@ impl Ahead for Replay {
 
     fn client_after(&self, operation: OperationId) -> ClientState {
         match self.operation(operation) {
-            Some(operation) if operation.stale => ClientState::Stale,
+            Some(operation) if operation.is_stale() => ClientState::Stale,
             Some(operation) if matches!(operation.outcome, Some(Outcome::Failed(_) | Outcome::Unknown)) => {
                 ClientState::Failed
             }

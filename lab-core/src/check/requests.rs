@@ -6,6 +6,8 @@ use crate::value::{ClientId, Instant, Key, ServerId, Tier, Value, Version};
 /// One client's request, from its sending to its completion.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
+    /// Its number.
+    pub operation: OperationId,
     /// What it asks.
     pub kind: RequestKind,
     /// Who sent it.
@@ -49,12 +51,13 @@ impl<'a> History<'a> {
             let (Some(OperationId(operation)), Some(key)) = (event.operation, &event.key) else {
                 continue;
             };
+            let number = OperationId(operation);
             let operation = operation as usize;
             match (&event.kind, event.actor) {
                 (Kind::Requested { request, server }, Actor::Client(client)) => {
                     places.resize(places.len().max(operation + 1), None);
                     places[operation] = Some(requests.len());
-                    requests.push(Request::sent(id, event, *request, client, *server, key));
+                    requests.push(Request::sent(number, id, event, (*request, client, *server, key)));
                 }
                 (Kind::Completed { outcome, value, tier }, _) => {
                     if let Some(place) = places.get(operation).copied().flatten() {
@@ -82,14 +85,13 @@ impl<'a> History<'a> {
 
 impl<'a> Request<'a> {
     fn sent(
+        operation: OperationId,
         id: EventId,
         event: &Event,
-        kind: RequestKind,
-        client: ClientId,
-        server: ServerId,
-        key: &'a Key,
+        (kind, client, server, key): (RequestKind, ClientId, ServerId, &'a Key),
     ) -> Self {
         Self {
+            operation,
             kind,
             client,
             server,

@@ -90,15 +90,8 @@ impl Figures {
         }
         let stale: Vec<_> = stale_reads(part).collect();
         self.count(figure::STALE_READS, stale.len());
-        // The age of a stale answer: since the first acknowledged write of something newer.
-        let newer_since = |read: &Request<'_>| {
-            let newer = part.history.requests(RequestKind::Write).filter(|write| {
-                let known = write.completed.is_some_and(|done| done < read.sent);
-                known && write.key == read.key && write.version > read.version
-            });
-            newer.map(|write| write.completed_at).min().unwrap_or(Instant::FAR)
-        };
-        let ages = stale.iter().map(|read| read.completed_at.since(newer_since(read)).as_secs_f64() * 1e3);
+        let age = |(read, since): &(&Request<'_>, Instant)| read.completed_at.since(*since);
+        let ages = stale.iter().map(|read| age(read).as_secs_f64() * 1e3);
         self.put(figure::STALENESS_MAX, ages.fold(0.0, f64::max), Unit::Millis);
     }
 }

@@ -227,8 +227,7 @@ fn spoken(scene: &Scene<'_>, actor: Actor, store: &StoreState) -> String {
             let value = held.value.as_ref().map_or("–", |value| value.as_str());
             let version = held.version.to_string();
             if freshness(scene, held) == "stale" {
-                let behind = ui::BEHIND_ROW.get(scene.lang);
-                ui::SERVER_NODE_STALE.with(scene.lang, &[&actor.to_string(), key, value, &version, behind])
+                ui::STORE_NODE_BEHIND.with(scene.lang, &[&actor.to_string(), key, value, &version])
             } else {
                 ui::SERVER_NODE_FRESH.with(scene.lang, &[&actor.to_string(), key, value, &version])
             }

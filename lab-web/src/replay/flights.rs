@@ -1,9 +1,10 @@
 //! Calls and requests with all their instants, gathered in one pass over the trace.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use lab_core::check::{self, History, Part};
 use lab_core::report::Report;
-use lab_core::trace::{Actor, Event, Kind, OperationId, Outcome, RequestKind, Verb};
+use lab_core::trace::{Actor, Event, Kind, OperationId, Outcome, RequestKind, Trace, Verb};
 use lab_core::value::{ClientId, Instant, Key, ServerId, Tier, Value, Version};
 
 use super::Commit;
@@ -72,8 +73,8 @@ pub(crate) struct Operation {
     pub(crate) version: Option<Version>,
     /// From which tier.
     pub(crate) tier: Option<Tier>,
-    /// Whether a newer version had been acknowledged before the request was sent.
-    pub(crate) stale: bool,
+    /// For a stale read: since when its answer was known to be old, the acknowledgement of something newer.
+    pub(crate) stale_since: Option<Instant>,
     /// Whether the answer is older than what the database held when it was sent.
     pub(crate) behind: bool,
 }
@@ -167,10 +168,9 @@ impl Call {
 }
 
 /// Every request, at the place of its operation number.
-pub(super) fn operations(events: &[Event], commits: &[Commit]) -> Vec<Option<Operation>> {
+pub(super) fn operations(trace: &Trace, commits: &[Commit]) -> Vec<Option<Operation>> {
+    let events = &trace.events;
     let mut operations: Vec<Option<Operation>> = Vec::new();
-    let mut acknowledged: BTreeMap<Key, Version> = BTreeMap::new();
-    let mut promised: BTreeMap<OperationId, Version> = BTreeMap::new();
     for (index, event) in events.iter().enumerate() {
         let Some(id) = event.operation else { continue };
         let place = id.0 as usize;
@@ -182,9 +182,6 @@ pub(super) fn operations(events: &[Event], commits: &[Commit]) -> Vec<Option<Ope
                 operations.resize(place + 1, None);
             }
             operations[place] = Some(Operation::new(index, event, client, *server, *request));
-            if let Some(newest) = event.key.as_ref().and_then(|key| acknowledged.get(key)) {
-                promised.insert(id, *newest);
-            }
             continue;
         }
         let Some(operation) = operations.get_mut(place).and_then(Option::as_mut) else { continue };
@@ -194,25 +191,26 @@ pub(super) fn operations(events: &[Event], commits: &[Commit]) -> Vec<Option<Ope
             Kind::Completed { .. } => {
                 operation.completed = Some((index, event.at));
                 operation.take_answer(event);
-                let (Some(key), Some(version)) = (&operation.key, operation.version) else { continue };
-                match operation.request {
-                    RequestKind::Write => {
-                        let newest = acknowledged.entry(key.clone()).or_default();
-                        *newest = version.max(*newest);
-                    }
-                    RequestKind::Read => {
-                        operation.stale = promised.get(&id).is_some_and(|newest| version < *newest);
-                    }
-                    RequestKind::Compute | RequestKind::Forget => {}
-                }
             }
             _ => {}
+        }
+    }
+    // Which answers are stale is the checks' decision, not the view's.
+    let history = History::of(trace);
+    for (read, since) in check::stale_reads(Part::whole(&history)) {
+        if let Some(Some(operation)) = operations.get_mut(read.operation.0 as usize) {
+            operation.stale_since = Some(since);
         }
     }
     operations
 }
 
 impl Operation {
+    /// Whether it is a stale read: it began after the acknowledgement of something newer than its answer.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.stale_since.is_some()
+    }
+
     fn new(index: usize, event: &Event, client: ClientId, server: ServerId, request: RequestKind) -> Self {
         Self {
             client,
@@ -228,7 +226,7 @@ impl Operation {
             value: None,
             version: None,
             tier: None,
-            stale: false,
+            stale_since: None,
             behind: false,
         }
     }
@@ -258,23 +256,8 @@ impl Operation {
     }
 }
 
-/// The operations whose answers break the goal: that of the event that a failed check names, and every stale read
-/// when it is staleness that a failed check is about.
-pub(super) fn violations(
-    report: &Report,
-    events: &[Event],
-    operations: &[Option<Operation>],
-) -> BTreeSet<OperationId> {
-    let mut violations = BTreeSet::new();
-    for check in report.checks.iter().filter(|check| check.goal && !check.holds) {
-        let named = check.event.and_then(|event| events.get(event.index()));
-        let answer = |event: &&Event| matches!(event.kind, Kind::Answered { .. } | Kind::Completed { .. });
-        violations.extend(named.filter(answer).and_then(|event| event.operation));
-        if check.id.contains("stale") {
-            let stale = |operation: &Option<Operation>| operation.as_ref().is_some_and(|read| read.stale);
-            let places = (0..).zip(operations).filter(|(_, operation)| stale(operation));
-            violations.extend(places.map(|(place, _)| OperationId(place)));
-        }
-    }
-    violations
+/// The operations whose answers break the goal, as the checks that failed name them.
+pub(super) fn violations(report: &Report) -> BTreeSet<OperationId> {
+    let failed = report.checks.iter().filter(|check| check.goal && !check.holds);
+    failed.flat_map(|check| check.offenders.iter().copied()).collect()
 }

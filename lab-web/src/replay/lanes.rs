@@ -169,7 +169,7 @@ pub(super) fn marks(replay: &Replay) -> Vec<Mark> {
         .filter_map(|(index, event)| {
             let operation = replay.operation(event.operation?)?;
             let bad = replay.violates(event.operation?);
-            (operation.stale || operation.behind || bad).then(|| Mark {
+            (operation.is_stale() || operation.behind || bad).then(|| Mark {
                 index,
                 server: operation.server.index(),
                 at: event.at,

@@ -238,7 +238,7 @@ fn of_request(
         Some((_, at)) => {
             let look = if replay.violates(id) {
                 Look::Bad
-            } else if request.stale || request.behind {
+            } else if request.is_stale() || request.behind {
                 Look::Stale
             } else {
                 Look::Fresh

@@ -10,7 +10,7 @@ use lab_core::trace::{Event, Kind, Outcome, RequestKind, Verb};
 use lab_core::value::{Key, Value, Version};
 
 use super::Lang;
-use crate::replay::Replay;
+use crate::replay::{Operation, Replay};
 
 /// What a sentence may need to know beyond its own event.
 pub(crate) struct Context<'a> {
@@ -19,6 +19,8 @@ pub(crate) struct Context<'a> {
     version: Option<Version>,
     /// How long ago the version was superseded in the database, in nanoseconds, if it was.
     stale_ns: Option<u64>,
+    /// Whether this is the answer of a stale read: it began after the acknowledgement of something newer.
+    stale_read: bool,
     /// Whether this answer breaks the goal.
     violates: bool,
 }
@@ -37,6 +39,10 @@ pub(crate) fn sentence(replay: &Replay, index: usize, lang: Lang) -> String {
         key: event.key.as_ref().map_or_else(String::new, Key::to_string),
         version: event.version,
         stale_ns,
+        stale_read: event
+            .operation
+            .and_then(|operation| replay.operation(operation))
+            .is_some_and(Operation::is_stale),
         violates: event.operation.is_some_and(|operation| replay.violates(operation)),
     };
     match lang {

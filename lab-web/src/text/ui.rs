@@ -88,7 +88,7 @@ texts! {
     QUEUED = "DB queue {}", "DB 待ち {}";
     NO_VALUE = "no value", "値なし";
     FRESH_TAG = "fresh · {}", "最新 · {}";
-    STALE_TAG = "{} · {} stale", "{} · {}古い";
+    STALE_TAG = "{} · {} since commit", "{} · 新版確定から {}";
     EXPIRED_TAG = "expired {} ago", "{}前に期限切れ";
     DROPPED_TAG = "dropped {} ago", "{}前に破棄";
     EMPTY_TAG = "nothing cached yet", "まだ何もない";
@@ -96,7 +96,6 @@ texts! {
     REPLICA = "replica", "レプリカ";
     IN_SYNC = "in sync", "同期済み";
     BEHIND = "{} B behind", "{} B 遅れ";
-    BEHIND_ROW = "behind", "遅れ";
     KEYS = "{} keys", "{} 件のキー";
     ONE_KEY = "{} key", "{} 件のキー";
     LEASE_TAKEN = "taken", "取得済み";
@@ -104,7 +103,9 @@ texts! {
     LANDS_IN = "lands in {}", "{}後に到着";
     CUT = "cut", "切断";
     SERVER_NODE_FRESH = "{}, {}, {}, {}, fresh", "{}、{}、{}、{}、最新";
-    SERVER_NODE_STALE = "{}, {}, {}, {}, {} stale", "{}、{}、{}、{}、{}古い";
+    SERVER_NODE_STALE = "{}, {}, {}, {}, stale since a newer version was committed {} ago",
+        "{}、{}、{}、{}、新しい版の確定から {} のあいだ古いまま";
+    STORE_NODE_BEHIND = "{}, {}, {}, {}, behind", "{}、{}、{}、{}、遅れ";
     SERVER_NODE_NONE = "{}, {}, no value", "{}、{}、値なし";
     CLIENT_BLOCK = "{} clients of {}: {} fresh, {} stale, {} failed, {} waiting", "{} 件のクライアント（{}）：最新 {}、古い {}、失敗 {}、待ち {}";
     TO_START = "To start", "先頭へ";
@@ -292,7 +293,7 @@ texts! {
     FIG_READ_P99 = "Read latency p99", "読み取り遅延 p99";
     FIG_WRITE = "Write latency", "書き込み遅延";
     FIG_STALE_READS = "Stale reads", "古い読み取り";
-    FIG_STALENESS = "Max staleness", "最大の古さ";
+    FIG_STALENESS = "Max staleness since ack", "最大の古さ（確認から）";
     FIG_COMPUTATIONS = "Computations", "計算回数";
     FIG_WAITER = "Waiter latency", "待ち手の遅延";
 }

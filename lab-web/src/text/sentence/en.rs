@@ -135,7 +135,7 @@ fn answered(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>, tie
 fn completed(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>) -> String {
     let who = context.event.actor;
     match (outcome, context.version) {
-        (Outcome::Hit, _) if context.violates && context.stale_ns.is_some() => format!(
+        (Outcome::Hit, _) if context.violates && context.stale_read => format!(
             "**{who}** gets **{}**, although a newer version was acknowledged before it asked. The check fails.",
             context.content(value, "nothing")
         ),

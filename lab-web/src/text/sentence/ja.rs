@@ -137,7 +137,7 @@ fn answered(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>, tie
 fn completed(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>) -> String {
     let who = context.event.actor;
     match (outcome, context.version) {
-        (Outcome::Hit, _) if context.violates && context.stale_ns.is_some() => format!(
+        (Outcome::Hit, _) if context.violates && context.stale_read => format!(
             "**{who}** は **{}** を受け取りますが、要求より前に新しい版が確認済みでした。チェックは失敗です。",
             context.content(value, "なし")
         ),
