@@ -1,15 +1,16 @@
 // The end-to-end test: a person's way through the built lab, in the installed Chromium.
 //
 //   node e2e/run.mjs                     serves dist/ itself, on a free port of the loopback interface
-//   LAB=target/debug/lab node e2e/run.mjs   starts `lab serve` too, and a run on real servers from the page
+//   LAB=target/debug/lab node e2e/run.mjs   opens recordings of `lab run` too, starts `lab serve`, and a run on real
+//                                        servers from the page
 //
 // It prints one line a check and "N passed, M failed", leaves screenshots in test-results/, and exits 1 when a check
 // failed. Nothing is retried: a check polls for what it wants, with a deadline.
 
 import { chromium } from "playwright-core";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createServer } from "node:http";
-import { createReadStream, existsSync, mkdirSync, statSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, extname, join, normalize, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -103,6 +104,7 @@ async function openPage(browser, url, options = {}) {
       options.progress,
     );
   }
+  if (options.before) await context.addInitScript(options.before);
   const page = await context.newPage();
   const errors = [];
   page.on("console", (message) => {
@@ -348,6 +350,143 @@ async function links(browser, url) {
   await bad.close();
 }
 
+/** A herd small enough for a verdict in seconds, and large enough that it is not over at once. */
+const VERDICT = "#thundering-herd/hold?policy=lease&seed=3&clients=300";
+const WHOLE = (count) => /^200 \/ 200$/.test(count.trim());
+
+async function deadWorkers(browser, url) {
+  await check("a verdict whose worker is gone goes on in the page to its last seed", async () => {
+    const opened = await openPage(browser, url, {
+      hash: VERDICT,
+      progress: SOLVED,
+      before: () => {
+        // The third message of the first worker is its last: it is ended as a browser short of memory ends one.
+        let hired = 0;
+        const Hired = window.Worker;
+        window.Worker = class extends Hired {
+          constructor(...how) {
+            super(...how);
+            let heard = 0;
+            const mortal = (hired += 1) === 1;
+            this.addEventListener("message", () => mortal && (heard += 1) === 3 && this.terminate());
+          }
+        };
+      },
+    });
+    const { page } = opened;
+    await at(page, "on-page").waitFor();
+    await until("the verdict", () => text(page, "verdict-count"), WHOLE);
+    assert((await at(page, "verdict-failure").count()) === 0, "it is told as failed");
+    assert(opened.errors.length === 0, opened.errors.join("\n"));
+    await opened.close();
+  });
+
+  await check("a verdict whose worker breaks off says so, and Retry keeps the seed", async () => {
+    const { page, close } = await openPage(browser, url, { hash: VERDICT, progress: SOLVED });
+    await until("some seeds", () => text(page, "verdict-count"), (count) => !count.startsWith("0 "));
+    await page.workers()[0].evaluate(() => setTimeout(() => { throw new Error("the seed broke it"); }));
+    await at(page, "verdict-failure").waitFor();
+    assert((await text(page, "verdict-failure")).includes("the seed broke it"), await text(page, "verdict-failure"));
+    await at(page, "try-seeds").click();
+    await until("the verdict", () => text(page, "verdict-count"), WHOLE);
+    assert(page.url().includes("seed=3"), page.url());
+    await close();
+  });
+}
+
+const SOLVED = {
+  "invalidation-delay": { mark: "red", guess: 1 },
+  "thundering-herd": { mark: "red", guess: 1 },
+  "stampede-lock": { mark: "red", guess: 1 },
+};
+
+/** What a person would choose in the file dialogue. */
+const chosen = (name, content) => ({ name, mimeType: "text/plain", buffer: Buffer.from(content) });
+
+/** The recording of a simulated run, as `lab run --trace` writes it, told to be of real servers. */
+function recording(lab, ...how) {
+  const file = join(results, "run.jsonl");
+  const { status, stderr } = spawnSync(lab, ["run", ...how, "--trace", file]);
+  assert(status === 0 || status === 1, `lab run: ${stderr}`);
+  return readFileSync(file, "utf8");
+}
+
+async function files(browser, url, lab) {
+  const { page, errors, close } = await openPage(browser, url, {
+    hash: "#invalidation-delay/real?policy=lesson&seed=1",
+    progress: SOLVED,
+  });
+  const open = (name, content) => at(page, "open-recording").setInputFiles(chosen(name, content));
+  const simulated = recording(lab, "stampede-lock", "--policy", "lock", "--seed", "7");
+  const real = simulated.replace('"world":"sim"', '"world":"real"');
+
+  await check("a file that is no whole recording is refused with a reason, and changes nothing", async () => {
+    await until("the box", () => text(page, "real"), (told) => !told.includes("Looking"));
+    await until("the address", async () => page.url(), (address) => address.includes("at="));
+    const before = page.url();
+    const bad = [
+      ["bare events", real.slice(real.indexOf("\n") + 1), "which run it is"],
+      ["cut off", real.slice(0, -40), "cut off"],
+      ["changed", real.replace('"at":', '"at":1'), ""],
+      ["of another format", real.replace('"format":1', '"format":9'), "format 9"],
+    ];
+    for (const [name, content, reason] of bad) {
+      await open(`${name}.jsonl`, content);
+      await until(name, () => at(page, "refused").allInnerTexts(), ([told]) => told?.includes(name) && told.includes(reason));
+    }
+    assert(page.url() === before, `${page.url()} is not ${before}`);
+    assert((await at(page, "from-file").count()) === 0, "a refused file is shown");
+    await shot(page, "recording-refused");
+  });
+
+  await check("a recording opens the run that it names, and earns no mark", async () => {
+    await open("run.jsonl", real);
+    await at(page, "from-file").waitFor();
+    await until("the address", async () => page.url(), (address) => /stampede-lock\/real\?policy=lock&seed=7/.test(address));
+    assert((await text(page, "run-verdict")).includes("Green"), await text(page, "run-verdict"));
+    const mark = page.locator('[data-testid="lesson-stampede-lock"] .k-ring');
+    assert((await mark.count()) === 0, "it earned the mark of a real run");
+    assert((await text(page, "events")).includes("A recording of a real run, from a file"), await text(page, "events"));
+    await shot(page, "recording-opened");
+  });
+
+  await check("a recording of the simulator is made again there", async () => {
+    await open("simulated.jsonl", simulated);
+    await at(page, "notice").waitFor();
+    const told = await text(page, "notice");
+    assert(told.includes("recording of the simulator") && !told.includes("differs"), told);
+    assert((await at(page, "world-sim").getAttribute("aria-pressed")) === "true", "the simulator is not shown");
+  });
+
+  await check("nothing went wrong in the console while files were opened", () => assert(errors.length === 0, errors.join("\n")));
+  await close();
+}
+
+async function progressFiles(browser, url) {
+  const { page, errors, close } = await openPage(browser, url, { hash: "#stampede-lock/fail", progress: SOLVED });
+  const kept = () => page.evaluate(() => JSON.parse(localStorage.getItem("cache-lab-progress")));
+  const take = (content) => at(page, "progress-import").setInputFiles(chosen("progress.json", content));
+  await check("progress is exported, forgotten and imported again; a bad file changes nothing", async () => {
+    await until("the mark", kept, (progress) => progress["stampede-lock"].mark === "red");
+    await page.locator('[data-testid="progress-menu"] summary').click();
+    const link = await at(page, "progress-export").getAttribute("href");
+    const exported = decodeURIComponent(link.slice(link.indexOf(",") + 1));
+    assert(JSON.parse(exported).lessons["thundering-herd"].guess === 1, exported);
+    await take(exported.replace('"red"', '"won"'));
+    await at(page, "progress-refused").waitFor();
+    assert((await kept())["invalidation-delay"].mark === "red", "a bad file took progress away");
+    await shot(page, "progress");
+    await at(page, "progress-reset").click();
+    await at(page, "progress-forget").click();
+    await until("the progress", kept, (progress) => Object.keys(progress).length === 0);
+    await take(exported);
+    await until("the progress", kept, (progress) => progress["invalidation-delay"]?.mark === "red");
+    assert((await at(page, "progress-refused").count()) === 0, "the refusal of another file still stands there");
+  });
+  await check("no error in the console of progress", () => assert(errors.length === 0, errors.join("\n")));
+  await close();
+}
+
 async function cannotStart(browser, url) {
   await check("a simulator that does not start says so, and offers to try again", async () => {
     const context = await browser.newContext();
@@ -391,6 +530,38 @@ async function realCluster(browser, lab) {
       hash: "#invalidation-delay/real?policy=lesson&seed=1",
       progress: { "invalidation-delay": { mark: "red", guess: 1 } },
     });
+    await check("Stop takes effect while the run is still being asked for, and nothing of that run comes later", async () => {
+      let answer;
+      const held = new Promise((release) => (answer = release));
+      await page.route("**/api/runs", async (route) => {
+        await held;
+        await route.continue();
+      });
+      await at(page, "run-real").click();
+      await at(page, "stop-real").click();
+      await at(page, "run-real").waitFor();
+      const streams = [];
+      page.on("request", (request) => request.url().includes("/events") && streams.push(request.url()));
+      const asked = page.waitForResponse("**/api/runs");
+      answer();
+      await asked;
+      await page.unroute("**/api/runs");
+      // Whatever the page does with that answer, it has done before another question is answered.
+      await page.evaluate(() => fetch("/api/health").then((health) => health.text()));
+      assert(streams.length === 0, `the stopped run is followed: ${streams}`);
+      assert((await at(page, "run-real").count()) === 1, await text(page, "real"));
+    });
+    await check("a server that is lost during a run is told, and its half run is dropped", async () => {
+      const other = await serveLab(lab);
+      const lost = await openPage(browser, other.url, { hash: "#stampede-lock/real?policy=lock", progress: SOLVED });
+      await at(lost.page, "run-real").click();
+      await until("the recording", () => text(lost.page, "real"), (told) => /Recording, [1-9]/.test(told));
+      await other.close();
+      await until("the box", () => text(lost.page, "real"), (told) => told.includes("The lab server was lost"));
+      assert((await at(lost.page, "run-verdict").count()) === 0, "half a run is shown");
+      await shot(lost.page, "real-lost");
+      await lost.close();
+    });
     await check("a run on real servers is recorded, replayed in the same view, and set beside the simulator", async () => {
       await at(page, "run-real").click();
       const verdict = page.locator('[data-testid="run-verdict"], [data-testid="real"] .err');
@@ -429,10 +600,16 @@ try {
   await invalidationDelay(browser, served.url);
   await otherScenarios(browser, served.url);
   await links(browser, served.url);
+  await deadWorkers(browser, served.url);
+  await progressFiles(browser, served.url);
   await cannotStart(browser, served.url);
   await pictures(browser, served.url);
-  if (process.env.LAB) await realCluster(browser, resolve(root, process.env.LAB));
-  else console.log("      the real cluster is left out: no LAB=path/to/lab was given");
+  if (process.env.LAB) {
+    await files(browser, served.url, resolve(root, process.env.LAB));
+    await realCluster(browser, resolve(root, process.env.LAB));
+  } else {
+    console.log("      recordings and the real cluster are left out: no LAB=path/to/lab was given");
+  }
 } finally {
   await browser.close();
   served.close();

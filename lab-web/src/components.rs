@@ -11,6 +11,7 @@ pub(crate) mod panel_events;
 pub(crate) mod panel_policy;
 pub(crate) mod panel_story;
 pub(crate) mod panel_test;
+pub(crate) mod progress_menu;
 pub(crate) mod rail;
 pub(crate) mod real_cluster;
 pub(crate) mod results;

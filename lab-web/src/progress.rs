@@ -1,12 +1,21 @@
 //! What the learner has done, kept in the browser: predictions, red seen, green, verified on real.
+//!
+//! It can be written to a file and read again. A file is a stranger's: it is taken in whole or not at all, and it
+//! only ever adds to what is there.
 
 use std::collections::BTreeMap;
 
 use lab_core::scenario::ScenarioId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The name under which the browser keeps it.
 const STORED_AS: &str = "cache-lab-progress";
+
+/// The format of the file, and the only one that is read.
+const FORMAT: u64 = 1;
+/// The largest file that is read, in bytes.
+pub(crate) const FILE_BYTES_MAX: usize = 64 * 1024;
 
 /// How far a lesson is, furthest last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,7 +33,7 @@ pub(crate) enum Mark {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Lesson {
     mark: Mark,
     guess: Option<usize>,
@@ -35,11 +44,88 @@ struct Lesson {
 #[serde(transparent)]
 pub(crate) struct Progress(BTreeMap<String, Lesson>);
 
+/// The file that progress is exported to.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Export {
+    format: u64,
+    lessons: Progress,
+}
+
+/// Why a file is no progress that can be taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ProgressError {
+    /// It is larger than [`FILE_BYTES_MAX`].
+    TooBig,
+    /// It is not such a file; with what the reader says.
+    Unreadable(String),
+    /// It has a format that is not known here.
+    UnknownFormat(u64),
+    /// It names a lesson that there is not.
+    UnknownLesson(String),
+    /// It names an answer that the lesson's question does not have.
+    UnknownAnswer(String),
+}
+
+impl Lesson {
+    /// Whether the lesson of that name can have come this far.
+    fn validate(&self, slug: &str) -> Result<(), ProgressError> {
+        let scenario: ScenarioId = slug.parse().map_err(|_| ProgressError::UnknownLesson(slug.to_owned()))?;
+        match self.guess {
+            Some(guess) if guess >= scenario.scenario().answers.len() => {
+                Err(ProgressError::UnknownAnswer(slug.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Progress {
-    /// What the browser has kept; nothing where it keeps nothing or what it kept cannot be read.
+    /// What the browser has kept. A lesson that cannot be read is left out, and does not cost the others.
     pub(crate) fn load() -> Self {
         let stored = storage().and_then(|storage| storage.get_item(STORED_AS).ok().flatten());
-        stored.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+        stored.map_or_else(Self::default, |text| Self::of_stored(&text))
+    }
+
+    fn of_stored(text: &str) -> Self {
+        let lessons: BTreeMap<String, Value> = serde_json::from_str(text).unwrap_or_default();
+        let readable = lessons.into_iter().filter_map(|(slug, lesson)| {
+            let lesson: Lesson = serde_json::from_value(lesson).ok()?;
+            lesson.validate(&slug).ok()?;
+            Some((slug, lesson))
+        });
+        Self(readable.collect())
+    }
+
+    /// The content of a file that [`Progress::import`] reads.
+    pub(crate) fn export(&self) -> String {
+        let export = Export { format: FORMAT, lessons: self.clone() };
+        serde_json::to_string_pretty(&export).unwrap_or_default()
+    }
+
+    /// Reads an exported file.
+    pub(crate) fn import(text: &str) -> Result<Self, ProgressError> {
+        if text.len() > FILE_BYTES_MAX {
+            return Err(ProgressError::TooBig);
+        }
+        let unreadable = |error: serde_json::Error| ProgressError::Unreadable(error.to_string());
+        let export: Value = serde_json::from_str(text).map_err(unreadable)?;
+        if let Some(format) = export.get("format").and_then(Value::as_u64).filter(|format| *format != FORMAT)
+        {
+            return Err(ProgressError::UnknownFormat(format));
+        }
+        let Export { lessons, .. } = serde_json::from_value(export).map_err(unreadable)?;
+        lessons.0.iter().try_for_each(|(slug, lesson)| lesson.validate(slug))?;
+        Ok(lessons)
+    }
+
+    /// Takes other progress in: of each lesson the further mark stays, and the answer that was given here.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (slug, lesson) in other.0 {
+            let own = self.0.entry(slug).or_default();
+            own.mark = own.mark.max(lesson.mark);
+            own.guess = own.guess.or(lesson.guess);
+        }
     }
 
     /// Keeps it. A browser that refuses storage only forgets.
@@ -74,4 +160,67 @@ impl Progress {
 /// The browser's storage, where it may be used.
 pub(crate) fn storage() -> Option<web_sys::Storage> {
     web_sys::window()?.local_storage().ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    fn some() -> Progress {
+        let mut progress = Progress::default();
+        progress.predict(ScenarioId::InvalidationDelay, 1);
+        progress.mark(ScenarioId::InvalidationDelay, Mark::Green);
+        progress.mark(ScenarioId::StampedeLock, Mark::Red);
+        progress
+    }
+
+    #[test]
+    fn what_was_exported_is_imported() {
+        assert_eq!(Progress::import(&some().export()), Ok(some()));
+    }
+
+    #[test]
+    fn an_import_only_adds() {
+        let mut progress = Progress::default();
+        progress.predict(ScenarioId::InvalidationDelay, 2);
+        progress.mark(ScenarioId::InvalidationDelay, Mark::Red);
+        progress.mark(ScenarioId::StampedeLock, Mark::Real);
+        progress.add(some());
+        assert_eq!(progress.of(ScenarioId::InvalidationDelay), Mark::Green);
+        assert_eq!(progress.of(ScenarioId::StampedeLock), Mark::Real);
+        assert_eq!(progress.guess(ScenarioId::InvalidationDelay), Some(2), "the own answer stays");
+    }
+
+    #[test]
+    fn a_file_is_taken_in_whole_or_not_at_all() {
+        let with = |lessons: &str| format!(r#"{{"format":1,"lessons":{lessons}}}"#);
+        let refused = |text: &str| Progress::import(text).expect_err("it is no progress");
+        assert!(matches!(refused("not JSON"), ProgressError::Unreadable(_)));
+        assert!(matches!(refused("{}"), ProgressError::Unreadable(_)));
+        assert_eq!(refused(r#"{"format":2,"lessons":{}}"#), ProgressError::UnknownFormat(2));
+        assert_eq!(
+            refused(&with(r#"{"stampede-lock":{"mark":"red"},"no-such":{"mark":"red"}}"#)),
+            ProgressError::UnknownLesson("no-such".to_owned())
+        );
+        assert_eq!(
+            refused(&with(r#"{"stampede-lock":{"guess":3}}"#)),
+            ProgressError::UnknownAnswer("stampede-lock".to_owned())
+        );
+        assert!(matches!(
+            refused(&with(r#"{"stampede-lock":{"mark":"won"}}"#)),
+            ProgressError::Unreadable(_)
+        ));
+        assert_eq!(refused(&" ".repeat(FILE_BYTES_MAX + 1)), ProgressError::TooBig);
+    }
+
+    #[test]
+    fn a_stored_lesson_that_cannot_be_read_does_not_cost_the_others() {
+        let stored = r#"{"stampede-lock":{"mark":"red","guess":null},"thundering-herd":{"mark":"won"}}"#;
+        let progress = Progress::of_stored(stored);
+        assert_eq!(progress.of(ScenarioId::StampedeLock), Mark::Red);
+        assert_eq!(progress.of(ScenarioId::ThunderingHerd), Mark::Todo);
+    }
 }

@@ -419,6 +419,14 @@ impl Lab {
             Action::Hint => self.hint = !self.hint,
             Action::Follow(operation) => self.followed = operation,
             Action::PastOnly(only) => self.past_only = only,
+            Action::Import(progress) => {
+                self.progress.add(progress);
+                self.notices.push(ui::PROGRESS_IMPORTED.get(self.lang).to_owned());
+            }
+            Action::Forget => {
+                self.progress = Progress::default();
+                self.picked = None;
+            }
             Action::Notice(notice) => self.notices.push(notice),
             Action::Dismiss => self.notices.clear(),
             Action::Rail(open) => self.rail_open = open,

@@ -4,6 +4,7 @@ use lab_core::scenario::{COURSE, Chapter, Lesson};
 use yew::prelude::*;
 
 use super::marks::{Icon, icon, progress_mark};
+use super::progress_menu::ProgressMenu;
 use super::top_bar::LabProps;
 use crate::progress::Mark;
 use crate::state::Action;
@@ -69,6 +70,7 @@ pub(crate) fn Rail(LabProps { lab }: &LabProps) -> Html {
                 <span>{ progress_mark(Mark::Green) }{ ui::MARK_GREEN.get(lang) }</span>
                 <span>{ progress_mark(Mark::Real) }{ ui::MARK_REAL.get(lang) }</span>
             </div>
+            <ProgressMenu lab={lab.clone()} />
         </nav>
     }
 }

@@ -11,6 +11,7 @@ use lab_core::value::Instant;
 
 use super::{Step, Tab};
 use crate::link::Link;
+use crate::progress::Progress;
 use crate::replay::Replay;
 use crate::text::Lang;
 
@@ -85,6 +86,10 @@ pub(crate) enum Action {
     PastOnly(bool),
     /// Every tried seed was green.
     AllGreen,
+    /// Take in progress from a file.
+    Import(Progress),
+    /// Forget all progress.
+    Forget,
     /// Say something.
     Notice(String),
     /// Stop saying it.

@@ -46,6 +46,20 @@ texts! {
     MARK_RED = "Red seen", "赤を確認";
     MARK_GREEN = "Green", "緑";
     MARK_REAL = "Real cluster", "実機で確認";
+    PROGRESS = "My progress", "学習の記録";
+    PROGRESS_EXPORT = "Export", "書き出す";
+    PROGRESS_IMPORT = "Import", "読み込む";
+    PROGRESS_RESET = "Reset", "消去";
+    PROGRESS_SURE = "Forget every prediction and mark? This cannot be undone; export first to keep them.",
+        "すべての予想と印を消しますか？元には戻せません。残すには先に書き出してください。";
+    PROGRESS_IMPORTED = "The progress was taken in; nothing that was here is lost.", "学習の記録を読み込みました。元からの記録はそのままです。";
+    PROGRESS_KEPT = "Nothing was changed.", "何も変更していません。";
+    PROGRESS_TOO_BIG = "The file has more than {} kB, which no progress has.", "ファイルが {} kB を超えています。学習の記録ではありません。";
+    PROGRESS_UNREADABLE = "This is not exported progress: {}.", "書き出した学習の記録ではありません：{}。";
+    PROGRESS_FORMAT = "The file has format {}, which this lab does not read.", "形式 {} は、このラボでは読めません。";
+    PROGRESS_LESSON = "The file names a lesson that this lab does not have: {}.", "このラボにないレッスンが含まれています：{}。";
+    PROGRESS_ANSWER = "The file names an answer that the question of {} does not have.", "{} の質問にない答えが含まれています。";
+    CANCEL = "Cancel", "やめる";
     CHAPTER_FRESHNESS = "Freshness", "鮮度";
     CHAPTER_HERDS = "Herds and locks", "殺到とロック";
     CHAPTER_CONSISTENCY = "Consistency", "一貫性";
@@ -236,7 +250,7 @@ texts! {
     REAL_BAD_FILE = "{} cannot be opened.", "{} を開けません。";
     REAL_FILE_BIG = "It has {} MB; at most {} MB are read.", "{} MB あります。読めるのは {} MB までです。";
     REAL_INTERRUPTED = "The connection broke off; trying again …", "接続が切れました。再接続しています…";
-    REAL_LOST = "The lab server was lost after {} events. A run with a hole would show what did not happen, so it was dropped. Start the server again, look again, and run once more.",
+    REAL_LOST = "The lab server was lost during the run (events so far: {}). A run with a hole would show what did not happen, so it was dropped. Start the server again, look again, and run once more.",
         "{} 件のイベントを受け取ったところで、ラボのサーバーとの接続が失われました。途中の抜けた記録は起きていないことを見せてしまうため、破棄しました。サーバーを起動し直し、もう一度探してから実行してください。";
     REAL_GARBLED = "The server sent what is no event, or too many. The page and the server may be of different versions: reload the page.",
         "サーバーからイベントでないもの、または多すぎるイベントが届きました。ページとサーバーの版が異なるかもしれません。ページを再読み込みしてください。";
