@@ -71,6 +71,8 @@ pub(crate) struct Replay {
     violations: BTreeSet<OperationId>,
     /// The home server of each client, counted from 0: its dot stands over that server's card.
     pub(crate) homes: Vec<u8>,
+    /// What the figures count.
+    series: series::Series,
     keyframes: Vec<StageState>,
 }
 
@@ -96,6 +98,7 @@ impl Replay {
             ruler: Ruler::new(shown),
             violations: flights::violations(&report),
             publications: lanes::publications(events, &calls),
+            series: series::Series::new(events, &operations, act(events)),
             bands: Vec::new(),
             marks: Vec::new(),
             keyframes: Vec::new(),
@@ -187,8 +190,7 @@ impl Replay {
 
     /// The event at which the part of the run begins that the question is about: the phase `act`.
     pub(crate) fn act(&self) -> usize {
-        let is_act = |event: &Event| matches!(&event.kind, Kind::Phase { name } if name == "act");
-        self.trace.events.iter().position(is_act).unwrap_or(0)
+        act(&self.trace.events)
     }
 
     /// The first event that breaks a check of the goal; the last event where a check fails as a whole.
@@ -259,6 +261,11 @@ impl Ahead for Replay {
             _ => ClientState::Fresh,
         }
     }
+}
+
+fn act(events: &[Event]) -> usize {
+    let is_act = |event: &Event| matches!(&event.kind, Kind::Phase { name } if name == "act");
+    events.iter().position(is_act).unwrap_or(0)
 }
 
 fn commits(events: &[Event]) -> Vec<Commit> {

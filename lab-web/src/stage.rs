@@ -4,8 +4,10 @@
 
 mod capsules;
 mod geometry;
+mod placing;
 mod route;
 
-pub(crate) use capsules::{Capsule, Look, capsules};
+pub(crate) use capsules::{Capsule, Look, Pending, capsules};
 pub(crate) use geometry::{CROPPED, Geometry, PHONE, Rect, WHOLE};
+pub(crate) use placing::{Place, place};
 pub(crate) use route::Route;

@@ -29,18 +29,29 @@ pub(crate) fn coloured(line: &str) -> Html {
             ("", first.len_utf8())
         };
         let (piece, after) = rest.split_at(length);
+        // Where a long line may go on below: before a call in a chain, and inside brackets.
+        if piece == "." && after.starts_with(|c: char| c.is_alphabetic()) {
+            pieces.push(html! { <wbr /> });
+        }
+        let breaks_after = matches!(piece, "(" | "{" | "|");
         let piece = piece.to_owned();
         pieces.push(if class.is_empty() {
             html! { { piece } }
         } else {
             html! { <i class={class}>{ piece }</i> }
         });
+        if breaks_after {
+            pieces.push(html! { <wbr /> });
+        }
         rest = after;
     }
     pieces.into_iter().collect()
 }
 
-/// One line with its number and a sign in the gutter.
+/// rustfmt indents a step by so many spaces; the panel is narrower than a terminal and has a narrower step.
+const SPACES_A_STEP: usize = 4;
+
+/// One line with its number and a sign in the gutter. A long line goes on below, deeper than it began.
 pub(crate) fn line(
     number: usize,
     text: &str,
@@ -48,11 +59,13 @@ pub(crate) fn line(
     sign: Html,
     testid: Option<&'static str>,
 ) -> Html {
+    let code = text.trim_start();
+    let indent = text.len() - code.len();
     html! {
         <div class={classes!("l", class)} key={number} data-line={number.to_string()} data-testid={testid}>
             <span class="g">{ sign }</span>
             <span class="no">{ number }</span>
-            <span class="c">{ coloured(text) }</span>
+            <span class="c" style={format!("--indent: {}", indent / SPACES_A_STEP)}>{ coloured(code) }</span>
         </div>
     }
 }

@@ -34,11 +34,12 @@ pub(crate) enum Known {
     Holds,
     /// It is broken.
     Broken,
-    /// It is not met, and the goal does not need it.
-    Noted,
+    /// It only informs: the goal does not need it.
+    Informs,
 }
 
-/// The mark of a check: a disc with a tick, a square with a cross, a dashed ring.
+/// The mark of a check: a disc with a tick, a square with a cross, a dashed ring; an i where it only
+/// informs.
 pub(crate) fn check_mark(known: Known) -> Html {
     let inside = match known {
         Known::Open => html! { <circle cx="8" cy="8" r="5.5" class="k-wait" /> },
@@ -46,9 +47,9 @@ pub(crate) fn check_mark(known: Known) -> Html {
             <circle cx="8" cy="8" r="6.5" class="k-green" />
             <path d="M5.1 8.2l2 2 3.8-4.2" class="k-chk" />
         </> },
-        Known::Noted => html! { <>
-            <rect x="2.5" y="2.5" width="11" height="11" rx="3" class="k-note" />
-            <path d="M5.7 5.7l4.6 4.6M10.3 5.7l-4.6 4.6" class="k-note" />
+        Known::Informs => html! { <>
+            <circle cx="8" cy="8" r="6" class="k-note" />
+            <path d="M8 7.4v3.4M8 4.9v.2" class="k-note" />
         </> },
         Known::Broken => html! { <>
             <rect x="1.8" y="1.8" width="12.4" height="12.4" rx="3" class="k-bad" />

@@ -5,7 +5,8 @@ use lab_core::world::{Fault, Link};
 use yew::prelude::*;
 
 use super::stage::Scene;
-use crate::stage::{Capsule, Look};
+use super::stores::slot_label;
+use crate::stage::{Capsule, Look, Pending, Place, Rect, place};
 use crate::text::{span, ui};
 
 /// The width of a letter on a capsule, and of its ends.
@@ -24,40 +25,9 @@ fn class(look: Look) -> &'static str {
     }
 }
 
-/// Where the capsule stands: on its way, on a piece where it has room, within the stage, and not on another one.
-fn position(scene: &Scene<'_>, capsule: &Capsule, taken: &[(f64, f64, f64)]) -> (f64, f64) {
-    let width = width(capsule);
-    let (from, to) = capsule.route.longest_piece();
-    let mut shares = vec![capsule.share];
-    shares.extend(
-        [0.1, -0.1, 0.2, -0.2, 0.3, -0.3, 0.4, -0.4].map(|by| (capsule.share + by).clamp(0.05, 0.95)),
-    );
-    shares.push(f64::midpoint(from, to));
-    let fits = |x: f64, y: f64| {
-        taken
-            .iter()
-            .all(|(tx, ty, tw)| (x - tx).abs() > (width + tw) / 2.0 + 3.0 || (y - ty).abs() > HEIGHT + 2.0)
-    };
-    let (left, wide) = scene.geometry.span;
-    let (least, most) = (left.max(84.0_f64.min(wide / 90.0)) + 2.0, left + wide - 4.0);
-    let mut best = None;
-    for share in shares {
-        let ((x, y), _) = capsule.route.at(share);
-        let place = (x.clamp(least + width / 2.0, most - width / 2.0), y);
-        best.get_or_insert(place);
-        if fits(place.0, place.1) {
-            return place;
-        }
-    }
-    let (x, y) = best.unwrap_or((0.0, 0.0));
-    let widest = taken.iter().map(|(_, _, wide)| *wide).fold(width, f64::max);
-    let apart = f64::midpoint(width, widest) + 6.0;
-    let beside = [1.0, -1.0].map(|side| (x + side * apart).clamp(least + width / 2.0, most - width / 2.0));
-    if let Some(x) = beside.into_iter().find(|x| !capsule.trail && fits(*x, y)) {
-        return (x, y);
-    }
-    let free = (1..4).map(|row| y + f64::from(row) * (HEIGHT + 3.0)).find(|y| fits(x, *y));
-    (x, free.unwrap_or(y))
+/// The width of small words on the stage.
+pub(super) fn label_width(text: &str) -> f64 {
+    text.chars().map(|c| if c.is_ascii() { 5.7 } else { 11.0 }).sum()
 }
 
 fn width(capsule: &Capsule) -> f64 {
@@ -67,30 +37,46 @@ fn width(capsule: &Capsule) -> f64 {
 
 /// The capsules with their ways.
 pub(crate) fn messages(scene: &Scene<'_>) -> Html {
-    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
-    let placed: Vec<(&Capsule, (f64, f64))> = scene
+    let geometry = scene.geometry;
+    let mut taken = geometry.occupied();
+    taken.extend(slot_label(scene).map(|(_, rect)| rect));
+    for capsule in scene.capsules.iter().filter(|_| !geometry.compact) {
+        taken.extend(capsule.pending.iter().map(|pending| lands_in(scene, pending).1));
+    }
+    taken.extend(cuts(scene).into_iter().map(|(x, y)| Rect { x: x - 8.0, y: y - 8.0, w: 44.0, h: 16.0 }));
+    let placed: Vec<(&Capsule, Place)> = scene
         .capsules
         .iter()
         .map(|capsule| {
-            let place = position(scene, capsule, &taken);
-            taken.push((place.0, place.1, width(capsule)));
-            (capsule, place)
+            let size = (width(capsule), HEIGHT);
+            let found = place(&capsule.route, capsule.share, size, &geometry.field(), &taken, !capsule.trail);
+            let (x, y) = found.at;
+            taken.push(Rect { x: x - size.0 / 2.0, y: y - size.1 / 2.0, w: size.0, h: size.1 });
+            (capsule, found)
         })
         .collect();
     html! { <>
-        { for placed.iter().map(|(capsule, _)| trail(scene, capsule)) }
-        { for placed.iter().map(|(capsule, place)| body(capsule, *place)) }
+        { for placed.iter().map(|(capsule, found)| trail(scene, capsule, found.share)) }
+        { for placed.iter().map(|(capsule, found)| body(capsule, *found)) }
     </> }
 }
 
-fn trail(scene: &Scene<'_>, capsule: &Capsule) -> Html {
+/// When a notice lands, in words, and where they stand: beside the port.
+fn lands_in(scene: &Scene<'_>, pending: &Pending) -> (String, Rect) {
+    let text = ui::LANDS_IN.with(scene.lang, &[&span(pending.lands_in)]);
+    let (x, y) = pending.route.0.last().copied().unwrap_or_default();
+    let rect = Rect { x: x + 10.0, y: y + 4.0, w: label_width(&text), h: 12.0 };
+    (text, rect)
+}
+
+fn trail(scene: &Scene<'_>, capsule: &Capsule, share: f64) -> Html {
     if !capsule.trail {
         return Html::default();
     }
-    let behind = capsule.route.part(0.0, capsule.share);
+    let behind = capsule.route.part(0.0, share);
     let key = format!("trail-{}", capsule.id);
     if capsule.pending.is_empty() {
-        let ahead = capsule.route.part(capsule.share, 1.0);
+        let ahead = capsule.route.part(share, 1.0);
         return html! {
             <g {key}>
                 <path d={behind.path()} class="ln go" />
@@ -102,14 +88,13 @@ fn trail(scene: &Scene<'_>, capsule: &Capsule) -> Html {
         <g {key}>
             { for capsule.pending.iter().map(|pending| {
                 let end = pending.route.0.last().copied().unwrap_or_default();
+                let (text, label) = lands_in(scene, pending);
                 let up = if scene.geometry.compact { (end.0, end.1) } else { (end.0, end.1 + 3.0) };
                 html! { <>
                     <path d={pending.route.path()} class="ln ahead" />
                     if !scene.geometry.compact {
                         <path d={format!("M{},{} l4,-5 l4,5", up.0 - 4.0, up.1 + 4.0)} class="ln aheadar" />
-                        <text x={(end.0 + 10.0).to_string()} y={(end.1 + 19.0).to_string()} class="t11 t2 knock">
-                            { ui::LANDS_IN.with(scene.lang, &[&span(pending.lands_in)]) }
-                        </text>
+                        <text x={label.x.to_string()} y={(label.bottom() - 2.0).to_string()} class="t11 t2 knock">{ text }</text>
                     }
                 </> }
             }) }
@@ -118,10 +103,10 @@ fn trail(scene: &Scene<'_>, capsule: &Capsule) -> Html {
     }
 }
 
-fn body(capsule: &Capsule, (x, y): (f64, f64)) -> Html {
+fn body(capsule: &Capsule, Place { share, at: (x, y) }: Place) -> Html {
     let class = class(capsule.look);
     let width = width(capsule);
-    let (_, towards) = capsule.route.at(capsule.share);
+    let (_, towards) = capsule.route.at(share);
     let bad = capsule.look == Look::Bad;
     let (chevron, leads, at) = if bad {
         ("M-3,-3 L3,3 M3,-3 L-3,3", false, -width / 2.0 + 11.0)
@@ -149,27 +134,29 @@ fn body(capsule: &Capsule, (x, y): (f64, f64)) -> Html {
     }
 }
 
-/// The links that are cut or silent, with two blades.
-pub(crate) fn cut_links(scene: &Scene<'_>) -> Html {
+/// Where links are cut or silent.
+fn cuts(scene: &Scene<'_>) -> Vec<(f64, f64)> {
     let cut = |fault: &Fault| match fault {
         Fault::Cut(link) | Fault::BlackHole(link) => Some(*link),
         _ => None,
     };
-    html! { { for scene.state.faults.iter().filter_map(cut).map(|link| {
-        let route = match link {
-            Link::BusTo(server) => Some(scene.geometry.to_bus(server.index())),
-            Link::From(from @ Actor::Server(_), to) => scene.geometry.to_store(from, to),
-            Link::From(from, to @ Actor::Server(_)) => scene.geometry.to_store(to, from),
-            Link::From(..) => None,
-        };
-        let Some(route) = route else { return Html::default() };
-        let ((x, y), _) = route.at(0.5);
-        html! { <>
-            <g transform={format!("translate({x:.1},{y:.1})")}>
-                <rect x="-5" y="-6" width="10" height="12" class="gap" />
-                <path d="M-7,-1.5 L7,-7.5 M-7,7.5 L7,1.5" class="cut" />
-            </g>
-            <text x={(x + 14.0).to_string()} y={(y + 6.0).to_string()} class="t11 err knock">{ ui::CUT.get(scene.lang) }</text>
-        </> }
-    }) } }
+    let way = |link: Link| match link {
+        Link::BusTo(server) => Some(scene.geometry.to_bus(server.index())),
+        Link::From(from @ Actor::Server(_), to) => scene.geometry.to_store(from, to),
+        Link::From(from, to @ Actor::Server(_)) => scene.geometry.to_store(to, from),
+        Link::From(..) => None,
+    };
+    let ways = scene.state.faults.iter().filter_map(cut).filter_map(way);
+    ways.map(|way| way.at(0.5).0).collect()
+}
+
+/// The links that are cut or silent, with two blades.
+pub(crate) fn cut_links(scene: &Scene<'_>) -> Html {
+    html! { { for cuts(scene).into_iter().map(|(x, y)| html! { <>
+        <g transform={format!("translate({x:.1},{y:.1})")}>
+            <rect x="-5" y="-6" width="10" height="12" class="gap" />
+            <path d="M-7,-1.5 L7,-7.5 M-7,7.5 L7,1.5" class="cut" />
+        </g>
+        <text x={(x + 14.0).to_string()} y={(y + 6.0).to_string()} class="t11 err knock">{ ui::CUT.get(scene.lang) }</text>
+    </> }) } }
 }

@@ -67,7 +67,7 @@ pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
     html! {
         <div class="pane p-events" data-testid="events">
             <h2>{ title.get(lang) }</h2>
-            <p class="path">{ format!("{} · {}", lab.scenario(), ui::N_EVENTS.with(lang, &[&grouped(replay.0.trace.events.len() as u64)])) }</p>
+            <p class="path">{ format!("{} · {}", lab.scenario(), ui::N_EVENTS.with(lang, &[&grouped(lab.horizon() as u64 + 1)])) }</p>
             <div class="filt">
                 <input id="event-filter" class="fi" type="text" placeholder={ui::FILTER.get(lang)} {oninput}
                     aria-label={ui::FILTER.get(lang)} value={(*filter).clone()} />

@@ -1,6 +1,6 @@
 //! The Test: the real source of the scenario, with a mark on each line that ran and the line that failed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lab_core::report::{Bound, Check};
 use lab_core::source;
@@ -9,6 +9,7 @@ use yew::prelude::*;
 
 use super::code_lines::{line, scroll_to};
 use super::marks::gutter;
+use super::results::counted;
 use super::top_bar::LabProps;
 use crate::replay::Replay;
 use crate::state::{Action, Lab, Step, Tab};
@@ -115,11 +116,17 @@ fn lines(lab: &Lab, text: &str, file: &str, failing: Option<&Check>) -> Html {
     let here = replay.and_then(|replay| replay.event(lab.index)).and_then(|event| event.source.as_ref());
     let here = here.filter(|source| source.file == file).map(|source| source.line);
     let bad = failing.and_then(|check| check.source.as_ref()).filter(|source| source.file == file);
-    let asked: BTreeSet<u32> = replay
-        .map(|replay| {
-            replay.report.checks.iter().filter_map(|check| check.source.as_ref()).map(|s| s.line).collect()
-        })
-        .unwrap_or_default();
+    // Two checks may be asked for by one line; one of the goal says more.
+    let mut asked: BTreeMap<u32, &Check> = BTreeMap::new();
+    for check in replay.iter().flat_map(|replay| &replay.report.checks) {
+        if let Some(source) = check.source.as_ref().filter(|source| source.file == file) {
+            asked
+                .entry(source.line)
+                .and_modify(|own| *own = if own.goal { *own } else { check })
+                .or_insert(check);
+        }
+    }
+    let ended = replay.is_some_and(|replay| lab.index >= replay.last()) && !lab.veiled();
     let shown = text.split("#[cfg(test)]").next().unwrap_or(text);
     html! { { for (1_u32..).zip(shown.lines()).map(|(number, content)| {
         let is_bad = bad.is_some_and(|source| source.line == number);
@@ -130,16 +137,27 @@ fn lines(lab: &Lab, text: &str, file: &str, failing: Option<&Check>) -> Html {
             ("exec", gutter("exg", "M3 2l6 4-6 4z"))
         } else if ran.contains(&number) {
             ("ok", gutter("okp", "M2.5 6.3l2.3 2.3 4.7-5"))
-        } else if asked.contains(&number) {
-            ("asked", gutter("skp", "M3.5 6h5"))
+        } else if let Some(check) = asked.get(&number) {
+            if check.goal { ("asked", gutter("skp", "M3.5 6h5")) } else { ("asked", gutter("inf", "M6 5.6v3.2M6 3.2v.1")) }
         } else {
             ("", Html::default())
         };
         html! { <>
             { line(number as usize, content, classes!(class), sign, is_bad.then_some("failing-line")) }
             if let (true, Some(check), Some(replay)) = (is_bad, failing, replay) { { told(replay, check, lab.lang) } }
+            if let Some(check) = asked.get(&number).filter(|check| !check.goal) { { informs(check, ended, lab.lang) } }
         </> }
     }) } }
+}
+
+/// What a check says that the goal does not need: never as failed or held.
+fn informs(check: &Check, ended: bool, lang: Lang) -> Html {
+    html! {
+        <div class="who inform" key={format!("informs-{}", check.id)} title={ui::INFORMS_HOW.get(lang)} data-testid="informs">
+            <em>{ ui::INFORMS.get(lang) }</em>{ names::check(&check.id, lang) }
+            if ended { { ": " }{ counted(check, lang) } }
+        </div>
+    }
 }
 
 /// What was seen, what was wanted, and when.
@@ -150,10 +168,7 @@ fn told(replay: &Replay, check: &Check, lang: Lang) -> Html {
         Bound::AtLeast(least) => ui::AT_LEAST.with(lang, &[&grouped(least)]),
         Bound::Exactly(wanted) => ui::EXACTLY.with(lang, &[&grouped(wanted)]),
     };
-    let seen = check.of.map_or_else(
-        || grouped(check.seen),
-        |of| ui::OUT_OF.with(lang, &[&grouped(check.seen), &grouped(of)]),
-    );
+    let seen = counted(check, lang);
     let first = sentence::sentence(replay, index, lang).replace("**", "");
     html! {
         <div class="fail" data-testid="failure">

@@ -1,7 +1,8 @@
 //! The strip at the bottom: verdict, checks, figures; of the run so far while it is stepped through.
 
-use lab_core::report::{Check, Figure, WorldKind, figure};
-use lab_core::trace::EventId;
+use lab_core::report::{Check, WorldKind, figure};
+use lab_core::scenario::ScenarioId;
+use lab_core::trace::{Event, EventId};
 use yew::prelude::*;
 
 use super::marks::{Known, check_mark};
@@ -9,7 +10,7 @@ use super::panel_policy::figure_text;
 use super::sparks::{bars, level, line};
 use super::stage::Shown;
 use crate::replay::Replay;
-use crate::text::{Lang, Text, grouped, lesson, names, ui};
+use crate::text::{Lang, Text, clock, grouped, lesson, names, ui};
 
 /// What the strip shows.
 #[derive(Properties, PartialEq)]
@@ -42,6 +43,7 @@ fn known(replay: &Replay, check: &Check, index: usize, veiled: bool) -> Known {
 #[component]
 pub(crate) fn Results(props: &ResultsProps) -> Html {
     let lang = props.lang;
+    let open = use_state(|| false);
     let Some(replay) = &props.replay else {
         return html! {
             <section class="res" aria-label={ui::RESULTS.get(lang)}>
@@ -56,13 +58,25 @@ pub(crate) fn Results(props: &ResultsProps) -> Html {
         .iter()
         .map(|check| (check, known(&replay.0, check, props.index, props.veiled)))
         .collect();
+    // What the goal needs stands first, what only informs after it.
+    let (goals, informing): (Vec<_>, Vec<_>) = checks.iter().partition(|(check, _)| check.goal);
+    let lead = goals.iter().position(|(_, known)| *known == Known::Broken);
     let (class, title, detail) = verdict(&replay.0, &checks, props);
+    let (opened, toggle) = (*open, open.clone());
+    let more = if opened { ui::CHECKS_LESS } else { ui::CHECKS_ALL }.with(lang, &[&checks.len().to_string()]);
     html! {
         <section class="res" aria-label={ui::RESULTS.get(lang)}>
-            <div class={classes!("rr", class)}>
+            <div class={classes!("rr", class, opened.then_some("all"))}>
                 <div class="verd" data-testid="run-verdict"><b>{ title.get(lang) }</b><span>{ detail }</span></div>
-                <ul class="chk">{ for checks.iter().map(|(check, known)| line_of(check, *known, props)) }</ul>
-                <Figures replay={replay.clone()} veiled={props.veiled} {lang} />
+                <ul class="chk">
+                    { for goals.iter().enumerate().map(|(place, (check, known))| {
+                        line_of(check, *known, lead == Some(place), props)
+                    }) }
+                    { for informing.iter().map(|(check, known)| informs(check, *known, props)) }
+                </ul>
+                <Figures replay={replay.clone()} index={props.index} veiled={props.veiled} {lang} />
+                <button class="btn more" aria-expanded={opened.to_string()} data-testid="results-more"
+                    onclick={move |_| toggle.set(!opened)}>{ more }</button>
             </div>
         </section>
     }
@@ -96,30 +110,51 @@ fn verdict(
     ("v-ok", title, count(ui::VERDICT_GREEN_DETAIL, goals.len()))
 }
 
-fn line_of(check: &Check, known: Known, props: &ResultsProps) -> Html {
+/// What a check counted in the whole run.
+pub(super) fn counted(check: &Check, lang: Lang) -> String {
+    check.of.map_or_else(
+        || grouped(check.seen),
+        |of| ui::OUT_OF.with(lang, &[&grouped(check.seen), &grouped(of)]),
+    )
+}
+
+/// A check of the goal; `lead` is the one that a narrow screen shows.
+fn line_of(check: &Check, known: Known, lead: bool, props: &ResultsProps) -> Html {
     let lang = props.lang;
-    let counted = || {
-        check.of.map_or_else(
-            || grouped(check.seen),
-            |of| ui::OUT_OF.with(lang, &[&grouped(check.seen), &grouped(of)]),
-        )
-    };
+    let replay = props.replay.as_ref().map(|shown| &shown.0);
+    let ended = replay.is_none_or(|replay| props.index >= replay.last());
     let detail = match known {
         Known::Open if props.veiled => ui::NOT_RUN.get(lang).to_owned(),
         Known::Open => ui::SO_FAR.get(lang).to_owned(),
-        Known::Holds | Known::Broken | Known::Noted => counted(),
+        // What the whole run amounts to is not known before its end; when it was broken first is.
+        Known::Broken if !ended => {
+            let broken = check.event.and_then(|event| replay?.event(event.index()));
+            let first = |event: &Event| ui::FIRST_AT.with(lang, &[&clock(event.at)]);
+            broken.map_or_else(|| counted(check, lang), first)
+        }
+        Known::Holds | Known::Broken | Known::Informs => counted(check, lang),
     };
-    // What only informs is never shown as failed: the goal does not need it.
-    let class = match (known, check.goal) {
-        (Known::Broken, true) => "bad",
-        (Known::Broken, false) | (Known::Noted, _) => "info",
-        (Known::Holds, _) => "ok",
-        (Known::Open, _) => "wait",
+    let class = match known {
+        Known::Broken => "bad",
+        Known::Holds | Known::Informs => "ok",
+        Known::Open => "wait",
     };
     html! {
-        <li class={class} data-testid={format!("check-{}", check.id)} title={if check.goal { None } else { Some(ui::INFORMS.get(lang)) }}>
-            { check_mark(if class == "info" { Known::Noted } else { known }) }
-            <span>{ names::check(&check.id, lang) }</span><small>{ detail }</small>
+        <li class={classes!(class, lead.then_some("lead"))} data-testid={format!("check-{}", check.id)}>
+            { check_mark(known) }<span>{ names::check(&check.id, lang) }</span><small>{ detail }</small>
+        </li>
+    }
+}
+
+/// A check that the goal does not need: it is never shown as failed or held.
+fn informs(check: &Check, known: Known, props: &ResultsProps) -> Html {
+    let lang = props.lang;
+    let ended = props.replay.as_ref().is_none_or(|shown| props.index >= shown.0.last());
+    let detail = (known != Known::Open && ended).then(|| counted(check, lang));
+    html! {
+        <li class="info" data-testid={format!("check-{}", check.id)} title={ui::INFORMS_HOW.get(lang)}>
+            { check_mark(Known::Informs) }<span>{ names::check(&check.id, lang) }</span>
+            <small><em>{ ui::INFORMS.get(lang) }</em>{ detail }</small>
         </li>
     }
 }
@@ -127,55 +162,56 @@ fn line_of(check: &Check, known: Known, props: &ResultsProps) -> Html {
 #[derive(Properties, PartialEq)]
 struct FiguresProps {
     replay: Shown,
+    index: usize,
     veiled: bool,
     lang: Lang,
 }
 
-/// Up to four figures that this scenario is about, each with what the trace shows of it over time.
+/// The figures that a scenario is about: always the same ones, so that none tells by its absence.
+fn figures_of(scenario: ScenarioId) -> &'static [&'static str] {
+    match scenario {
+        ScenarioId::InvalidationDelay => &[figure::STALENESS_MAX, figure::L1_HIT_SHARE, figure::DB_QUERIES],
+        ScenarioId::ThunderingHerd => &[figure::DB_QUERIES, figure::REDIS_CALLS, figure::HIT_SHARE],
+        ScenarioId::StampedeLock => &[figure::COMPUTATIONS, figure::WAITER_MEAN, figure::REDIS_CALLS],
+    }
+}
+
+/// Up to four figures as of the event, each with what the trace shows of it over time.
 #[component]
 fn Figures(props: &FiguresProps) -> Html {
-    let (replay, lang) = (&props.replay.0, props.lang);
-    let figures = &replay.report.figures;
-    let one = |id: &str| figures.get(id).filter(|_| !props.veiled);
-    let text = |figure: Option<&Figure>| figure.map_or_else(|| ("–".to_owned(), ""), figure_text);
-    let show = |id: &str, name: String, (value, unit): (String, &'static str), spark: Html| {
+    let (replay, lang, veiled) = (&props.replay.0, props.lang, props.veiled);
+    let index = if veiled { 0 } else { props.index };
+    let so_far = (!veiled && index < replay.last()).then(|| ui::SO_FAR.get(lang));
+    let text = |id: &str| {
+        let figure = replay.figure(id, index).filter(|_| !veiled);
+        figure.as_ref().map_or_else(|| ("–".to_owned(), ""), figure_text)
+    };
+    let show = |id: &str, name: &str, (value, unit): (String, &'static str), spark: Html| {
         html! {
             <div class="fig" data-testid={format!("figure-{id}")}>
-                <h5>{ name }</h5><p><b>{ value }</b><span>{ unit }</span></p>{ spark }
+                <h5>{ name }</h5>
+                <p><b>{ value }</b><span>{ unit }{ " " }{ so_far }</span></p>
+                { spark }
             </div>
         }
     };
-    let named = |id: &str| lesson::figure_name(id, lang);
-    let latency =
-        (figures.contains_key(figure::READ_P50) && figures.contains_key(figure::READ_P99)).then(|| {
-            let (p50, p99) = (text(one(figure::READ_P50)), text(one(figure::READ_P99)));
-            let value = if props.veiled { "–".to_owned() } else { format!("{} / {}", p50.0, p99.0) };
-            show(
-                "latency",
-                ui::FIG_LATENCY.get(lang).to_owned(),
-                (value, "ms"),
-                bars(&replay.latencies(), props.veiled),
-            )
-        });
     let simple = |id: &'static str| {
-        figures.get(id)?;
         let spark = match id {
-            figure::L1_HIT_SHARE | figure::HIT_SHARE => line(&replay.hit_shares(), props.veiled),
-            figure::STALENESS_MAX => level(one(id).map_or(0.0, |figure| figure.value), replay.longest_ms()),
-            _ => bars(&replay.counts(id), props.veiled),
+            figure::L1_HIT_SHARE | figure::HIT_SHARE => line(&replay.hit_shares(index), veiled),
+            figure::STALENESS_MAX => {
+                let value = replay.figure(id, index).filter(|_| !veiled).map_or(0.0, |figure| figure.value);
+                level(value, replay.longest_ms())
+            }
+            figure::WAITER_MEAN => bars(&replay.latencies(index), veiled),
+            _ => bars(&replay.counts(id, index), veiled),
         };
-        Some(show(id, named(id), text(one(id)), spark))
+        show(id, &lesson::figure_name(id, lang), text(id), spark)
     };
-    let wanted: [&'static str; 6] = [
-        figure::COMPUTATIONS,
-        figure::L1_HIT_SHARE,
-        figure::DB_QUERIES,
-        figure::STALENESS_MAX,
-        figure::WAITER_MEAN,
-        figure::REDIS_CALLS,
-    ];
-    let meaningful = |id: &&&'static str| figures.get(**id).is_some_and(|figure| figure.value > 0.0);
-    let room = 4 - usize::from(latency.is_some());
-    let chosen: Vec<Html> = wanted.iter().filter(meaningful).take(room).filter_map(|id| simple(id)).collect();
-    html! { <div class="figs">{ for chosen }{ for latency }</div> }
+    let latency = replay.report.figures.contains_key(figure::READ_P50).then(|| {
+        let (p50, p99) = (text(figure::READ_P50), text(figure::READ_P99));
+        let value = if p50.0 == "–" { p50.0 } else { format!("{} / {}", p50.0, p99.0) };
+        show("latency", ui::FIG_LATENCY.get(lang), (value, p99.1), bars(&replay.latencies(index), veiled))
+    });
+    let ids = figures_of(replay.spec.scenario).iter().copied();
+    html! { <div class="figs">{ for ids.map(simple) }{ for latency }</div> }
 }

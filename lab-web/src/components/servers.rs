@@ -139,7 +139,7 @@ fn full_entry(scene: &Scene<'_>, card: &Rect, entry: &Entry<'_>) -> Html {
         { ring(scene.now, entry, card.right() - 28.0, card.y + 45.0) }
         if let Some(held) = entry.held() {
             <text x={(card.right() - 17.0).to_string()} y={(card.y + 70.0).to_string()} text-anchor="end"
-                class={classes!("m11", "t2", "halo", class)}>{ span(left(scene.now, held)) }</text>
+                class={classes!("m11", "t2", "halo", class)}>{ countdown(left(scene.now, held)) }</text>
         }
     </> }
 }
@@ -164,7 +164,7 @@ fn value_and_version(scene: &Scene<'_>, entry: &Entry<'_>, x: f64, y: f64) -> Ht
     let value = held.value.as_ref().map_or_else(|| absent.to_owned(), |value| short_value(value.as_str()));
     let letters = value.chars().count();
     let (size, letter) = if letters > VALUE_LARGE_MAX { ("mid", 7.9) } else { ("", 10.9) };
-    let at = x + letters as f64 * letter + 8.0;
+    let at = x + letters as f64 * letter + if size.is_empty() { 8.0 } else { 5.0 };
     let version = held.version.to_string();
     let width = 10.0 + version.len() as f64 * 7.0;
     html! { <>
@@ -194,6 +194,11 @@ fn ring(now: Instant, entry: &Entry<'_>, x: f64, y: f64) -> Html {
 /// Nanoseconds that an entry may still be served.
 fn left(now: Instant, held: &Held) -> u64 {
     (held.since.0.saturating_add(held.ttl_ms.saturating_mul(1_000_000))).saturating_sub(now.0)
+}
+
+/// The time to live in figures, short enough to stand beside a long value.
+fn countdown(ns: u64) -> String {
+    if ns >= 10_000_000_000 { format!("{} s", ns / 1_000_000_000) } else { span(ns) }
 }
 
 fn tag(scene: &Scene<'_>, card: &Rect, entry: &Entry<'_>) -> Html {

@@ -31,7 +31,9 @@ pub(crate) fn line(shares: &[f64], veiled: bool) -> Html {
     if veiled || shares.is_empty() {
         return html! { <svg class="spk" viewBox="0 0 92 26" aria-hidden="true"><path d="M0,25 H92" class="ln" /></svg> };
     }
-    let step = WIDTH / (shares.len().max(2) - 1) as f64;
+    // One share alone is a level.
+    let shares = if let [only] = shares { &[*only, *only] } else { shares };
+    let step = WIDTH / (shares.len() - 1) as f64;
     let y = |share: f64| 4.0 + 18.0 * (1.0 - share);
     let mut path = String::new();
     for (place, share) in shares.iter().enumerate() {

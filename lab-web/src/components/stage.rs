@@ -70,7 +70,7 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
     let replay = &props.replay.0;
     let compact = props.width <= 720.0;
     let named = props.width >= 1240.0;
-    let secondary = props.height >= 820.0 && named;
+    let secondary = if named { props.height >= 820.0 } else { has_room(props.width, props.height) };
     let servers = replay.servers();
     let geometry = use_memo((servers, compact, named, secondary), |(servers, compact, named, secondary)| {
         if *compact { Geometry::phone(*servers) } else { Geometry::desktop(*servers, *named, *secondary) }
@@ -104,6 +104,15 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
             { messages(&scene) }
         </svg>
     }
+}
+
+/// Whether the cards of a stage beside the panel, narrower than the desktop's, can show their secondary line: the
+/// height that the bars and the folded timeline leave is enough for the stage at full width.
+fn has_room(width: f64, height: f64) -> bool {
+    const PANEL_AND_RAIL: f64 = 396.0;
+    const BARS_AND_TIMELINE: f64 = 346.0;
+    let whole = Geometry::desktop(4, false, true);
+    width > 960.0 && height - BARS_AND_TIMELINE >= (width - PANEL_AND_RAIL) / whole.span.1 * whole.height
 }
 
 fn labels(scene: &Scene<'_>) -> Html {

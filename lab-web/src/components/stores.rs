@@ -157,12 +157,20 @@ fn slot_mark(scene: &Scene<'_>, rect: &Rect, from: u16, to: u16) -> Html {
     let slot = slot(scene.replay.focus.as_str());
     let share = f64::from(slot.saturating_sub(from)) / f64::from((to - from).max(1));
     let x = rect.x + 6.0 + share * (rect.w - 12.0);
+    let Some((text, label)) = slot_label(scene) else { return Html::default() };
     html! { <>
         <path d={format!("M{x:.1},{} l4,5 l-4,5 l-4,-5 z", rect.y - 5.0)} class="slotmk" />
-        <text x={(rect.cx() + 20.0).to_string()} y={(rect.y - 7.0).to_string()} class="m11 t2 knock">
-            { ui::SLOT.with(scene.lang, &[&slot.to_string()]) }
-        </text>
+        <text x={label.x.to_string()} y={(label.bottom() - 2.0).to_string()} class="m11 t2 knock">{ text }</text>
     </> }
+}
+
+/// The slot of the focus key, in words, and where they stand: over the shard that has it. A phone has no room.
+pub(super) fn slot_label(scene: &Scene<'_>) -> Option<(String, Rect)> {
+    let rect = scene.geometry.masters.get(usize::from(home_shard(scene)))?;
+    let text = ui::SLOT.with(scene.lang, &[&slot(scene.replay.focus.as_str()).to_string()]);
+    let width = text.chars().map(|c| if c.is_ascii() { 6.7 } else { 11.0 }).sum();
+    let label = Rect { x: rect.cx() + 12.0, y: rect.y - 16.0, w: width, h: 11.0 };
+    (!scene.geometry.compact).then_some((text, label))
 }
 
 fn lsn(position: u64) -> String {

@@ -1,5 +1,6 @@
 //! The narration line and the transport: to start, back, play, step, to end, clock, speed.
 
+use lab_core::report::WorldKind;
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
@@ -42,7 +43,13 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
     let (play, sign) = if lab.playing { (ui::PAUSE, Icon::Pause) } else { (ui::PLAY, Icon::Play) };
     let last = lab.shown().map_or(0, |replay| replay.last());
     let counted = |index: usize| grouped(index as u64 + 1);
-    let event = ui::EVENT_OF.with(lang, &[&counted(lab.index), &counted(last)]);
+    // How long the run is would be a part of the answer.
+    let event = if lab.veiled() {
+        ui::EVENT_VEILED.with(lang, &[&counted(lab.index)])
+    } else {
+        ui::EVENT_OF.with(lang, &[&counted(lab.index), &counted(last)])
+    };
+    let beside = lab.world == WorldKind::Real && lab.recorded.is_some() && lab.simulated.is_some();
     let onchange = {
         let dispatcher = lab.dispatcher();
         Callback::from(move |event: Event| {
@@ -74,6 +81,12 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
             </label>
             <button class="btn sq help" aria-label={ui::KEYS_TITLE.get(lang)} title={ui::KEYS_TITLE.get(lang)}
                 onclick={help} data-testid="help">{ "?" }</button>
+            if beside {
+                <span class="simkey" data-testid="simulator-key">
+                    <svg viewBox="0 0 22 12" aria-hidden="true"><path d="M0,11V5H7V1H14V8H22" class="simo" /></svg>
+                    { ui::SIM_OUTLINE.get(lang) }
+                </span>
+            }
             <span class="seed">{ rich(&ui::SEED.with(lang, &[&lab.spec.seed.to_string()])) }</span>
         </div>
     }

@@ -4,6 +4,7 @@
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use lab_core::recording::Recording;
+use lab_core::report::figure;
 use lab_core::scenario::ScenarioId;
 use lab_core::sim;
 use lab_core::value::ServerId;
@@ -118,4 +119,28 @@ fn a_recorded_trace_shows_the_same_as_the_run_that_it_records() {
     let comparison = Comparison::new(&recorded, &run);
     assert_eq!(comparison.same, Some(comparison.both));
     assert!(comparison.only_real.is_empty() && comparison.only_simulated.is_empty());
+}
+
+#[test]
+fn at_the_last_event_the_figures_are_those_of_the_report() {
+    for replay in everything() {
+        for (id, reported) in &replay.report.figures {
+            let Some(own) = replay.figure(id, replay.last()) else { continue };
+            assert_eq!(own.unit, reported.unit, "{id} of {}", replay.spec.scenario);
+            let apart = (own.value - reported.value).abs();
+            assert!(apart < 1e-6, "{id} of {}: {own:?}, not {reported:?}", replay.spec.scenario);
+        }
+    }
+}
+
+#[test]
+fn before_the_act_nothing_is_counted_and_counts_never_fall() {
+    for replay in everything() {
+        for id in [figure::DB_QUERIES, figure::REDIS_CALLS, figure::COMPUTATIONS, figure::STALENESS_MAX] {
+            let at = |index| replay.figure(id, index).map_or(0.0, |figure| figure.value);
+            assert!(at(replay.act()) < 1e-9, "{id} of {}", replay.spec.scenario);
+            let values: Vec<f64> = (0..=replay.last()).map(at).collect();
+            assert!(values.is_sorted(), "{id} of {}", replay.spec.scenario);
+        }
+    }
 }

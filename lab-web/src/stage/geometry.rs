@@ -76,6 +76,8 @@ pub(crate) struct Geometry {
     down: f64,
     /// The height of the line between the primary and its replicas.
     pub(crate) wal: f64,
+    /// The height at which ways lead over the PostgreSQL nodes: half-way between them and Redis.
+    above_postgres: f64,
 }
 
 impl Geometry {
@@ -109,6 +111,7 @@ impl Geometry {
             backbone: below + 55.0,
             down: 332.0,
             wal: postgres + 62.0,
+            above_postgres: below + 155.0,
         }
     }
 
@@ -126,20 +129,48 @@ impl Geometry {
             compact: true,
             secondary: false,
             span: PHONE,
-            height: below + 208.0,
+            height: below + 202.0,
             servers: (0..servers).map(card).collect(),
             clients: (0..servers)
                 .map(|place| Rect::new(16.0 + block * place as f64, 6.0, block - 6.0, 20.0))
                 .collect(),
             balancer: Rect::new(16.0, 32.0, 358.0, 20.0),
-            bus: Rect::new(16.0, below + 28.0, 358.0, 7.0),
-            masters: (0..3).map(|place| Rect::new(third(place), below + 76.0, 114.0, 56.0)).collect(),
+            bus: Rect::new(16.0, below + 24.0, 358.0, 7.0),
+            masters: (0..3).map(|place| Rect::new(third(place), below + 68.0, 114.0, 54.0)).collect(),
             redis_replicas: Vec::new(),
-            postgres: (0..3).map(|place| Rect::new(third(place), below + 144.0, 114.0, 48.0)).collect(),
-            backbone: below + 56.0,
+            postgres: (0..3).map(|place| Rect::new(third(place), below + 144.0, 114.0, 44.0)).collect(),
+            backbone: below + 51.0,
             down: 134.0,
-            wal: below + 200.0,
+            wal: below + 195.0,
+            above_postgres: below + 133.0,
         }
+    }
+
+    /// Where capsules may stand: between the ends of the ruler, or of the phone's stage.
+    pub(crate) fn field(&self) -> Rect {
+        if self.compact {
+            Rect::new(4.0, 0.0, PHONE.1 - 8.0, self.height)
+        } else {
+            Rect::new(self.balancer.x, 0.0, self.balancer.w, self.height)
+        }
+    }
+
+    /// What capsules must not cover: nodes; of the phone's cards, which stand close, what is written on them.
+    pub(crate) fn occupied(&self) -> Vec<Rect> {
+        let stores = self.masters.iter().chain(&self.redis_replicas).chain(&self.postgres).copied();
+        let mut occupied: Vec<Rect> = stores.chain([self.balancer]).collect();
+        for card in &self.servers {
+            if self.compact {
+                occupied.push(Rect::new(card.x + 10.0, card.y + 10.0, 42.0, 12.0));
+                occupied.push(Rect::new(card.right() - 58.0, card.y + 10.0, 48.0, 12.0));
+                occupied.push(Rect::new(card.x, card.y + 24.0, card.w, card.h - 29.0));
+            } else {
+                occupied.push(*card);
+                // The badge of a failed answer stands on this corner.
+                occupied.push(Rect::new(card.right() - 10.0, card.y - 8.0, 20.0, 20.0));
+            }
+        }
+        occupied
     }
 
     fn server_of(&self, actor: Actor) -> Option<(usize, &Rect)> {
@@ -210,7 +241,7 @@ impl Geometry {
             Actor::Primary | Actor::Replica(_) => {
                 let place = if let Actor::Replica(replica) = to { usize::from(replica) } else { 0 };
                 let node = self.postgres.get(place)?;
-                let above = node.y - 8.0;
+                let above = self.above_postgres;
                 points.extend([
                     (self.down, self.backbone),
                     (self.down, above),
@@ -228,9 +259,8 @@ impl Geometry {
     pub(crate) fn to_client(&self, server: usize) -> Option<Route> {
         let card = self.servers.get(server)?;
         if self.compact {
-            let x = card.cx();
-            let top = if server < 2 { self.balancer.bottom() } else { card.y - 8.0 };
-            return Some(Route(vec![(x, card.y), (x, top)]));
+            // The cards stand close: a capsule lies over the edge, above the name.
+            return Some(Route(vec![(card.cx(), card.y + 6.0), (card.cx(), card.y - 8.0)]));
         }
         Some(Route(vec![(card.cx(), card.y), (card.cx(), self.balancer.bottom())]))
     }
@@ -260,7 +290,7 @@ impl Geometry {
         let last = self.masters.last().map_or(0.0, Rect::cx);
         draw(&[(first, self.backbone), (last, self.backbone)]);
         if let Some(primary) = self.postgres.first() {
-            let above = primary.y - 8.0;
+            let above = self.above_postgres;
             draw(&[
                 (self.down, self.backbone),
                 (self.down, above),

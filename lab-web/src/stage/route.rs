@@ -55,21 +55,6 @@ impl Route {
         Self(self.0.iter().rev().copied().collect())
     }
 
-    /// The longest straight piece, as shares of the way: where a capsule has room.
-    pub(crate) fn longest_piece(&self) -> (f64, f64) {
-        let total = self.length().max(1e-6);
-        let mut walked = 0.0;
-        let mut longest = (0.0, 0.0, -1.0);
-        for pair in self.0.windows(2) {
-            let length = distance(pair[0], pair[1]);
-            if length > longest.2 {
-                longest = (walked / total, (walked + length) / total, length);
-            }
-            walked += length;
-        }
-        (longest.0, longest.1)
-    }
-
     /// The SVG path, with rounded corners.
     pub(crate) fn path(&self) -> String {
         let mut path = String::new();
@@ -116,6 +101,5 @@ mod tests {
         assert_eq!(route.at(0.625), ((15.0, 10.0), (1.0, 0.0)));
         assert_eq!(route.at(1.0).0, (30.0, 10.0));
         assert_eq!(route.part(0.0, 0.625).0, vec![(0.0, 0.0), (0.0, 10.0), (15.0, 10.0)]);
-        assert_eq!(route.longest_piece(), (0.25, 1.0));
     }
 }

@@ -189,6 +189,8 @@ pub(crate) fn phase(name: &str, lang: Lang) -> &str {
         "warm" => "準備",
         "act" => "本番",
         "settle" => "静まるのを待つ",
+        "forget" => "写しを捨てる",
+        "read at once" => "すぐに読む",
         "read again" => "読み直し",
         other => other,
     }

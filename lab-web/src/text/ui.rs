@@ -17,8 +17,8 @@ texts! {
     STEP_PREDICT = "Predict", "予想する";
     STEP_FAIL = "See it fail", "失敗を見る";
     STEP_STEP = "Step through", "1つずつ追う";
-    STEP_HOLD = "Make it hold", "持ちこたえさせる";
-    STEP_REAL = "Verify on real", "実機で確かめる";
+    STEP_HOLD = "Make it hold", "対策する";
+    STEP_REAL = "Verify on real", "実機で確認";
     STEPS_LABEL = "Lesson steps", "レッスンの段階";
     TAB_STORY = "Story", "ストーリー";
     TAB_TEST = "Test", "テスト";
@@ -133,6 +133,8 @@ texts! {
     SEED = "seed **{}**", "シード **{}**";
     TIMELINE = "Timeline", "タイムライン";
     TIMELINE_AT = "{} ms, event {} of {}", "{} ms、イベント {} / {}";
+    TIMELINE_VEILED = "{} ms, event {}; the rest is hidden", "{} ms、イベント {}（この先は隠れています）";
+    EVENT_VEILED = "event **{}**", "イベント **{}**";
     FOLDED = "{} folded", "{} 省略";
     ACKNOWLEDGED = "write acknowledged", "書き込み確認";
     SIM_OUTLINE = "simulator, same policy", "シミュレーター（同じポリシー）";
@@ -154,9 +156,9 @@ texts! {
     FAILS = "fails", "失敗";
     HOLDS = "holds", "成功";
     OPEN = "open", "未確定";
-    SEEN = "seen", "観測";
+    SEEN = "seen in all", "全体の観測";
     WANTED = "wanted", "期待";
-    WHEN = "when", "時刻";
+    WHEN = "first at", "最初の時刻";
     AT_MOST = "at most {}", "{} 以下";
     AT_LEAST = "at least {}", "{} 以上";
     EXACTLY = "exactly {}", "ちょうど {}";
@@ -232,7 +234,11 @@ texts! {
     VERDICT_UNPROVEN_DETAIL = "the situation did not arise", "状況が起きませんでした";
     NOT_RUN = "not run", "未実行";
     SO_FAR = "so far", "ここまで";
-    INFORMS = "informs only", "参考";
+    INFORMS = "informs", "参考";
+    INFORMS_HOW = "This informs only: the goal does not need it.", "参考の値です。ゴールには含まれません。";
+    FIRST_AT = "first at {} ms", "最初は {} ms";
+    CHECKS_ALL = "All {} checks", "全 {} 件";
+    CHECKS_LESS = "Less", "閉じる";
     RECORDED_RUN = "Recorded run", "記録された実行";
     REAL_ABSENT = "No cluster here. Start one with", "ここにクラスターはありません。次のコマンドで開始するか、";
     REAL_OR = "or replay a recording.", "記録を再生してください。";

@@ -10,7 +10,7 @@ use crate::text::{Lang, lesson, span};
 pub(super) fn sentence(context: &Context<'_>) -> String {
     let (who, key) = (context.event.actor, &context.key);
     match &context.event.kind {
-        Kind::Phase { name } => format!("The scenario enters the part “{name}”."),
+        Kind::Phase { name } => phase(name),
         Kind::Injected { fault } => {
             format!("The scenario breaks something: {}.", lesson::fault(fault, Lang::En))
         }
@@ -255,5 +255,18 @@ pub(super) fn wait(on: WaitFor) -> &'static str {
         WaitFor::Retry => "the next try at the lock",
         WaitFor::Push => "the notice that the holder has filled the value",
         WaitFor::Acknowledgements => "the acknowledgement of every live server",
+    }
+}
+
+/// What begins: the parts that the scenarios have in common, in words.
+fn phase(name: &str) -> String {
+    match name {
+        "start" => "The servers start, and nothing is cached yet.".to_owned(),
+        "warm" => "The caches are filled, so that every copy is fresh.".to_owned(),
+        "forget" => "Now every copy is thrown away.".to_owned(),
+        "act" => "Everything is ready. **Here it begins**.".to_owned(),
+        "read at once" => "The write is acknowledged. The readers ask **at once**.".to_owned(),
+        "read again" => "The bus has had its time. The readers ask **again**.".to_owned(),
+        other => format!("The scenario enters the part “{other}”."),
     }
 }

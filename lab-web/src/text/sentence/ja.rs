@@ -10,7 +10,7 @@ use crate::text::{Lang, lesson, span};
 pub(super) fn sentence(context: &Context<'_>) -> String {
     let (who, key) = (context.event.actor, &context.key);
     match &context.event.kind {
-        Kind::Phase { name } => format!("シナリオは「{}」の段階に入ります。", phase(name, Lang::Ja)),
+        Kind::Phase { name } => begins(name),
         Kind::Injected { fault } => {
             format!("シナリオが障害を起こします：{}。", lesson::fault(fault, Lang::Ja))
         }
@@ -255,5 +255,18 @@ pub(super) fn wait(on: WaitFor) -> &'static str {
         WaitFor::Retry => "次のロックの試行",
         WaitFor::Push => "値が埋まった知らせ",
         WaitFor::Acknowledgements => "生きている全サーバーの確認",
+    }
+}
+
+/// What begins: the parts that the scenarios have in common, in words.
+fn begins(name: &str) -> String {
+    match name {
+        "start" => "サーバーが起動します。まだ何もキャッシュされていません。".to_owned(),
+        "warm" => "キャッシュを満たします。どの写しも最新になります。".to_owned(),
+        "forget" => "ここで、すべての写しを捨てます。".to_owned(),
+        "act" => "準備ができました。**ここから本番です**。".to_owned(),
+        "read at once" => "書き込みは確認されました。読み手が**すぐに**尋ねます。".to_owned(),
+        "read again" => "通知が届くだけの時間がたちました。読み手が**もう一度**尋ねます。".to_owned(),
+        other => format!("シナリオは「{}」の段階に入ります。", phase(other, Lang::Ja)),
     }
 }
