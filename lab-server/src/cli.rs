@@ -58,7 +58,8 @@ Examples:
   lab verify --world both --seeds 200
       That every red is red and every green is green, in both worlds.
 
-Exit codes: 0 the goal held under every seed; 1 it did not; 2 wrong usage; 3 the world could not be had.
+Exit codes: 0 the goal held under every seed; 1 it did not; 2 wrong usage; 3 the world could not be had;
+130 interrupted (143 by SIGTERM, 129 by SIGHUP).
 ";
 
 #[derive(Debug, Subcommand)]
@@ -168,10 +169,19 @@ pub fn main() -> ExitCode {
         Ok(Held::Yes) => ExitCode::SUCCESS,
         Ok(Held::No) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("lab: {error}");
+            eprintln!("error: {error}");
             ExitCode::from(error.code())
         }
     }
+}
+
+/// The seeds that one command may try.
+const SEEDS_MAX: u32 = 1_000_000;
+
+/// Reads how many seeds to try.
+fn seed_count(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=SEEDS_MAX).contains(count));
+    count.ok_or_else(|| format!("expected a whole number from 1 to {SEEDS_MAX}"))
 }
 
 /// A runtime for what needs sockets.

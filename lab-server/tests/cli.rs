@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs;
+use std::net::TcpListener;
 
 use lab_core::recording::Recording;
 use lab_core::report::WorldKind;
@@ -84,7 +85,12 @@ fn wrong_usage_is_told_apart() {
         ("run stampede-lock --set requests=1000", "between"),
         ("run stampede-lock --set requests", "KNOB=VALUE"),
         ("run stampede-lock --seed 1 --seeds 2", "cannot be used with"),
-        ("run stampede-lock --seeds 0", "0 is not in"),
+        ("run stampede-lok", "'stampede-lock'"),
+        ("run stampede-lock --seeds 0", "from 1 to 1000000"),
+        ("run stampede-lock --seeds -1", "from 1 to 1000000"),
+        ("run stampede-lock --seed one", "a whole number"),
+        ("verify --seeds 1000001", "from 1 to 1000000"),
+        ("run stampede-lock --trace /nonexistent/run.jsonl", "--trace /nonexistent/run.jsonl"),
         ("run stampede-lock --world moon", "sim, real"),
         ("run stampede-lock --world real --redis redis://127.0.0.1:1", "--postgres"),
         (
@@ -106,8 +112,32 @@ fn a_world_that_cannot_be_had_is_told_apart() {
     let nowhere = "--redis redis://127.0.0.1:1 --postgres postgresql://lab@127.0.0.1:1/lab";
     let output = run(&format!("run stampede-lock --world real {nowhere}"));
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
-    assert!(!output.stderr.is_empty());
-    assert_eq!(code(&format!("verify --world real {nowhere}")), 3);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("127.0.0.1:1") && said.contains("lab up"), "{said}");
+    // At once, before any simulation.
+    let output = run(&format!("verify --world both {nowhere}"));
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert!(output.stdout.is_empty(), "{}", told(&output));
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("its address");
+    let output = run(&format!("serve --listen {address}"));
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&address.to_string()) && said.contains("another port with --listen"), "{said}");
+}
+
+/// A passphrase in a URL is the user's.
+#[test]
+fn no_password_is_printed() {
+    let nowhere = "--redis redis://u:geheim@127.0.0.1:1 --postgres postgresql://lab:geheim@127.0.0.1:1/lab";
+    for urls in [nowhere, "--redis redis:geheim --postgres postgresql://lab:geheim@127.0.0.1:1/lab"] {
+        let output = run(&format!("run stampede-lock --world real {urls}"));
+        assert!(!told(&output).contains("geheim"), "{}", told(&output));
+    }
 }
 
 #[test]
@@ -130,13 +160,17 @@ fn the_course_is_listed() {
     assert!(listed.contains("absent-and-zero (coming)"), "{listed}");
 }
 
+fn presets() -> usize {
+    ScenarioId::ALL.iter().map(|id| id.scenario().presets.len()).sum()
+}
+
 #[test]
 fn the_table_says_ok_in_the_simulator() {
     let output = run("verify --seeds 3");
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
-    let presets: usize = ScenarioId::ALL.iter().map(|id| id.scenario().presets.len()).sum();
-    assert_eq!(table.lines().filter(|line| line.ends_with("  ok")).count(), presets, "{table}");
+    assert_eq!(table.lines().filter(|line| line.ends_with("  ok")).count(), presets(), "{table}");
+    assert!(table.ends_with(&format!("{0} of {0} as expected\n", presets())), "{table}");
 }
 
 /// Servers that somebody else runs, played by a `lab up`: scenarios without faults run there and leave nothing
@@ -162,6 +196,13 @@ fn named_servers_are_used_and_not_broken() {
     // The refused run has left nothing either.
     let output = run(&format!("run stampede-lock --world real --policy lock {named}"));
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+
+    let output = run(&format!("verify --world real {named}"));
+    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    let not_run = ScenarioId::InvalidationDelay.scenario().presets.len();
+    assert_eq!(table.lines().filter(|line| line.ends_with("not run: it needs faults")).count(), not_run);
+    assert_eq!(table.lines().filter(|line| line.ends_with("  ok")).count(), presets() - not_run, "{table}");
 
     let children = descendants(up.0.id());
     up.signal(Signal::TERM);

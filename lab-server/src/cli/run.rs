@@ -1,33 +1,36 @@
 //! `lab run`: one scenario, one policy, one or many seeds.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lab_core::recording::Recording;
 use lab_core::report::{Check, Figure, Verdict, WorldKind};
-use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
+use lab_core::scenario::{Role, Run, RunSpec, ScenarioId, Settings};
 use serde::Serialize;
 
 use super::interrupt::Interrupt;
-use super::{CliError, Held, NamedServers, WorldChoice, batch, stores, text};
+use super::{CliError, Held, NamedServers, WorldChoice, batch, seed_count, stores, text};
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// Which scenario: see `lab scenarios`
+    /// What to run; `lab scenarios` tells more of each
+    #[arg(value_parser = scenario())]
     scenario: ScenarioId,
     /// Where it runs
     #[arg(long, value_enum, default_value_t)]
     world: WorldChoice,
-    /// What the servers do: a policy of the scenario [default: the first, which fails]
+    /// What the servers do, one of the scenario's policies: see `lab scenarios` [default: the first, which fails]
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// Where all chance comes from [default: 1]
-    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = seed, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Try the seeds 1 to N
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = seed_count, allow_negative_numbers = true)]
     seeds: Option<u32>,
     /// Set a knob of the scenario (several times, if need be)
     #[arg(long, value_name = "KNOB=VALUE", value_parser = knob)]
@@ -42,6 +45,16 @@ pub(super) struct Options {
     named: NamedServers,
 }
 
+/// The scenarios by their names, with what each shows.
+fn scenario() -> impl TypedValueParser<Value = ScenarioId> {
+    let names = ScenarioId::ALL.map(|id| PossibleValue::new(id.slug()).help(id.scenario().goal));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<ScenarioId>())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
+}
+
 fn knob(text: &str) -> Result<(String, u64), String> {
     let (name, value) = text.split_once('=').ok_or("expected KNOB=VALUE, as in bus-delay-ms=100")?;
     let value = value.parse().map_err(|_| format!("{value:?} is not a whole number"))?;
@@ -51,7 +64,8 @@ fn knob(text: &str) -> Result<(String, u64), String> {
 /// A checked request.
 struct Plan<'a> {
     options: &'a Options,
-    policy: &'a str,
+    policy: &'static str,
+    role: Role,
     spec: RunSpec,
     seeds: std::ops::RangeInclusive<u64>,
 }
@@ -65,20 +79,44 @@ struct Outcome {
 
 pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     let plan = plan(options)?;
+    // Before the run: one that took minutes is not to be lost.
+    let trace = options.trace.as_deref().map(Output::open).transpose()?;
     let outcome = match options.world {
         WorldChoice::Sim => simulate(&plan)?,
         WorldChoice::Real => super::runtime()?.block_on(on_servers(&plan))?,
     };
-    if let Some(file) = &options.trace {
-        let writing = |error| CliError::Io(format!("write {}", file.display()), error);
+    if let Some(file) = trace {
         let spec = RunSpec { seed: outcome.seed, ..plan.spec.clone() };
         let trace = outcome.shown.trace.clone();
-        let recording = Recording { spec, world: options.world.into(), trace };
-        let lines = recording.to_json_lines().map_err(|error| writing(error.into()))?;
-        fs::write(file, lines).map_err(writing)?;
+        file.write(&Recording { spec, world: options.world.into(), trace })?;
     }
     tell(&plan, &outcome)?;
     Ok(if outcome.verdict.held == outcome.verdict.tried { Held::Yes } else { Held::No })
+}
+
+/// The file that a trace goes to.
+struct Output<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl<'a> Output<'a> {
+    /// Opens it. What it held stays until there is a recording.
+    fn open(path: &'a Path) -> Result<Self, CliError> {
+        let file = File::options().create(true).truncate(false).write(true).open(path);
+        let refused = |error| CliError::Usage(format!("cannot write --trace {}: {error}", path.display()));
+        Ok(Self { path, file: file.map_err(refused)? })
+    }
+
+    fn write(mut self, recording: &Recording) -> Result<(), CliError> {
+        let writing = |error| CliError::Io(format!("write {}", self.path.display()), error);
+        let lines = recording.to_json_lines().map_err(|error| writing(error.into()))?;
+        // A pipe cannot be emptied.
+        if self.file.metadata().map_err(writing)?.is_file() {
+            self.file.set_len(0).map_err(writing)?;
+        }
+        self.file.write_all(lines.as_bytes()).map_err(writing)
+    }
 }
 
 fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
@@ -88,7 +126,9 @@ fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
         return Err(CliError::Usage(why.to_owned()));
     }
     let preset = match &options.policy {
-        Some(name) => scenario.preset(name).map_err(|error| CliError::Usage(error.to_string()))?,
+        Some(name) => {
+            scenario.preset(name).map_err(|error| CliError::Usage(format!("{error}; see `lab scenarios`")))?
+        }
         None => &scenario.presets[0],
     };
     let settings = Settings::with(options.scenario, options.set.iter().cloned());
@@ -99,7 +139,7 @@ fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
     };
     let spec =
         RunSpec { scenario: options.scenario, policy: (preset.policy)(), seed: *seeds.start(), settings };
-    Ok(Plan { options, policy: preset.name, spec, seeds })
+    Ok(Plan { options, policy: preset.name, role: preset.role, spec, seeds })
 }
 
 fn simulate(plan: &Plan<'_>) -> Result<Outcome, CliError> {
@@ -188,16 +228,42 @@ fn tell(plan: &Plan<'_>, outcome: &Outcome) -> Result<(), CliError> {
         let json = serde_json::to_string_pretty(&told);
         say!("{}", json.map_err(|error| CliError::Io("write JSON".to_owned(), error.into()))?);
     } else {
-        say!("{}: {}", scenario, scenario.scenario().goal);
-        say!("{} events under seed {seed}, digest {:016x}", shown.trace.events.len(), shown.trace.digest());
+        let world = match plan.options.world {
+            WorldChoice::Sim => "in the simulator",
+            WorldChoice::Real => "on real servers",
+        };
+        let (events, digest) = (shown.trace.events.len(), shown.trace.digest());
+        say!("{scenario}: {}", scenario.scenario().goal);
+        say!("policy {policy}, {world}, seed {seed}: {events} events, digest {digest:016x}");
         text::report(&shown.report);
-        say!("the goal held under {} of {} seeds", verdict.held, verdict.tried);
+        say!("{}", sum(verdict));
     }
     if let Some(failing) = verdict.first_failing {
-        let world = if plan.options.world == WorldChoice::Real { " --world real" } else { "" };
-        let set = text::set_options(scenario, &plan.spec.settings);
-        eprintln!("it failed at {}; again:", text::triple(scenario, policy, failing));
-        eprintln!("  lab run {scenario}{world} --policy {policy} --seed {failing}{set}");
+        tell_failure(plan, failing);
     }
     Ok(())
+}
+
+fn sum(verdict: &Verdict) -> String {
+    match (verdict.tried, verdict.held) {
+        (1, 1) => "the goal held".to_owned(),
+        (1, _) => "the goal did not hold".to_owned(),
+        (tried, held) => format!("the goal held under {held} of {tried} seeds"),
+    }
+}
+
+/// Tells how to see it again, and what comes next.
+fn tell_failure(plan: &Plan<'_>, failing: u64) {
+    let (scenario, policy) = (plan.spec.scenario, plan.policy);
+    let world = if plan.options.world == WorldChoice::Real { " --world real" } else { "" };
+    let set = text::set_options(scenario, &plan.spec.settings);
+    let same =
+        if plan.options.named.postgres.is_some() { ", with the same --redis and --postgres" } else { "" };
+    eprintln!("it failed at {}; again{same}:", text::triple(scenario, policy, failing));
+    eprintln!("  lab run {scenario}{world} --policy {policy} --seed {failing}{set}");
+    if plan.role == Role::Red {
+        eprintln!(
+            "this policy is meant to fail: find out why, then try another (`lab scenarios` lists them)"
+        );
+    }
 }

@@ -1,5 +1,6 @@
 //! `lab serve`: the API and the built lab.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -43,16 +44,14 @@ pub(super) fn run(options: Options) -> Result<Held, CliError> {
 }
 
 async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> {
-    let listening = |error| {
-        CliError::Io(format!("listen on {} (is `lab serve` running already?)", options.listen), error)
-    };
+    let listening = |error| cannot_listen(options.listen, error);
     let interrupt = Interrupt::listen()?;
     let listener = TcpListener::bind(options.listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
     let NamedServers { redis, postgres } = options.named;
     let (runs, worker) = Runs::new(Source { redis, postgres });
     let page = if dist.is_some() { "the lab" } else { "the API (the lab itself is not built)" };
-    say!("{page}: http://{address}");
+    say!("{page}: http://{address} (Ctrl-C ends it)");
     let app = api::app(Api { hosts: Hosts::new(address, options.allow_host), runs, dist });
     let (stop, stopped) = watch::channel(false);
     // A task of its own: whatever a run does, requests are answered.
@@ -68,4 +67,16 @@ async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> 
     stop.send_replace(true);
     let _ = working.await;
     served
+}
+
+fn cannot_listen(address: SocketAddr, error: io::Error) -> CliError {
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program does, perhaps another `lab serve`: end it, or take another port with --listen"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 are root's: take another with --listen",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address: give --listen one that it has",
+        _ => "give --listen another address",
+    };
+    CliError::Io(format!("listen on {address} ({advice})"), error)
 }

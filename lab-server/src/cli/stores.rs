@@ -25,6 +25,14 @@ pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<
     interrupt.or(opening).await.map(Arc::new)
 }
 
+/// Whether the servers that the user named can be reached.
+pub(super) async fn reach(named: &NamedServers) -> Result<(), CliError> {
+    if let Some(postgres) = &named.postgres {
+        Stores::connect_to(&named.redis, postgres).await?;
+    }
+    Ok(())
+}
+
 /// Makes a run, or gives it up when the command is asked to end, and cleans up after it either way.
 pub(super) async fn run(
     stores: &Arc<Stores>,

@@ -58,18 +58,22 @@ fn amount(value: f64, unit: Unit) -> String {
     }
 }
 
+/// The seconds of a bar move on even while a step takes long.
+const TICK: Duration = Duration::from_millis(100);
+
 /// A bar on standard error; it shows on a terminal only.
 pub(super) fn progress(steps: u64, what: String) -> ProgressBar {
     let bar = ProgressBar::new(steps).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {wide_bar} {pos}/{len} {elapsed}") {
         bar.set_style(style);
     }
+    bar.enable_steady_tick(TICK);
     bar
 }
 
 /// A sign that something goes on, on a terminal only.
 pub(super) fn spinner(what: String) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what);
-    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner.enable_steady_tick(TICK);
     spinner
 }

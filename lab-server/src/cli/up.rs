@@ -1,10 +1,12 @@
 //! `lab up`: real servers to look at.
 
 use lab_core::scenario::ScenarioId;
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
 
 use super::interrupt::Interrupt;
 use super::{CliError, Held, NamedServers, stores};
-use crate::harness::{PostgresNode, RedisNode};
+use crate::harness::RedisNode;
 use crate::real::stores::Stores;
 
 pub(super) fn run() -> Result<Held, CliError> {
@@ -28,27 +30,29 @@ fn tell(stores: &Stores) {
             endpoint.data.port
         );
     }
-    let mut postgres = String::new();
+    let mut addresses = Vec::new();
     for endpoint in &reach.postgres {
         let config = &endpoint.config;
         let hosts = config.get_hosts().iter().zip(config.get_ports());
         for (host, port) in hosts {
-            let tokio_postgres::config::Host::Tcp(host) = host else {
-                continue;
-            };
-            let (user, database) =
-                (config.get_user().unwrap_or_default(), config.get_dbname().unwrap_or_default());
-            say!("{:<17} psql postgresql://{user}@{host}:{port}/{database}", endpoint.node.to_string());
-            if endpoint.node == PostgresNode::Primary {
-                postgres = format!("postgresql://{user}@{host}:{port}/{database}");
+            if let Host::Tcp(host) = host {
+                say!("{:<17} psql {}", endpoint.node.to_string(), url(config, &format!("{host}:{port}")));
+                addresses.push(format!("{host}:{port}"));
             }
         }
     }
     let first = reach.redis.iter().find(|endpoint| endpoint.node == RedisNode::Master(0));
-    if let Some(redis) = first {
-        let scenario = ScenarioId::StampedeLock;
-        say!("\nA scenario on these servers:");
+    let primary = reach.postgres.first();
+    if let (Some(redis), Some(primary)) = (first, primary) {
+        let (scenario, postgres) = (ScenarioId::StampedeLock, url(&primary.config, &addresses.join(",")));
+        say!("\nA scenario on these servers (those that need faults start their own):");
         say!("  lab run {scenario} --world real --redis redis://{} --postgres {postgres}", redis.data);
     }
     say!("\nready; Ctrl-C ends them");
+}
+
+/// The URL of one address, or of several with commas.
+fn url(config: &Config, addresses: &str) -> String {
+    let (user, database) = (config.get_user().unwrap_or_default(), config.get_dbname().unwrap_or_default());
+    format!("postgresql://{user}@{addresses}/{database}")
 }

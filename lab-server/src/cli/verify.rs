@@ -9,20 +9,33 @@ use lab_core::world::WorldError;
 
 use super::batch::{self, watched_hold};
 use super::interrupt::Interrupt;
-use super::{CliError, Held, NamedServers, scenarios, stores, text};
+use super::{CliError, Held, NamedServers, scenarios, seed_count, stores, text};
 use crate::real::error::RunError;
 use crate::real::stores::Stores;
 
 /// A real run that did not show its situation is made anew so many times at most: it says nothing.
 const REAL_ATTEMPTS: u32 = 3;
 
+const LEGEND: &str = "\
+The table:
+  expected   red: the goal fails under every seed; green: it holds under every seed; wrong: some seed breaks it;
+             partial: it breaks, but the policy's smaller promise holds
+  held       runs in which the goal held
+  schedules  runs whose events came in an order of their own
+  arose      runs in which the situation arose that the scenario is about: the others say nothing
+
+Exit codes: 0 everything is as expected; 1 something is not; 2 wrong usage; 3 the world, or a part of it, could not be
+had; 130 interrupted.
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = LEGEND)]
 pub(super) struct Options {
     /// Where to verify
     #[arg(long, value_enum, default_value_t)]
     world: Worlds,
     /// Try the seeds 1 to N in the simulator; real servers run each policy once
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = seed_count, allow_negative_numbers = true)]
     seeds: u32,
     #[command(flatten)]
     named: NamedServers,
@@ -57,47 +70,36 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     if options.world == Worlds::Sim && options.named.postgres.is_some() {
         return Err(CliError::Usage("--redis and --postgres name real servers: add --world real".to_owned()));
     }
-    let mut all_ok = true;
-    say!(
-        "{:<20} {:<15} {:<8} {:<5} {:>11} {:>10} {:>10}  verdict",
-        "scenario",
-        "policy",
-        "expected",
-        "world",
-        "held",
-        "schedules",
-        "arose"
-    );
+    let runtime = super::runtime()?;
+    if options.world == Worlds::Both && options.named.postgres.is_some() {
+        // Servers that are not there are told of now, not after all the simulations.
+        runtime.block_on(stores::reach(&options.named))?;
+    }
+    let mut table = Table::default();
     if options.world != Worlds::Real {
         for (scenario, preset) in presets() {
-            all_ok &= print(&simulated(scenario, preset, options.seeds)?);
+            table.add(&simulated(scenario, preset, options.seeds)?);
         }
     }
     if options.world != Worlds::Sim {
-        all_ok &= super::runtime()?.block_on(verify_real(&options.named))?;
+        runtime.block_on(verify_real(&options.named, &mut table))?;
     }
-    Ok(if all_ok { Held::Yes } else { Held::No })
+    table.end()
 }
 
-async fn verify_real(named: &NamedServers) -> Result<bool, CliError> {
+async fn verify_real(named: &NamedServers, table: &mut Table) -> Result<(), CliError> {
     let interrupt = Interrupt::listen()?;
     let stores = stores::open(named, &interrupt).await?;
-    let mut all_ok = true;
-    let mut not_run = None;
     for (scenario, preset) in presets() {
         match on_servers(&stores, scenario, preset, &interrupt).await {
-            Ok(row) => all_ok &= print(&row),
+            Ok(row) => table.add(&row),
             Err(CliError::Run(RunError::World(WorldError::Unsupported { why, .. }))) => {
-                print_not_run(scenario, preset);
-                not_run = Some(why);
+                table.add_not_run(scenario, preset, why);
             }
             Err(error) => return Err(error),
         }
     }
-    match not_run {
-        Some(why) if all_ok => Err(CliError::Incomplete(why)),
-        _ => Ok(all_ok),
-    }
+    Ok(())
 }
 
 fn presets() -> impl Iterator<Item = (ScenarioId, &'static Preset)> {
@@ -192,31 +194,65 @@ impl Row {
     }
 }
 
-/// Prints a line; answers whether it is as it should be.
-fn print(row: &Row) -> bool {
-    let (held, arose) =
-        (format!("{}/{}", row.held, row.tried), format!("{}/{}", row.demonstrated, row.tried));
-    let (world, schedules) = match row.world {
-        WorldKind::Sim => ("sim", row.schedules.to_string()),
-        WorldKind::Real => ("real", "-".to_owned()),
-    };
-    let complaint = row.complaint();
-    let verdict = complaint.as_ref().map_or_else(|| "ok".to_owned(), |why| format!("NOT OK: {why}"));
-    print_line(row.scenario, row.preset, world, [&held, &schedules, &arose], &verdict);
-    complaint.is_none()
+/// The table while it is printed, line by line.
+#[derive(Default)]
+struct Table {
+    as_expected: u32,
+    not_as_expected: u32,
+    /// Lines that could not be run, and why.
+    not_run: u32,
+    why_not: Option<String>,
 }
 
-/// A scenario that asks for a fault that these servers do not allow.
-fn print_not_run(scenario: ScenarioId, preset: &Preset) {
-    print_line(scenario, preset, "real", ["-"; 3], "not run: it needs faults");
+impl Table {
+    fn add(&mut self, row: &Row) {
+        let (held, arose) =
+            (format!("{}/{}", row.held, row.tried), format!("{}/{}", row.demonstrated, row.tried));
+        let (world, schedules) = match row.world {
+            WorldKind::Sim => ("sim", row.schedules.to_string()),
+            WorldKind::Real => ("real", "-".to_owned()),
+        };
+        let complaint = row.complaint();
+        let as_expected = complaint.is_none();
+        let verdict = complaint.map_or_else(|| "ok".to_owned(), |why| format!("NOT OK: {why}"));
+        self.print(row.scenario, row.preset, world, [&held, &schedules, &arose], &verdict);
+        self.as_expected += u32::from(as_expected);
+        self.not_as_expected += u32::from(!as_expected);
+    }
+
+    /// A scenario that asks for a fault that these servers do not allow.
+    fn add_not_run(&mut self, scenario: ScenarioId, preset: &Preset, why: String) {
+        self.print(scenario, preset, "real", ["-"; 3], "not run: it needs faults");
+        self.not_run += 1;
+        self.why_not = Some(why);
+    }
+
+    fn lines(&self) -> u32 {
+        self.as_expected + self.not_as_expected + self.not_run
+    }
+
+    fn print(&self, scenario: ScenarioId, preset: &Preset, world: &str, counts: [&str; 3], verdict: &str) {
+        if self.lines() == 0 {
+            print_line(["scenario", "policy", "expected", "world", "held", "schedules", "arose", "verdict"]);
+        }
+        let [held, schedules, arose] = counts;
+        let role = scenarios::role(preset.role);
+        print_line([scenario.slug(), preset.name, role, world, held, schedules, arose, verdict]);
+    }
+
+    fn end(self) -> Result<Held, CliError> {
+        say!("{} of {} as expected", self.as_expected, self.lines());
+        match self.why_not {
+            _ if self.not_as_expected > 0 => Ok(Held::No),
+            Some(why) => Err(CliError::Incomplete(why)),
+            None => Ok(Held::Yes),
+        }
+    }
 }
 
-fn print_line(scenario: ScenarioId, preset: &Preset, world: &str, counts: [&str; 3], verdict: &str) {
-    let [held, schedules, arose] = counts;
+fn print_line(columns: [&str; 8]) {
+    let [scenario, policy, expected, world, held, schedules, arose, verdict] = columns;
     say!(
-        "{:<20} {:<15} {:<8} {world:<5} {held:>11} {schedules:>10} {arose:>10}  {verdict}",
-        scenario.slug(),
-        preset.name,
-        scenarios::role(preset.role),
+        "{scenario:<20} {policy:<15} {expected:<8} {world:<5} {held:>11} {schedules:>10} {arose:>10}  {verdict}"
     );
 }

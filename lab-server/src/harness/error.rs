@@ -104,6 +104,17 @@ pub enum HarnessError {
         /// PostgreSQL's answer.
         source: tokio_postgres::Error,
     },
+    /// What `--redis` and `--postgres` name is not there, or not what the lab needs.
+    #[error(
+        "{what}: {why}; correct --redis and --postgres (`lab up` starts servers to try, and prints how to name \
+         them), or leave both out and the lab starts its own"
+    )]
+    Named {
+        /// Which of them.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Servers named by `--redis` and `--postgres` are not ours to break.
     #[error("{wanted} needs servers that the lab has started itself: run without --redis and --postgres")]
     External {
@@ -119,6 +130,11 @@ pub enum HarnessError {
 }
 
 impl HarnessError {
+    /// Tells what is wrong with servers that were named.
+    pub(crate) fn named(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Named { what: what.into(), why: why.into() }
+    }
+
     /// Wraps an error of the operating system with what was being done.
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();

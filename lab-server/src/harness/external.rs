@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use redis::{AsyncConnectionConfig, Client, RedisConnectionInfo, RedisResult, Value, cmd};
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 
 use super::endpoints::{Address, PostgresEndpoint, RedisEndpoint};
 use super::error::HarnessError;
 use super::place::{PostgresNode, RedisNode};
-use super::postgres::connect;
+use super::postgres::{connect, describe};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+
+/// The slots of every cluster.
+const SLOTS: usize = 16384;
 
 /// One line of CLUSTER SLOTS: a range, and the nodes that hold it, the master first.
 type Range = (RangeInclusive<u16>, Vec<Address>);
@@ -23,18 +26,37 @@ type Range = (RangeInclusive<u16>, Vec<Address>);
 pub(crate) async fn redis(
     urls: &[String],
 ) -> Result<(Vec<RedisEndpoint>, RedisConnectionInfo), HarnessError> {
-    let mut failure = HarnessError::Spec("--redis names no node".to_owned());
+    let mut failure = HarnessError::named("--redis", "it names no node");
     for url in urls {
-        match cluster_slots(url).await {
-            Ok((ranges, settings)) => return Ok((redis_endpoints(ranges), settings)),
-            Err(error) => failure = HarnessError::redis("ask the nodes of --redis for CLUSTER SLOTS")(error),
+        // The URL itself is not shown: it may hold a password.
+        let client = Client::open(url.as_str()).map_err(|error| {
+            HarnessError::named("--redis", format!("this is no address like redis://host:port ({error})"))
+        })?;
+        let node = format!("the Redis node at {}", client.get_connection_info().addr());
+        match cluster_slots(&client).await {
+            Ok((ranges, settings)) => {
+                check_covered(&node, &ranges)?;
+                return Ok((redis_endpoints(ranges), settings));
+            }
+            Err(error) if error.to_string().contains("cluster support disabled") => {
+                failure = HarnessError::named(node, "it is no part of a cluster (cluster-enabled is off)");
+            }
+            Err(error) => failure = HarnessError::named(node, error.to_string()),
         }
     }
     Err(failure)
 }
 
-async fn cluster_slots(url: &str) -> RedisResult<(Vec<Range>, RedisConnectionInfo)> {
-    let client = Client::open(url)?;
+/// A cluster that is being built, or has lost a shard, would refuse some of the keys.
+fn check_covered(node: &str, ranges: &[Range]) -> Result<(), HarnessError> {
+    let covered: usize = ranges.iter().map(|(range, _)| range.len()).sum();
+    if covered == SLOTS {
+        return Ok(());
+    }
+    Err(HarnessError::named(node, format!("its cluster has nodes for {covered} of its {SLOTS} slots only")))
+}
+
+async fn cluster_slots(client: &Client) -> RedisResult<(Vec<Range>, RedisConnectionInfo)> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_WITHIN))
         .set_response_timeout(Some(CONNECT_WITHIN));
@@ -101,13 +123,25 @@ fn redis_endpoints(mut ranges: Vec<Range>) -> Vec<RedisEndpoint> {
 
 /// The nodes of a PostgreSQL URL, the primary first.
 pub(crate) async fn postgres(url: &str) -> Result<Vec<PostgresEndpoint>, HarnessError> {
-    let whole: Config = url.parse().map_err(HarnessError::postgres("read --postgres"))?;
+    let whole: Config = url.parse().map_err(|error| {
+        let why =
+            format!("this is no address like postgresql://user@host:port/database ({})", describe(&error));
+        HarnessError::named("--postgres", why)
+    })?;
+    if whole.get_ssl_mode() == SslMode::Require {
+        return Err(HarnessError::named(
+            "--postgres",
+            "it wants TLS (sslmode=require), which the lab cannot do",
+        ));
+    }
     let (mut primaries, mut replicas) = (Vec::new(), Vec::new());
     for (index, host) in whole.get_hosts().iter().enumerate() {
         let config = single_host(&whole, host, index);
-        let doing = || HarnessError::postgres("ask a host of --postgres for its role");
-        let client = connect(&config).await.map_err(doing())?;
-        let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(doing())?;
+        let wrong = |error| {
+            HarnessError::named(format!("the PostgreSQL at {}", address_of(&config)), describe(&error))
+        };
+        let client = connect(&config).await.map_err(wrong)?;
+        let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(wrong)?;
         if row.get(0) {
             replicas.push(config);
         } else {
@@ -115,11 +149,22 @@ pub(crate) async fn postgres(url: &str) -> Result<Vec<PostgresEndpoint>, Harness
         }
     }
     let [primary] = <[Config; 1]>::try_from(primaries).map_err(|primaries| {
-        HarnessError::Spec(format!("--postgres must name one primary, its hosts have {}", primaries.len()))
+        let why = format!("one of its hosts must be a primary, and {} are", primaries.len());
+        HarnessError::named("--postgres", why)
     })?;
     let replicas = (1..).map(PostgresNode::Replica).zip(replicas);
     let nodes = std::iter::once((PostgresNode::Primary, primary)).chain(replicas);
     Ok(nodes.map(|(node, config)| PostgresEndpoint { node, config }).collect())
+}
+
+/// Where a configuration for one host leads.
+fn address_of(config: &Config) -> String {
+    let port = config.get_ports().first().unwrap_or(&5432);
+    match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => format!("{name}:{port}"),
+        Some(Host::Unix(directory)) => format!("{} (port {port})", directory.display()),
+        None => "nowhere".to_owned(),
+    }
 }
 
 /// The same settings for one host only, so that the roles stay apart.

@@ -386,7 +386,7 @@ fn position(name: PostgresNode) -> u8 {
 }
 
 /// `tokio_postgres`' own text names only the kind of error; the server's words are its source.
-fn describe(error: &tokio_postgres::Error) -> String {
+pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     if let Some(source) = std::error::Error::source(error) {
         // Writing to a string cannot fail.
