@@ -1,6 +1,6 @@
 //! Ctrl-C and its kin: the first asks a command to clean up and end, the second ends it at once.
 
-use std::process;
+use std::{fs, process};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -22,7 +22,12 @@ impl Interrupt {
         let mut signals = Signals {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
-            hang_up: listen(SignalKind::hangup())?,
+            // Under nohup a closed terminal means nothing.
+            hang_up: if is_ignored(SignalKind::hangup()) {
+                None
+            } else {
+                Some(listen(SignalKind::hangup())?)
+            },
         };
         let (asked, receiver) = watch::channel(None);
         tokio::spawn(async move {
@@ -60,16 +65,31 @@ impl Interrupt {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hang_up: Signal,
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
     async fn next(&mut self) -> Ending {
         let number = |kind: SignalKind| 128 + u8::try_from(kind.as_raw_value()).unwrap_or_default();
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => number(SignalKind::interrupt()),
             _ = self.terminate.recv() => number(SignalKind::terminate()),
-            _ = self.hang_up.recv() => number(SignalKind::hangup()),
+            _ = hang_up => number(SignalKind::hangup()),
         }
     }
+}
+
+/// Whether the process was started with this signal ignored. Linux tells, as a mask of bits in hexadecimal; elsewhere
+/// nobody is asked.
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask >> (kind.as_raw_value() - 1) & 1 == 1
 }

@@ -74,6 +74,9 @@ pub(super) fn progress(steps: u64, what: String) -> ProgressBar {
 /// A sign that something goes on, on a terminal only.
 pub(super) fn spinner(what: String) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        spinner.set_style(style);
+    }
     spinner.enable_steady_tick(TICK);
     spinner
 }

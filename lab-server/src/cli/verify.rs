@@ -151,6 +151,10 @@ async fn on_servers(
             break run;
         }
         attempt += 1;
+        progress.set_message(format!(
+            "{scenario} {} on real servers, run {attempt}: its situation has not arisen yet",
+            preset.name
+        ));
     };
     progress.finish_and_clear();
     let held = run.report.goal_held();
