@@ -565,7 +565,7 @@ async function capsulesKeepClear(browser, url) {
 
 async function pictures(browser, url) {
   const progress = { "invalidation-delay": { mark: "red", guess: 1 } };
-  const sizes = [[1440, 900], [1100, 800], [800, 900], [390, 844]];
+  const sizes = [[1440, 900], [1280, 720], [1100, 800], [800, 900], [390, 844]];
   for (const [width, height] of sizes) {
     for (const lang of ["en-US", "ja-JP"]) {
       for (const dark of [false, true]) {

@@ -16,6 +16,7 @@ use crate::components::transport::{Narration, Transport};
 use crate::hooks::{use_keys, use_link, use_playing, use_real, use_run, use_size, use_verdict};
 use crate::link::Link;
 use crate::progress::{Progress, storage};
+use crate::stage::Fit;
 use crate::state::{Action, Lab};
 use crate::text::{Lang, ui};
 
@@ -80,36 +81,36 @@ fn Centre(CentreProps { lab }: &CentreProps) -> Html {
         Callback::from(move |action: Action| dispatcher.dispatch(action))
     };
     let simulated = (lab.world == WorldKind::Real).then(|| lab.simulated.clone().map(Shown)).flatten();
-    let folded = width < 1240.0 || height < 760.0;
+    let fit = Fit::of(width, height);
     html! {
         <main class="mid">
             if let Some(replay) = lab.shown().cloned().map(Shown) {
                 <section class="stagebox">
                     <Faults replay={replay.clone()} index={lab.index} {lang} />
-                    <Stage replay={replay.clone()} index={lab.index} now={lab.now} playing={lab.playing} {lang} {width} {height} />
+                    <Stage replay={replay.clone()} index={lab.index} now={lab.now} playing={lab.playing} {lang} {fit} />
                 </section>
                 <section class="time">
                     <Narration lab={lab.clone()} />
                     <Transport lab={lab.clone()} />
                     <Timeline replay={replay} {simulated} index={lab.index} now={lab.now} veiled={lab.veiled()}
-                        {folded} {width} {lang} {act} />
+                        folded={fit.folded} {width} {lang} {act} />
                 </section>
             } else {
-                { empty(lab, width, height) }
+                { empty(lab, fit) }
             }
         </main>
     }
 }
 
 /// No run to show: it is being computed, it failed, or none was recorded yet.
-fn empty(lab: &UseReducerHandle<Lab>, width: f64, height: f64) -> Html {
+fn empty(lab: &UseReducerHandle<Lab>, fit: Fit) -> Html {
     let lang = lab.lang;
     if let (WorldKind::Real, Some(simulated)) = (lab.world, &lab.simulated) {
         let replay = Shown(simulated.clone());
         return html! {
             <section class="stagebox outline" data-testid="empty">
                 <p>{ ui::REAL_EMPTY.get(lang) }</p>
-                <Stage {replay} index={0} now={Instant(0)} playing=false {lang} {width} {height} />
+                <Stage {replay} index={0} now={Instant(0)} playing=false {lang} {fit} />
             </section>
         };
     }

@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use super::marks::{Icon, icon, progress_mark};
 use super::progress_menu::ProgressMenu;
-use super::top_bar::LabProps;
+use super::top_bar::{LabProps, preferences};
 use crate::progress::Mark;
 use crate::state::Action;
 use crate::text::{lesson, ui};
@@ -64,6 +64,7 @@ pub(crate) fn Rail(LabProps { lab }: &LabProps) -> Html {
                     <small class="coming">{ ui::COMING.get(lang) }</small>
                 </div>
             </div>
+            { preferences(lab) }
             <div class="rleg">
                 <span>{ progress_mark(Mark::Todo) }{ ui::MARK_TODO.get(lang) }</span>
                 <span>{ progress_mark(Mark::Red) }{ ui::MARK_RED.get(lang) }</span>

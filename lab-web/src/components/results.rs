@@ -140,7 +140,7 @@ fn line_of(check: &Check, known: Known, lead: bool, props: &ResultsProps) -> Htm
         Known::Open => "wait",
     };
     html! {
-        <li class={classes!(class, lead.then_some("lead"))} data-testid={format!("check-{}", check.id)}>
+        <li class={classes!(class, lead.then_some("first"))} data-testid={format!("check-{}", check.id)}>
             { check_mark(known) }<span>{ names::check(&check.id, lang) }</span><small>{ detail }</small>
         </li>
     }
@@ -154,7 +154,7 @@ fn informs(check: &Check, known: Known, props: &ResultsProps) -> Html {
     html! {
         <li class="info" data-testid={format!("check-{}", check.id)} title={ui::INFORMS_HOW.get(lang)}>
             { check_mark(Known::Informs) }<span>{ names::check(&check.id, lang) }</span>
-            <small><em>{ ui::INFORMS.get(lang) }</em>{ detail }</small>
+            <small><em>{ ui::INFORMS.get(lang) }if let Some(detail) = detail { { format!(" · {detail}") } }</em></small>
         </li>
     }
 }
@@ -189,7 +189,7 @@ fn Figures(props: &FiguresProps) -> Html {
     let show = |id: &str, name: &str, (value, unit): (String, &'static str), spark: Html| {
         html! {
             <div class="fig" data-testid={format!("figure-{id}")}>
-                <h5>{ name }</h5>
+                <h5 title={name.to_owned()}>{ if id == figure::STALENESS_MAX { ui::FIG_STALENESS_SHORT.get(lang) } else { name } }</h5>
                 <p><b>{ value }</b><span>{ unit }{ " " }{ so_far }</span></p>
                 { spark }
             </div>

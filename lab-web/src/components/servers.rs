@@ -4,6 +4,7 @@ use lab_core::trace::{Actor, Why};
 use lab_core::value::{Instant, ServerId};
 use yew::prelude::*;
 
+use super::messages::label_width;
 use super::stage::Scene;
 use crate::stage::Rect;
 use crate::stage_state::{Held, ServerState};
@@ -198,7 +199,7 @@ fn left(now: Instant, held: &Held) -> u64 {
 
 /// The time to live in figures, short enough to stand beside a long value.
 fn countdown(ns: u64) -> String {
-    if ns >= 10_000_000_000 { format!("{} s", ns / 1_000_000_000) } else { span(ns) }
+    if ns >= 10_000_000_000 { format!("{:.0} s", ns as f64 / 1e9) } else { span(ns) }
 }
 
 fn tag(scene: &Scene<'_>, card: &Rect, entry: &Entry<'_>) -> Html {
@@ -212,13 +213,17 @@ fn tag(scene: &Scene<'_>, card: &Rect, entry: &Entry<'_>) -> Html {
         Entry::Never => ui::EMPTY_TAG.get(lang).to_owned(),
     };
     let class = entry.class();
+    // Bold letters are a little wider. What is too long for the card is set narrower, never beyond it.
+    let room = card.right() - 8.0 - (x + 11.0);
+    let squeezed = (label_width(&text) * 1.08 > room).then_some(room);
     html! { <>
         if class == "stale" {
             <path d={format!("M{},{} l5,8.6 h-10 z", x, y - 4.6)} class="g-stale" />
         } else {
             <circle cx={x.to_string()} cy={y.to_string()} r="4" class={format!("g-{class}")} />
         }
-        <text x={(x + 11.0).to_string()} y={(y + 4.0).to_string()} class={classes!("tag", class)}>{ text }</text>
+        <text x={(x + 11.0).to_string()} y={(y + 4.0).to_string()} class={classes!("tag", class)}
+            textLength={squeezed.map(|room| room.to_string())} lengthAdjust="spacingAndGlyphs">{ text }</text>
     </> }
 }
 

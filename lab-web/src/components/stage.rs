@@ -11,7 +11,7 @@ use super::messages::{cut_links, messages};
 use super::servers::server_card;
 use super::stores::{postgres, redis};
 use crate::replay::Replay;
-use crate::stage::{Capsule, Geometry, capsules};
+use crate::stage::{Capsule, Fit, Geometry, capsules};
 use crate::stage_state::StageState;
 use crate::text::{Lang, Text, clock, grouped, ui};
 
@@ -38,10 +38,8 @@ pub(crate) struct StageProps {
     pub(crate) playing: bool,
     /// The language.
     pub(crate) lang: Lang,
-    /// The width of the window.
-    pub(crate) width: f64,
-    /// The height of the window.
-    pub(crate) height: f64,
+    /// What of it fits into the window.
+    pub(crate) fit: Fit,
 }
 
 /// What the parts of the stage draw from.
@@ -68,9 +66,7 @@ pub(crate) struct Scene<'a> {
 #[component]
 pub(crate) fn Stage(props: &StageProps) -> Html {
     let replay = &props.replay.0;
-    let compact = props.width <= 720.0;
-    let named = props.width >= 1240.0;
-    let secondary = if named { props.height >= 820.0 } else { has_room(props.width, props.height) };
+    let Fit { compact, named, secondary, .. } = props.fit;
     let servers = replay.servers();
     let geometry = use_memo((servers, compact, named, secondary), |(servers, compact, named, secondary)| {
         if *compact { Geometry::phone(*servers) } else { Geometry::desktop(*servers, *named, *secondary) }
@@ -104,15 +100,6 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
             { messages(&scene) }
         </svg>
     }
-}
-
-/// Whether the cards of a stage beside the panel, narrower than the desktop's, can show their secondary line: the
-/// height that the bars and the folded timeline leave is enough for the stage at full width.
-fn has_room(width: f64, height: f64) -> bool {
-    const PANEL_AND_RAIL: f64 = 396.0;
-    const BARS_AND_TIMELINE: f64 = 346.0;
-    let whole = Geometry::desktop(4, false, true);
-    width > 960.0 && height - BARS_AND_TIMELINE >= (width - PANEL_AND_RAIL) / whole.span.1 * whole.height
 }
 
 fn labels(scene: &Scene<'_>) -> Html {

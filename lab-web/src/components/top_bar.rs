@@ -39,10 +39,10 @@ pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
         let dispatcher = lab.dispatcher();
         Callback::from(move |_: MouseEvent| dispatcher.dispatch(action.clone()))
     };
-    let dark = lab.dark.unwrap_or_else(prefers_dark);
     html! {
         <header class="top">
-            <button class="btn sq menu" aria-label={ui::MENU.get(lang)} onclick={act(Action::Rail(!lab.rail_open))}>
+            <button class="btn sq menu" aria-label={ui::MENU.get(lang)} title={ui::MENU.get(lang)}
+                aria-expanded={lab.rail_open.to_string()} onclick={act(Action::Rail(!lab.rail_open))} data-testid="menu">
                 { icon(Icon::Menu) }
             </button>
             <a class="brand" href="#invalidation-delay/predict" aria-label={ui::BRAND.get(lang)}>
@@ -73,14 +73,8 @@ pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
                     { world_button(lab, WorldKind::Sim, ui::SIMULATOR, ui::SIM_SHORT) }
                     { world_button(lab, WorldKind::Real, ui::REAL_CLUSTER, ui::REAL_SHORT) }
                 </div>
-                <div class="seg lang" role="group" aria-label={ui::LANGUAGE.get(lang)}>
-                    { lang_button(lab, Lang::En, "EN") }
-                    { lang_button(lab, Lang::Ja, "日本語") }
-                </div>
-                <button class="btn sq theme" aria-label={ui::THEME.get(lang)} title={ui::THEME.get(lang)}
-                    data-testid="theme" onclick={act(Action::Dark(!dark))}>
-                    { icon(Icon::Theme) }
-                </button>
+                { language(lab, true) }
+                { theme(lab, true) }
                 <Share lab={lab.clone()} />
             </div>
         </header>
@@ -102,12 +96,38 @@ fn world_button(lab: &UseReducerHandle<Lab>, world: WorldKind, long: Text, short
     }
 }
 
-fn lang_button(lab: &UseReducerHandle<Lab>, lang: Lang, name: &'static str) -> Html {
+/// Language and theme, for where the bar has no room for them: in the course of a phone.
+pub(crate) fn preferences(lab: &UseReducerHandle<Lab>) -> Html {
+    html! { <div class="prefs">{ language(lab, false) }{ theme(lab, false) }</div> }
+}
+
+fn language(lab: &UseReducerHandle<Lab>, in_bar: bool) -> Html {
+    html! {
+        <div class="seg lang" role="group" aria-label={ui::LANGUAGE.get(lab.lang)}>
+            { lang_button(lab, Lang::En, "EN", in_bar) }
+            { lang_button(lab, Lang::Ja, "日本語", in_bar) }
+        </div>
+    }
+}
+
+fn theme(lab: &UseReducerHandle<Lab>, in_bar: bool) -> Html {
+    let dispatcher = lab.dispatcher();
+    let dark = lab.dark.unwrap_or_else(prefers_dark);
+    let name = ui::THEME.get(lab.lang);
+    html! {
+        <button class="btn sq theme" aria-label={name} title={name} data-testid={in_bar.then_some("theme")}
+            onclick={move |_| dispatcher.dispatch(Action::Dark(!dark))}>
+            { icon(Icon::Theme) }
+        </button>
+    }
+}
+
+fn lang_button(lab: &UseReducerHandle<Lab>, lang: Lang, name: &'static str, in_bar: bool) -> Html {
     let on = lab.lang == lang;
     let dispatcher = lab.dispatcher();
     html! {
         <button class={classes!(on.then_some("on"))} lang={lang.tag()} aria-pressed={on.to_string()}
-            data-testid={format!("lang-{}", lang.tag())} onclick={move |_| dispatcher.dispatch(Action::Lang(lang))}>
+            data-testid={in_bar.then(|| format!("lang-{}", lang.tag()))} onclick={move |_| dispatcher.dispatch(Action::Lang(lang))}>
             { name }
         </button>
     }

@@ -313,6 +313,7 @@ texts! {
     FIG_READ_P99 = "Read latency p99", "読み取り遅延 p99";
     FIG_WRITE = "Write latency", "書き込み遅延";
     FIG_STALE_READS = "Stale reads", "古い読み取り";
+    FIG_STALENESS_SHORT = "Max staleness", "最大の古さ";
     FIG_STALENESS = "Max staleness since ack", "最大の古さ（確認から）";
     FIG_COMPUTATIONS = "Computations", "計算回数";
     FIG_WAITER = "Waiter latency", "待ち手の遅延";
