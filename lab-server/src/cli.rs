@@ -52,14 +52,18 @@ Examples:
   lab run invalidation-delay --policy acknowledged --seeds 200
       A fix, under 200 seeds.
   lab run thundering-herd --policy lease --world real
-      The same body on a real Redis Cluster and PostgreSQL, started and ended by the lab.
+      The same body on real servers, which the lab starts and ends.
   lab run stampede-lock --set requests=50 --json --trace run.jsonl
       Another size; the report as JSON, every event in a file.
   lab verify --world both --seeds 200
       That every red is red and every green is green, in both worlds.
 
-Exit codes: 0 the goal held under every seed; 1 it did not; 2 wrong usage; 3 the world could not be had;
-130 interrupted (143 by SIGTERM, 129 by SIGHUP).
+Exit codes:
+  0    the goal held under every seed
+  1    it did not
+  2    wrong usage
+  3    the world could not be had
+  130  interrupted (143 by SIGTERM, 129 by SIGHUP)
 ";
 
 #[derive(Debug, Subcommand)]
@@ -196,7 +200,7 @@ fn lessons() -> String {
     for id in ScenarioId::ALL {
         let scenario = id.scenario();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {:<20} {}", scenario.slug, scenario.goal);
+        let _ = writeln!(text, "  {}\n      {}", scenario.slug, scenario.goal);
     }
     text
 }

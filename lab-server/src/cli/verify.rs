@@ -18,14 +18,20 @@ const REAL_ATTEMPTS: u32 = 3;
 
 const LEGEND: &str = "\
 The table:
-  expected   red: the goal fails under every seed; green: it holds under every seed; wrong: some seed breaks it;
-             partial: it breaks, but the policy's smaller promise holds
+  expected   red: the goal fails under every seed
+             green: it holds under every seed
+             wrong: some seed breaks it
+             partial: it breaks, and the policy's smaller promise holds
   held       runs in which the goal held
   schedules  runs whose events came in an order of their own
-  arose      runs in which the situation arose that the scenario is about: the others say nothing
+  arose      runs that showed the scenario's situation; others say nothing
 
-Exit codes: 0 everything is as expected; 1 something is not; 2 wrong usage; 3 the world, or a part of it, could not be
-had; 130 interrupted.
+Exit codes:
+  0    everything is as expected
+  1    something is not
+  2    wrong usage
+  3    the world, or a part of it, could not be had
+  130  interrupted (143 by SIGTERM, 129 by SIGHUP)
 ";
 
 #[derive(Debug, Args)]
