@@ -99,13 +99,14 @@ impl From<WorldChoice> for WorldKind {
     }
 }
 
-/// Real servers that somebody else runs. No faults can be injected there.
+/// Real servers that somebody else runs. No faults can be injected there, and no data there is touched.
 #[derive(Clone, Debug, Default, Args)]
 struct NamedServers {
     /// Nodes of an empty Redis Cluster that already runs (`redis://host:port`, several with commas); needs --postgres
     #[arg(long, value_name = "URL", value_delimiter = ',', requires = "postgres")]
     redis: Vec<String>,
-    /// A PostgreSQL that already runs (`postgresql://user:password@host,replica/database`); needs --redis
+    /// A PostgreSQL that already runs (`postgresql://user:password@host,replica/database`), where the lab makes a
+    /// schema cache_lab and takes it away again; needs --redis
     #[arg(long, value_name = "URL", requires = "redis")]
     postgres: Option<String>,
 }

@@ -74,7 +74,9 @@ pub enum StoresError {
         of_the_lab: bool,
     },
     /// A replica does not follow.
-    #[error("{0} has not replayed a row within {REPLAYED_WITHIN:?}: is its replay paused?")]
+    #[error(
+        "{0} has not replayed a row within {REPLAYED_WITHIN:?}: is its replay paused, or does it follow another primary?"
+    )]
     Lagging(PostgresNode),
 }
 
