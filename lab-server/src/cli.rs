@@ -106,7 +106,7 @@ struct NamedServers {
     #[arg(long, value_name = "URL", value_delimiter = ',', requires = "postgres")]
     redis: Vec<String>,
     /// A PostgreSQL that already runs (`postgresql://user:password@host,replica/database`), where the lab makes a
-    /// schema cache_lab and takes it away again; needs --redis
+    /// schema `cache_lab` and takes it away again; needs --redis
     #[arg(long, value_name = "URL", requires = "redis")]
     postgres: Option<String>,
 }
