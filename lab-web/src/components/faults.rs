@@ -62,7 +62,8 @@ pub(crate) fn Faults(props: &FaultsProps) -> Html {
     }
 }
 
-fn legend(lang: Lang) -> Html {
+/// What the shapes of the stage mean.
+pub(crate) fn legend(lang: Lang) -> Html {
     let swatch = |class: &'static str, radius: &'static str| {
         html! { <rect x=".75" y=".75" width="20.5" height="10.5" rx={radius} class={class} /> }
     };

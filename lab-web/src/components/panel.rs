@@ -56,6 +56,7 @@ pub(crate) fn Panel(props: &PanelProps) -> Html {
                     let dispatcher = lab.dispatcher();
                     html! {
                         <button role="tab" class={classes!(on.then_some("on"))} aria-selected={on.to_string()}
+                            id={format!("tab-{}", tab.slug())} aria-controls="pane"
                             data-testid={format!("tab-{}", tab.slug())}
                             onclick={move |_| dispatcher.dispatch(Action::Tab(tab))}>
                             { tab_name(tab).get(lang) }
@@ -63,7 +64,7 @@ pub(crate) fn Panel(props: &PanelProps) -> Html {
                     }
                 }) }
             </div>
-            <div class="panes" role="tabpanel">{ pane }</div>
+            <div class="panes" role="tabpanel" id="pane" aria-labelledby={format!("tab-{}", lab.tab.slug())}>{ pane }</div>
         </aside>
     }
 }

@@ -188,7 +188,7 @@ fn row_of(props: &ListProps, row: usize) -> Html {
             title={sentence::sentence(replay, index, lab.lang).replace("**", "")}
             onclick={move |_| dispatcher.dispatch(Action::Seek(index))}>
             <span>{ clock(event.at) }</span><b>{ event.actor.to_string() }</b>
-            <em>{ event_word(&event.kind) }</em><span>{ sentence::detail(event, lab.lang) }</span>
+            <em>{ event_word(&event.kind) }</em><span>{ sentence::detail(event, &replay.focus, lab.lang) }</span>
         </button>
     }
 }

@@ -2,6 +2,7 @@
 
 use yew::prelude::*;
 
+use super::faults::legend;
 use super::marks::{Icon, icon};
 use super::top_bar::LabProps;
 use crate::state::Action;
@@ -36,6 +37,8 @@ pub(crate) fn KeySheet(LabProps { lab }: &LabProps) -> Html {
                     </button>
                 </div>
                 <dl>{ for keys.iter().map(|(key, does)| html! { <><dt><kbd>{ *key }</kbd></dt><dd>{ does.get(lang) }</dd></> }) }</dl>
+                <h3>{ ui::LEGEND.get(lang) }</h3>
+                { legend(lang) }
                 <button class={classes!("tog", on.then_some("on"))} role="switch" aria-checked={on.to_string()}
                     onclick={move |_| letters.dispatch(Action::Letters(!on))}>
                     <span><b>{ ui::KEYS_ON.get(lang) }</b></span><i aria-hidden="true"></i>

@@ -96,9 +96,20 @@ fn world_button(lab: &UseReducerHandle<Lab>, world: WorldKind, long: Text, short
     }
 }
 
-/// Language and theme, for where the bar has no room for them: in the course of a phone.
+/// Language, theme and help, for where the bar has no room for them: in the course of a phone.
 pub(crate) fn preferences(lab: &UseReducerHandle<Lab>) -> Html {
-    html! { <div class="prefs">{ language(lab, false) }{ theme(lab, false) }</div> }
+    let dispatcher = lab.dispatcher();
+    let help = ui::KEYS_TITLE.get(lab.lang);
+    html! {
+        <div class="prefs">
+            { language(lab, false) }
+            { theme(lab, false) }
+            <button class="btn sq" aria-label={help} title={help} onclick={move |_| {
+                dispatcher.dispatch(Action::Rail(false));
+                dispatcher.dispatch(Action::Keys(true));
+            }}>{ "?" }</button>
+        </div>
+    }
 }
 
 fn language(lab: &UseReducerHandle<Lab>, in_bar: bool) -> Html {

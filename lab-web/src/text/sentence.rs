@@ -67,9 +67,10 @@ pub(crate) fn shortened(value: &str) -> String {
     value.chars().take(10).chain(std::iter::once('…')).collect()
 }
 
-/// The short detail of an event for the Events list: the facts without the grammar.
-pub(crate) fn detail(event: &Event, lang: Lang) -> String {
-    let key = event.key.as_ref().map_or_else(String::new, Key::to_string);
+/// The short detail of an event for the Events list: the facts without the grammar. The row that the run is about
+/// is not named again in every line; another one is.
+pub(crate) fn detail(event: &Event, focus: &Key, lang: Lang) -> String {
+    let key = event.key.as_ref().filter(|key| *key != focus).map_or_else(String::new, Key::to_string);
     let version = event.version.map_or_else(String::new, |version| format!(" {version}"));
     let value = |value: &Option<Value>| {
         value.as_ref().map_or_else(String::new, |value| format!("{}{version}", shortened(value.as_str())))
@@ -77,15 +78,17 @@ pub(crate) fn detail(event: &Event, lang: Lang) -> String {
     match &event.kind {
         Kind::Phase { name } => phase(name, lang).to_owned(),
         Kind::Injected { fault } => super::lesson::fault(fault, lang),
-        Kind::Requested { request, server } => format!("{} {key} → {server}", request_word(*request)),
-        Kind::Received { request } => format!("{} {key}", request_word(*request)),
+        Kind::Requested { request, server } => {
+            join(&[request_word(*request), &key, "→", &server.to_string()])
+        }
+        Kind::Received { request } => join(&[request_word(*request), &key]),
         Kind::Answered { outcome, value: content, tier }
         | Kind::Completed { outcome, value: content, tier } => {
             let tier = tier.map_or("", tier_name);
             join(&[&value(content), tier, &outcome_word(outcome)])
         }
         Kind::L1Stored { value: content, ttl_ms } => {
-            join(&[&key, &value(content), &format!("ttl {ttl_ms} ms")])
+            join(&[&key, &value(content), &format!("ttl {}", super::span(ttl_ms.saturating_mul(1_000_000)))])
         }
         Kind::L1Unfit { why } | Kind::L1Refused { why } | Kind::L1Dropped { why, .. } => {
             join(&[&key, &version, why_word(*why, lang)])
@@ -99,7 +102,7 @@ pub(crate) fn detail(event: &Event, lang: Lang) -> String {
             join(&[&outcome_word(outcome), &key, &value(content)])
         }
         Kind::Returned { outcome, .. } => join(&["←", &outcome_word(outcome), &key, &version]),
-        Kind::Replayed { verb, value: content, .. } => join(&[verb.as_str(), &key, &value(content)]),
+        Kind::Replayed { value: content, .. } => join(&[&key, &value(content)]),
         Kind::Delivered { notice, from } => {
             join(&[notice_word(*notice), &key, &version, "←", &from.to_string()])
         }

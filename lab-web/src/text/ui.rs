@@ -287,7 +287,7 @@ texts! {
     DISMISS = "Dismiss", "閉じる";
     COMING_LESSON = "This lesson is coming. Invalidation delay, Thundering herd and Stampede lock can be run now.",
         "このレッスンは準備中です。いまは「無効化の遅延」「殺到」「スタンピードとロック」を実行できます。";
-    KEYS_TITLE = "Keys", "キー操作";
+    KEYS_TITLE = "Keys and legend", "キー操作と凡例";
     KEYS_ON = "Single-letter keys", "1文字キー";
     KEYS_SPACE = "play / pause", "再生 / 一時停止";
     KEYS_ARROWS = "step, step back", "進む・戻る";
