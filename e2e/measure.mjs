@@ -1,10 +1,11 @@
-// Measures the simulator in a headless Chromium beside the same simulator run natively, in alternating rounds.
+// Measures the simulator in a headless Chromium beside the same simulator run natively, in alternating rounds; and
+// what it takes to draw one step of a run in the built lab.
 //
-//   node e2e/measure.mjs NATIVE PAGE      (CHROMIUM names the browser)
+//   node e2e/measure.mjs NATIVE PAGE [DIST]      (CHROMIUM names the browser)
 //
 // NATIVE is the program built from lab-core/benches/simulator.rs; PAGE is the directory with what wasm-bindgen made
-// of the same file. `cargo xtask bench` builds both and reads the lines that this prints. It prints and does not
-// judge.
+// of the same file; DIST is the built lab. `cargo xtask bench` builds the first two and reads the lines that this
+// prints. It prints and does not judge.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,21 +24,25 @@ const PAGE = `<!doctype html><script type="module">
   await init();
   globalThis.round = round;
 </script>`;
-const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
+const TYPES = { '.css': 'text/css', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
-const [native, directory] = process.argv.slice(2);
+/** The unprotected herd of a thousand clients, in the middle of its trouble. */
+const STEP = { hash: '#thundering-herd/step', query: '?policy=unprotected&seed=1&at=4000', steps: 300, warmUp: 60 };
+const PANELS = ['story', 'test', 'code', 'events'];
+
+const [native, directory, dist] = process.argv.slice(2);
 if (!native || !directory || !process.env.CHROMIUM) {
-  console.error('usage: CHROMIUM=/usr/bin/chromium node e2e/measure.mjs NATIVE PAGE');
+  console.error('usage: CHROMIUM=/usr/bin/chromium node e2e/measure.mjs NATIVE PAGE [DIST]');
   process.exit(2);
 }
 
 /** Serves the page, isolated from other origins: `performance.now` then tells 5 µs instead of 100 µs. */
-async function serve() {
+async function serve(directory, page) {
   const server = createServer(async (request, response) => {
     const isolated = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
     const name = basename(new URL(request.url, 'http://localhost').pathname);
     try {
-      const body = name === '' ? PAGE : await readFile(join(directory, name));
+      const body = name === '' ? page : await readFile(join(directory, name));
       response.writeHead(200, { ...isolated, 'content-type': TYPES[extname(name)] ?? 'text/html' });
       response.end(body);
     } catch {
@@ -90,7 +95,56 @@ function report(first, pairs) {
   console.log(`  herd in the browser, later: ${herd.one.toFixed(1)} ms; ${native}; ratio ${herd.ratio}`);
 }
 
-const server = await serve();
+/**
+ * What one step costs the page, in milliseconds: from the press of the button until the reducer has run and the
+ * document is what it should be. Style, layout and paint are the browser's and come after.
+ */
+async function step(browser, url, panel) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  await context.addInitScript(() => {
+    localStorage.setItem('cache-lab-progress', JSON.stringify({ 'thundering-herd': { mark: 'red', guess: 1 } }));
+  });
+  const page = await context.newPage();
+  await page.goto(`${url}/${STEP.hash}/${panel}${STEP.query}`);
+  await page.locator('[data-testid="stage"]').waitFor();
+  const times = await page.evaluate(async ({ steps, warmUp }) => {
+    const button = document.querySelector('[data-testid="step"]');
+    const { port1, port2 } = new MessageChannel();
+    // The lab draws in a microtask; a message comes after all of those.
+    const drawn = () => new Promise((done) => {
+      port1.onmessage = done;
+      port2.postMessage(null);
+    });
+    const times = [];
+    for (let count = 0; count < warmUp + steps; count += 1) {
+      const begun = performance.now();
+      button.click();
+      await drawn();
+      times.push(performance.now() - begun);
+      // Every step is painted, as it is for somebody who holds the key down.
+      await new Promise(requestAnimationFrame);
+    }
+    return times.slice(warmUp);
+  }, STEP);
+  await context.close();
+  return median(times);
+}
+
+/** The figures of the built lab. */
+async function measureSteps(browser) {
+  const server = await serve(dist, await readFile(join(dist, 'index.html')));
+  const url = `http://127.0.0.1:${server.address().port}`;
+  console.log(`drawing one step of the herd of 1000 clients, medians of ${STEP.steps} steps, by the open panel`);
+  try {
+    for (const panel of PANELS) {
+      console.log(`  page step, ${panel}: ${(await step(browser, url, panel)).toFixed(2)} ms`);
+    }
+  } finally {
+    server.close();
+  }
+}
+
+const server = await serve(directory, PAGE);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
 const program = startNative();
 try {
@@ -108,6 +162,8 @@ try {
     if (round > WARM_UP) pairs.push(pair);
   }
   report(first.whole, pairs);
+  await page.close();
+  if (dist) await measureSteps(browser);
 } finally {
   program.end();
   await browser.close();

@@ -46,7 +46,8 @@ pub(crate) fn App() -> Html {
     html! {
         <div class="app" data-step={lab.step.slug()} data-lang={lab.lang.tag()}>
             <TopBar lab={lab.clone()} />
-            <Rail lab={lab.clone()} />
+            <Rail scenario={lab.scenario()} progress={lab.progress.clone()} open={lab.rail_open} lang={lab.lang} dark={lab.dark}
+                dispatcher={lab.dispatcher()} />
             <Centre lab={lab.clone()} />
             <Panel lab={lab.clone()} {verdicts} {real} />
             <Results replay={lab.shown().cloned().map(Shown)} index={lab.index} veiled={lab.veiled()} lang={lab.lang} />

@@ -8,7 +8,9 @@ mod flights;
 mod lanes;
 mod series;
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use lab_core::report::{Report, WorldKind};
 use lab_core::scenario::{Run, RunSpec};
@@ -74,6 +76,12 @@ pub(crate) struct Replay {
     /// What the figures count.
     series: series::Series,
     keyframes: Vec<StageState>,
+    /// The stage that was asked for last: the next one is most often a few events further.
+    latest: RefCell<Option<(usize, Rc<StageState>)>>,
+    /// The lines of the scenario, each with the first event at which it ran.
+    scenario_lines: BTreeMap<u32, usize>,
+    /// The first eight hexadecimal digits of the trace's digest.
+    pub(crate) digest: u32,
 }
 
 /// A run is what it was made from: another one, even an equal one, is another.
@@ -102,6 +110,9 @@ impl Replay {
             bands: Vec::new(),
             marks: Vec::new(),
             keyframes: Vec::new(),
+            latest: RefCell::default(),
+            scenario_lines: scenario_lines(events, spec.scenario.scenario().file),
+            digest: (trace.digest() >> 32) as u32,
             spec,
             world,
             from_file: false,
@@ -131,16 +142,24 @@ impl Replay {
     }
 
     /// The stage just after event `index`.
-    pub(crate) fn stage(&self, index: usize) -> StageState {
+    pub(crate) fn stage(&self, index: usize) -> Rc<StageState> {
         let index = index.min(self.last());
-        let Some(keyframe) = self.keyframes.get(index / KEYFRAME_EVERY) else {
-            return StageState::empty(0, 0);
-        };
-        let mut state = keyframe.clone();
         let from = index / KEYFRAME_EVERY * KEYFRAME_EVERY;
-        for (place, event) in self.trace.events.iter().enumerate().take(index + 1).skip(from) {
-            state.apply(place, event, self);
+        let latest = self.latest.take().filter(|(at, _)| (from..=index).contains(at));
+        let (next, mut state) = match latest {
+            Some((at, state)) => (at + 1, state),
+            None => match self.keyframes.get(index / KEYFRAME_EVERY) {
+                Some(keyframe) => (from, Rc::new(keyframe.clone())),
+                None => return Rc::new(StageState::empty(0, 0)),
+            },
+        };
+        if next <= index {
+            let state = Rc::make_mut(&mut state);
+            for (place, event) in self.trace.events.iter().enumerate().take(index + 1).skip(next) {
+                state.apply(place, event, self);
+            }
         }
+        *self.latest.borrow_mut() = Some((index, state.clone()));
         state
     }
 
@@ -236,14 +255,16 @@ impl Replay {
         index: usize,
         wanted: impl Fn(&Source) -> bool,
     ) -> Option<(usize, &Source)> {
-        let begin = self.operation(operation)?.requested;
         // A request that has not begun yet is at no line.
-        self.trace.events.get(begin..=index.min(self.last()))?.iter().enumerate().rev().find_map(
-            |(offset, event)| {
-                let source = event.source.as_ref()?;
-                (event.operation == Some(operation) && wanted(source)).then_some((begin + offset, source))
-            },
-        )
+        self.operation(operation)?.events_until(index).iter().rev().find_map(|own| {
+            let source = self.event(*own)?.source.as_ref()?;
+            wanted(source).then_some((*own, source))
+        })
+    }
+
+    /// The lines of the scenario that ran up to event `index`.
+    pub(crate) fn ran(&self, index: usize) -> BTreeSet<u32> {
+        self.scenario_lines.iter().filter(|(_, first)| **first <= index).map(|(line, _)| *line).collect()
     }
 }
 
@@ -266,6 +287,17 @@ impl Ahead for Replay {
 fn act(events: &[Event]) -> usize {
     let is_act = |event: &Event| matches!(&event.kind, Kind::Phase { name } if name == "act");
     events.iter().position(is_act).unwrap_or(0)
+}
+
+/// The lines of a file, each with the first event that names it.
+fn scenario_lines(events: &[Event], file: &str) -> BTreeMap<u32, usize> {
+    let mut lines = BTreeMap::new();
+    for (index, event) in events.iter().enumerate() {
+        if let Some(source) = event.source.as_ref().filter(|source| source.file == file) {
+            lines.entry(source.line).or_insert(index);
+        }
+    }
+    lines
 }
 
 fn commits(events: &[Event]) -> Vec<Commit> {

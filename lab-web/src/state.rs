@@ -181,7 +181,7 @@ impl Lab {
             step: self.step,
             tab: self.tab,
             at: Some(self.index),
-            digest: self.simulated.as_ref().map(|replay| (replay.trace.digest() >> 32) as u32),
+            digest: self.simulated.as_ref().map(|replay| replay.digest),
             ignored: Vec::new(),
         }
     }
@@ -267,8 +267,7 @@ impl Lab {
             return;
         }
         let first = self.simulated.is_none();
-        let digest = (replay.trace.digest() >> 32) as u32;
-        if self.promised.take().is_some_and(|promised| promised != digest) {
+        if self.promised.take().is_some_and(|promised| promised != replay.digest) {
             self.notices.push(ui::RUN_CHANGED.get(self.lang).to_owned());
         }
         self.simulated = Some(replay.clone());

@@ -25,11 +25,11 @@ pub(crate) struct FaultsProps {
 #[component]
 pub(crate) fn Faults(props: &FaultsProps) -> Html {
     let lang = props.lang;
-    let faults =
-        use_memo((props.replay.clone(), props.index), |(replay, index)| replay.0.stage(*index).faults);
+    let state = props.replay.0.stage(props.index);
+    let faults = &state.faults;
     let mut delays: BTreeMap<u64, Vec<&Link>> = BTreeMap::new();
     let mut others: Vec<&Fault> = Vec::new();
-    for fault in faults.iter() {
+    for fault in faults {
         match fault {
             Fault::Delay { link, by_ms } => delays.entry(*by_ms).or_default().push(link),
             other => others.push(other),

@@ -1,6 +1,7 @@
 //! The Code: the real source of the cache, with the line that the followed request is at.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use lab_core::source;
 use lab_core::trace::{Kind, OperationId, RequestKind, Source};
@@ -10,6 +11,7 @@ use yew::prelude::*;
 use super::code_lines::{function_around, line, scroll_to};
 use super::marks::gutter;
 use super::rich;
+use super::stage::Shown;
 use super::top_bar::LabProps;
 use crate::replay::{Operation, Replay};
 use crate::state::{Action, Lab};
@@ -34,11 +36,9 @@ impl<'a> Place<'a> {
         let request = replay.operation(operation)?;
         let (event, source) = replay.line_of(operation, lab.index, is_cache).or_else(|| {
             // Before its first line of the cache, the request is about to enter it: the line that it will be at.
-            let last = replay.last().min(lab.index + 4_000);
-            let ahead = replay.trace.events.get(request.requested..=last)?;
-            ahead.iter().enumerate().find_map(|(offset, event)| {
-                let source = event.source.as_ref().filter(|source| is_cache(source))?;
-                (event.operation == Some(operation)).then_some((request.requested + offset, source))
+            request.events.iter().find_map(|own| {
+                let source = replay.event(*own)?.source.as_ref().filter(|source| is_cache(source))?;
+                Some((*own, source))
             })
         })?;
         let waits = event <= lab.index
@@ -89,12 +89,11 @@ pub(crate) fn PanelCode(LabProps { lab }: &LabProps) -> Html {
     }
 }
 
-fn lines(lab: &Lab, replay: &Replay, place: &Place<'_>, text: &str) -> Html {
+fn lines(lab: &Lab, replay: &Replay, place: &Place<'_>, text: &'static str) -> Html {
     let lang = lab.lang;
     let file = place.source.file.as_ref();
-    let events = replay.trace.events.iter().take(lab.index + 1).skip(place.request.requested);
+    let events = place.request.events_until(lab.index).iter().filter_map(|own| replay.event(*own));
     let ran: BTreeSet<u32> = events
-        .filter(|event| event.operation == Some(place.operation))
         .filter_map(|event| event.source.as_ref())
         .filter(|source| source.file == file)
         .map(|source| source.line)
@@ -144,7 +143,7 @@ fn others(lab: &Lab, replay: &Replay, place: &Place<'_>, file: &str) -> BTreeMap
         .collect()
 }
 
-fn here_and_now(lab: &UseReducerHandle<Lab>, replay: &Replay, place: &Place<'_>) -> Html {
+fn here_and_now(lab: &UseReducerHandle<Lab>, replay: &Rc<Replay>, place: &Place<'_>) -> Html {
     let lang = lab.lang;
     let kind = match place.request.request {
         RequestKind::Read => "read",
@@ -153,9 +152,7 @@ fn here_and_now(lab: &UseReducerHandle<Lab>, replay: &Replay, place: &Place<'_>)
         RequestKind::Forget => "forget",
     };
     let key = place.request.key.as_ref().map_or_else(String::new, ToString::to_string);
-    let next = (lab.index + 1..=replay.last())
-        .take(4_000)
-        .find(|index| replay.event(*index).is_some_and(|event| event.operation == Some(place.operation)));
+    let next = place.request.events_after(lab.index).first().copied();
     let next = next.map(|index| {
         let at = replay.event(index).map_or_else(String::new, |event| moment(event.at));
         format!("{} {}", sentence::sentence(replay, index, lang).replace("**", ""), at)
@@ -164,7 +161,9 @@ fn here_and_now(lab: &UseReducerHandle<Lab>, replay: &Replay, place: &Place<'_>)
         <div class="foot">
             <h3>{ ui::HERE_AND_NOW.get(lang) }</h3>
             <dl class="loc">
-                <dt>{ ui::FOLLOW.get(lang) }</dt><dd>{ follow(lab, replay) }</dd>
+                <dt>{ ui::FOLLOW.get(lang) }</dt><dd>
+                    <Follow replay={Shown(replay.clone())} followed={lab.followed} dispatcher={lab.dispatcher()} {lang} />
+                </dd>
                 <dt>{ ui::OPERATION.get(lang) }</dt><dd>{ format!("{kind} · {}", place.request.client) }</dd>
                 <dt>{ ui::KEY.get(lang) }</dt><dd>{ key }</dd>
                 if let Some(next) = next { <dt>{ ui::NEXT.get(lang) }</dt><dd class="prose">{ next }</dd> }
@@ -173,24 +172,32 @@ fn here_and_now(lab: &UseReducerHandle<Lab>, replay: &Replay, place: &Place<'_>)
     }
 }
 
-/// The list of requests that can be followed.
-fn follow(lab: &UseReducerHandle<Lab>, replay: &Replay) -> Html {
-    let lang = lab.lang;
-    let act = replay.act();
-    let listed = replay.trace.events.iter().skip(act).filter_map(|event| match event.kind {
+#[derive(Properties, PartialEq)]
+struct FollowProps {
+    replay: Shown,
+    followed: Option<OperationId>,
+    dispatcher: UseReducerDispatcher<Lab>,
+    lang: Lang,
+}
+
+/// The list of requests that can be followed. It stays as it is while the run is stepped through.
+#[component]
+fn Follow(props: &FollowProps) -> Html {
+    let (lang, replay) = (props.lang, &props.replay.0);
+    let listed = replay.trace.events.iter().skip(replay.act()).filter_map(|event| match event.kind {
         Kind::Requested { request, server } => event.operation.map(|operation| (operation, request, server)),
         _ => None,
     });
-    let dispatcher = lab.dispatcher();
+    let dispatcher = props.dispatcher.clone();
     let onchange = Callback::from(move |event: Event| {
         let chosen = event.target_unchecked_into::<HtmlSelectElement>().value();
         dispatcher.dispatch(Action::Follow(chosen.parse().ok().map(OperationId)));
     });
     html! {
         <select {onchange} aria-label={ui::FOLLOW.get(lang)} data-testid="follow">
-            <option value="" selected={lab.followed.is_none()}>{ ui::FOLLOW_EVENT.get(lang) }</option>
+            <option value="" selected={props.followed.is_none()}>{ ui::FOLLOW_EVENT.get(lang) }</option>
             { for listed.take(60).map(|(operation, request, server)| html! {
-                <option value={operation.0.to_string()} selected={lab.followed == Some(operation)}>
+                <option value={operation.0.to_string()} selected={props.followed == Some(operation)}>
                     { format!("#{} {} · {server}", operation.0, word(request)) }
                 </option>
             }) }

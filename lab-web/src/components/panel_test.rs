@@ -100,19 +100,9 @@ fn pill(lab: &Lab, failing: bool) -> Html {
     }
 }
 
-/// The lines of the scenario that ran up to this event, and the one of the event itself.
-fn ran(replay: &Replay, index: usize, file: &str) -> BTreeSet<u32> {
-    let events = replay.trace.events.iter().take(index + 1);
-    events
-        .filter_map(|event| event.source.as_ref())
-        .filter(|source| source.file == file)
-        .map(|source| source.line)
-        .collect()
-}
-
-fn lines(lab: &Lab, text: &str, file: &str, failing: Option<&Check>) -> Html {
+fn lines(lab: &Lab, text: &'static str, file: &str, failing: Option<&Check>) -> Html {
     let replay = lab.shown();
-    let ran = replay.map_or_else(BTreeSet::new, |replay| ran(replay, lab.index, file));
+    let ran = replay.map_or_else(BTreeSet::new, |replay| replay.ran(lab.index));
     let here = replay.and_then(|replay| replay.event(lab.index)).and_then(|event| event.source.as_ref());
     let here = here.filter(|source| source.file == file).map(|source| source.line);
     let bad = failing.and_then(|check| check.source.as_ref()).filter(|source| source.file == file);

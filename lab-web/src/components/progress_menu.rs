@@ -4,25 +4,35 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{File, HtmlInputElement};
 use yew::prelude::*;
 
-use super::top_bar::LabProps;
 use crate::progress::{FILE_BYTES_MAX, Progress, ProgressError};
-use crate::state::Action;
+use crate::state::{Action, Lab};
 use crate::text::{Lang, ui};
 
 const FILE_NAME: &str = "cache-lab-progress.json";
 
+/// What the menu is about.
+#[derive(Properties, PartialEq)]
+pub(crate) struct MenuProps {
+    /// What the learner has done.
+    pub(crate) progress: Progress,
+    /// The language.
+    pub(crate) lang: Lang,
+    /// Where actions go.
+    pub(crate) dispatcher: UseReducerDispatcher<Lab>,
+}
+
 /// The menu.
 #[component]
-pub(crate) fn ProgressMenu(LabProps { lab }: &LabProps) -> Html {
-    let lang = lab.lang;
+pub(crate) fn ProgressMenu(props: &MenuProps) -> Html {
+    let lang = props.lang;
     let sure = use_state(|| false);
     let refusal = use_state(|| None::<String>);
     let export = format!(
         "data:application/json;charset=utf-8,{}",
-        String::from(js_sys::encode_uri_component(&lab.progress.export()))
+        String::from(js_sys::encode_uri_component(&props.progress.export()))
     );
     let import = {
-        let (dispatcher, refusal) = (lab.dispatcher(), refusal.setter());
+        let (dispatcher, refusal) = (props.dispatcher.clone(), refusal.setter());
         Callback::from(move |event: Event| {
             let input = event.target_unchecked_into::<HtmlInputElement>();
             let file = input.files().and_then(|files| files.get(0));
@@ -45,7 +55,7 @@ pub(crate) fn ProgressMenu(LabProps { lab }: &LabProps) -> Html {
         move |_: MouseEvent| sure.set(on)
     };
     let forget = {
-        let (dispatcher, sure) = (lab.dispatcher(), sure.setter());
+        let (dispatcher, sure) = (props.dispatcher.clone(), sure.setter());
         move |_: MouseEvent| {
             sure.set(false);
             dispatcher.dispatch(Action::Forget);

@@ -1,28 +1,45 @@
 //! The course: fifteen lessons by chapter, with the learner's progress.
 
-use lab_core::scenario::{COURSE, Chapter, Lesson};
+use lab_core::scenario::{COURSE, Chapter, Lesson, ScenarioId};
 use yew::prelude::*;
 
 use super::marks::{Icon, icon, progress_mark};
 use super::progress_menu::ProgressMenu;
-use super::top_bar::{LabProps, preferences};
-use crate::progress::Mark;
-use crate::state::Action;
-use crate::text::{lesson, ui};
+use super::top_bar::Preferences;
+use crate::progress::{Mark, Progress};
+use crate::state::{Action, Lab};
+use crate::text::{Lang, lesson, ui};
 
 const CHAPTERS: [Chapter; 5] =
     [Chapter::Freshness, Chapter::HerdsAndLocks, Chapter::Consistency, Chapter::Failure, Chapter::Growth];
 
+/// What the rail shows: nothing of it changes while a run is stepped through.
+#[derive(Properties, PartialEq)]
+pub(crate) struct RailProps {
+    /// The lesson that is open.
+    pub(crate) scenario: ScenarioId,
+    /// What the learner has done.
+    pub(crate) progress: Progress,
+    /// Whether the course is open on a narrow screen.
+    pub(crate) open: bool,
+    /// The language.
+    pub(crate) lang: Lang,
+    /// The theme that was chosen, if any.
+    pub(crate) dark: Option<bool>,
+    /// Where actions go.
+    pub(crate) dispatcher: UseReducerDispatcher<Lab>,
+}
+
 /// The rail.
 #[component]
-pub(crate) fn Rail(LabProps { lab }: &LabProps) -> Html {
-    let lang = lab.lang;
-    let mark = |lesson: &Lesson| lesson.scenario.map_or(Mark::Todo, |id| lab.progress.of(id));
+pub(crate) fn Rail(props: &RailProps) -> Html {
+    let lang = props.lang;
+    let mark = |lesson: &Lesson| lesson.scenario.map_or(Mark::Todo, |id| props.progress.of(id));
     let green = COURSE.iter().filter(|lesson| mark(lesson) >= Mark::Green).count();
     let line = |own: &'static Lesson| {
-        let current = own.scenario == Some(lab.scenario());
+        let current = own.scenario == Some(props.scenario);
         let title = lesson::title(own.slug, own.title, lang);
-        let dispatcher = lab.dispatcher();
+        let dispatcher = props.dispatcher.clone();
         let notice = ui::COMING_LESSON.get(lang);
         let onclick = move |_| match own.scenario {
             Some(scenario) => dispatcher.dispatch(Action::Lesson(scenario)),
@@ -42,8 +59,16 @@ pub(crate) fn Rail(LabProps { lab }: &LabProps) -> Html {
             </button>
         }
     };
+    let help = ui::KEYS_TITLE.get(lang);
+    let keys = {
+        let dispatcher = props.dispatcher.clone();
+        move |_: MouseEvent| {
+            dispatcher.dispatch(Action::Rail(false));
+            dispatcher.dispatch(Action::Keys(true));
+        }
+    };
     html! {
-        <nav class={classes!("rail", lab.rail_open.then_some("open"))} aria-label={ui::COURSE.get(lang)}>
+        <nav class={classes!("rail", props.open.then_some("open"))} aria-label={ui::COURSE.get(lang)}>
             <div class="prog">
                 <div>
                     <b>{ ui::COURSE.get(lang) }</b>
@@ -64,14 +89,17 @@ pub(crate) fn Rail(LabProps { lab }: &LabProps) -> Html {
                     <small class="coming">{ ui::COMING.get(lang) }</small>
                 </div>
             </div>
-            { preferences(lab) }
+            <div class="prefs">
+                <Preferences {lang} dark={props.dark} in_bar=false dispatcher={props.dispatcher.clone()} />
+                <button class="btn sq" aria-label={help} title={help} onclick={keys}>{ "?" }</button>
+            </div>
             <div class="rleg">
                 <span>{ progress_mark(Mark::Todo) }{ ui::MARK_TODO.get(lang) }</span>
                 <span>{ progress_mark(Mark::Red) }{ ui::MARK_RED.get(lang) }</span>
                 <span>{ progress_mark(Mark::Green) }{ ui::MARK_GREEN.get(lang) }</span>
                 <span>{ progress_mark(Mark::Real) }{ ui::MARK_REAL.get(lang) }</span>
             </div>
-            <ProgressMenu lab={lab.clone()} />
+            <ProgressMenu progress={props.progress.clone()} {lang} dispatcher={props.dispatcher.clone()} />
         </nav>
     }
 }

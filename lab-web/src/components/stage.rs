@@ -71,7 +71,7 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
     let geometry = use_memo((servers, compact, named, secondary), |(servers, compact, named, secondary)| {
         if *compact { Geometry::phone(*servers) } else { Geometry::desktop(*servers, *named, *secondary) }
     });
-    let state = use_memo((props.replay.clone(), props.index), |(replay, index)| replay.0.stage(*index));
+    let state = replay.stage(props.index);
     let capsules = capsules(replay, &state, &geometry, props.index, props.now);
     let scene = Scene {
         replay,

@@ -73,8 +73,7 @@ pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
                     { world_button(lab, WorldKind::Sim, ui::SIMULATOR, ui::SIM_SHORT) }
                     { world_button(lab, WorldKind::Real, ui::REAL_CLUSTER, ui::REAL_SHORT) }
                 </div>
-                { language(lab, true) }
-                { theme(lab, true) }
+                <Preferences {lang} dark={lab.dark} in_bar=true dispatcher={lab.dispatcher()} />
                 <Share lab={lab.clone()} />
             </div>
         </header>
@@ -96,52 +95,48 @@ fn world_button(lab: &UseReducerHandle<Lab>, world: WorldKind, long: Text, short
     }
 }
 
-/// Language, theme and help, for where the bar has no room for them: in the course of a phone.
-pub(crate) fn preferences(lab: &UseReducerHandle<Lab>) -> Html {
-    let dispatcher = lab.dispatcher();
-    let help = ui::KEYS_TITLE.get(lab.lang);
-    html! {
-        <div class="prefs">
-            { language(lab, false) }
-            { theme(lab, false) }
-            <button class="btn sq" aria-label={help} title={help} onclick={move |_| {
-                dispatcher.dispatch(Action::Rail(false));
-                dispatcher.dispatch(Action::Keys(true));
-            }}>{ "?" }</button>
-        </div>
-    }
+/// What the choice of language and theme shows.
+#[derive(Properties, PartialEq)]
+pub(crate) struct PreferencesProps {
+    /// The language.
+    pub(crate) lang: Lang,
+    /// The theme that was chosen; the system's own where none was.
+    pub(crate) dark: Option<bool>,
+    /// Whether it stands in the bar; or else in the course of a phone, where the bar has no room for it.
+    pub(crate) in_bar: bool,
+    /// Where actions go.
+    pub(crate) dispatcher: UseReducerDispatcher<Lab>,
 }
 
-fn language(lab: &UseReducerHandle<Lab>, in_bar: bool) -> Html {
-    html! {
-        <div class="seg lang" role="group" aria-label={ui::LANGUAGE.get(lab.lang)}>
-            { lang_button(lab, Lang::En, "EN", in_bar) }
-            { lang_button(lab, Lang::Ja, "日本語", in_bar) }
+/// Language and theme. They stay as they are while a run is stepped through.
+#[component]
+pub(crate) fn Preferences(props: &PreferencesProps) -> Html {
+    let PreferencesProps { lang, in_bar, .. } = *props;
+    let dark = props.dark.unwrap_or_else(prefers_dark);
+    let name = ui::THEME.get(lang);
+    let act = |action: Action| {
+        let dispatcher = props.dispatcher.clone();
+        move |_: MouseEvent| dispatcher.dispatch(action.clone())
+    };
+    let button = |own: Lang, name: &'static str| {
+        let on = lang == own;
+        html! {
+            <button class={classes!(on.then_some("on"))} lang={own.tag()} aria-pressed={on.to_string()}
+                data-testid={in_bar.then(|| format!("lang-{}", own.tag()))} onclick={act(Action::Lang(own))}>
+                { name }
+            </button>
+        }
+    };
+    html! { <>
+        <div class="seg lang" role="group" aria-label={ui::LANGUAGE.get(lang)}>
+            { button(Lang::En, "EN") }
+            { button(Lang::Ja, "日本語") }
         </div>
-    }
-}
-
-fn theme(lab: &UseReducerHandle<Lab>, in_bar: bool) -> Html {
-    let dispatcher = lab.dispatcher();
-    let dark = lab.dark.unwrap_or_else(prefers_dark);
-    let name = ui::THEME.get(lab.lang);
-    html! {
         <button class="btn sq theme" aria-label={name} title={name} data-testid={in_bar.then_some("theme")}
-            onclick={move |_| dispatcher.dispatch(Action::Dark(!dark))}>
+            onclick={act(Action::Dark(!dark))}>
             { icon(Icon::Theme) }
         </button>
-    }
-}
-
-fn lang_button(lab: &UseReducerHandle<Lab>, lang: Lang, name: &'static str, in_bar: bool) -> Html {
-    let on = lab.lang == lang;
-    let dispatcher = lab.dispatcher();
-    html! {
-        <button class={classes!(on.then_some("on"))} lang={lang.tag()} aria-pressed={on.to_string()}
-            data-testid={in_bar.then(|| format!("lang-{}", lang.tag()))} onclick={move |_| dispatcher.dispatch(Action::Lang(lang))}>
-            { name }
-        </button>
-    }
+    </> }
 }
 
 /// Copies a link to this very view.

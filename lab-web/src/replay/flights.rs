@@ -55,6 +55,8 @@ pub(crate) struct Operation {
     pub(crate) request: RequestKind,
     /// The row.
     pub(crate) key: Option<Key>,
+    /// Its events, the first being the request itself.
+    pub(crate) events: Vec<usize>,
     /// The event of the request.
     pub(crate) requested: usize,
     /// When it was sent.
@@ -185,6 +187,7 @@ pub(super) fn operations(trace: &Trace, commits: &[Commit]) -> Vec<Option<Operat
             continue;
         }
         let Some(operation) = operations.get_mut(place).and_then(Option::as_mut) else { continue };
+        operation.events.push(index);
         match &event.kind {
             Kind::Received { .. } => operation.received = Some((index, event.at)),
             Kind::Answered { .. } => operation.answered(index, event, commits),
@@ -206,6 +209,16 @@ pub(super) fn operations(trace: &Trace, commits: &[Commit]) -> Vec<Option<Operat
 }
 
 impl Operation {
+    /// Its events up to `index`.
+    pub(crate) fn events_until(&self, index: usize) -> &[usize] {
+        &self.events[..self.events.partition_point(|own| *own <= index)]
+    }
+
+    /// Its events after `index`.
+    pub(crate) fn events_after(&self, index: usize) -> &[usize] {
+        &self.events[self.events_until(index).len()..]
+    }
+
     /// Whether it is a stale read: it began after the acknowledgement of something newer than its answer.
     pub(crate) fn is_stale(&self) -> bool {
         self.stale_since.is_some()
@@ -217,6 +230,7 @@ impl Operation {
             server,
             request,
             key: event.key.clone(),
+            events: vec![index],
             requested: index,
             requested_at: event.at,
             received: None,

@@ -41,9 +41,19 @@ fn a_keyframe_shows_what_the_whole_fold_shows() {
         for (index, event) in replay.trace.events.iter().enumerate() {
             state.apply(index, event, &replay);
             if index % 97 == 0 || index == replay.last() {
-                assert_eq!(replay.stage(index), state, "{} at event {index}", replay.spec.scenario);
+                assert_eq!(*replay.stage(index), state, "{} at event {index}", replay.spec.scenario);
             }
         }
+    }
+}
+
+#[test]
+fn the_way_to_an_event_does_not_change_what_is_shown_there() {
+    let replay = replay(ScenarioId::InvalidationDelay, "lesson");
+    let straight: Vec<StageState> = (0..=replay.last()).map(|index| (*replay.stage(index)).clone()).collect();
+    let wandering = [60, 61, 3, 3, 90, 2, 0, replay.last(), 61, 62, 64];
+    for index in wandering {
+        assert_eq!(*replay.stage(index), straight[index], "at event {index}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lab_core::trace::{Actor, Kind, OperationId, Outcome, RequestKind, Verb};
-use lab_core::value::{Instant, Value, Version};
+use lab_core::value::{Instant, ServerId, Value, Version};
 
 use super::{Geometry, Route};
 use crate::replay::{Call, Operation, Replay};
@@ -76,40 +76,28 @@ pub(crate) fn capsules(
     now: Instant,
 ) -> Vec<Capsule> {
     let event = replay.event(index);
-    let mut merged: BTreeMap<String, Capsule> = BTreeMap::new();
-    let mut add = |capsule: Capsule| {
-        let id = if capsule.current { format!("!{}", capsule.id) } else { capsule.id.clone() };
-        merged
-            .entry(id)
-            .and_modify(|other| {
-                other.count += 1;
-                other.share = other.share.max(capsule.share);
-            })
-            .or_insert(capsule);
-    };
+    let mut groups = Groups::default();
     for message in &state.calls {
         let Some(call) = replay.call(*message) else { continue };
         let current = event.is_some_and(|event| event.message == Some(*message));
         if is_background(call.verb) && !current {
             continue;
         }
-        if let Some(capsule) = of_call(replay, call, geometry, index, now, current) {
-            add(capsule);
-        }
+        let moment = Moment { replay, geometry, index, now, current };
+        groups.add(Group::of_call(call, &moment), || of_call(call, &moment));
     }
     for operation in &state.operations {
         if let Some(request) = replay.operation(*operation) {
             let current =
                 event.is_some_and(|event| event.operation == Some(*operation) && is_travel(&event.kind));
-            if let Some(capsule) = of_request(replay, *operation, request, geometry, index, now, current) {
-                add(capsule);
+            let moment = Moment { replay, geometry, index, now, current };
+            if let Some(group) = Group::of_request(request, &moment) {
+                groups.add(group, || of_request(*operation, request, &moment));
             }
         }
     }
-    if let Some(capsule) = event.and_then(|event| of_replication(geometry, event)) {
-        add(capsule);
-    }
-    let mut capsules: Vec<Capsule> = merged.into_values().collect();
+    let mut capsules = groups.by_name();
+    capsules.extend(event.and_then(|event| of_replication(geometry, event)));
     capsules.sort_by_key(|capsule| (!capsule.current, capsule.look, usize::MAX - capsule.count));
     capsules.truncate(CAPSULES_MAX);
     // The current message keeps its name; a group of the same kind beside it gets another.
@@ -125,6 +113,99 @@ pub(crate) fn capsules(
     capsules
 }
 
+/// When and where capsules are looked for.
+struct Moment<'a> {
+    replay: &'a Replay,
+    geometry: &'a Geometry,
+    index: usize,
+    now: Instant,
+    /// Whether the message is the one of the current event, which is drawn by itself.
+    current: bool,
+}
+
+/// What messages have in common that are drawn as one.
+#[derive(PartialEq)]
+enum Group<'a> {
+    /// The message of the current event.
+    Current,
+    /// A notice in the bus is drawn by itself.
+    Notice(usize),
+    /// Calls on one way, out or back.
+    Call(Actor, Actor, Verb, bool),
+    /// Requests on their way to a server.
+    Ask(ServerId, RequestKind),
+    /// Answers on their way to the clients of a server.
+    Answer(ServerId, Option<&'a Outcome>, Option<&'a Value>, Option<Version>),
+}
+
+impl<'a> Group<'a> {
+    fn of_call(call: &Call, moment: &Moment<'_>) -> Self {
+        if moment.current {
+            Self::Current
+        } else if call.is_publication() && is_served(call, moment) {
+            Self::Notice(call.called)
+        } else {
+            Self::Call(call.from, call.to, call.verb, has_turned(call, moment))
+        }
+    }
+
+    /// `None` while the request is at its server: then it is under way nowhere.
+    fn of_request(request: &'a Operation, moment: &Moment<'_>) -> Option<Self> {
+        let by_now = |at: Option<(usize, Instant)>| at.is_some_and(|(at, _)| at <= moment.index);
+        let answered = by_now(request.answered);
+        if by_now(request.received) && !answered {
+            return None;
+        }
+        Some(if moment.current {
+            Self::Current
+        } else if answered {
+            let Operation { server, outcome, value, version, .. } = request;
+            Self::Answer(*server, outcome.as_ref(), value.as_ref(), *version)
+        } else {
+            Self::Ask(request.server, request.request)
+        })
+    }
+}
+
+/// Messages by group, each with its capsule. A thousand clients make a thousand messages and a few groups, so a
+/// capsule is made once for each group and counted from then on.
+#[derive(Default)]
+struct Groups<'a>(Vec<(Group<'a>, Option<Capsule>)>);
+
+impl<'a> Groups<'a> {
+    fn add(&mut self, group: Group<'a>, capsule: impl FnOnce() -> Option<Capsule>) {
+        match self.0.iter_mut().find(|(own, _)| *own == group) {
+            Some((_, Some(capsule))) => capsule.count += 1,
+            Some((_, None)) => {}
+            None => self.0.push((group, capsule())),
+        }
+    }
+
+    /// One capsule a name, in the order of the names: different outcomes may read the same. The current one stands
+    /// by itself, and first.
+    fn by_name(self) -> Vec<Capsule> {
+        let mut named: BTreeMap<(bool, String), Capsule> = BTreeMap::new();
+        for capsule in self.0.into_iter().filter_map(|(_, capsule)| capsule) {
+            named
+                .entry((!capsule.current, capsule.id.clone()))
+                .and_modify(|other| {
+                    other.count += capsule.count;
+                    other.share = other.share.max(capsule.share);
+                })
+                .or_insert(capsule);
+        }
+        named.into_values().collect()
+    }
+}
+
+fn is_served(call: &Call, moment: &Moment<'_>) -> bool {
+    call.served.is_some_and(|served| served <= moment.index)
+}
+
+fn has_turned(call: &Call, moment: &Moment<'_>) -> bool {
+    is_served(call, moment) || call.turns_at.is_some_and(|turns| turns < moment.now)
+}
+
 fn is_travel(kind: &Kind) -> bool {
     matches!(
         kind,
@@ -132,18 +213,11 @@ fn is_travel(kind: &Kind) -> bool {
     )
 }
 
-fn of_call(
-    replay: &Replay,
-    call: &Call,
-    geometry: &Geometry,
-    index: usize,
-    now: Instant,
-    current: bool,
-) -> Option<Capsule> {
-    let served = call.served.is_some_and(|served| served <= index);
-    let turned = served || call.turns_at.is_some_and(|turns| turns < now);
-    if call.is_publication() && served {
-        return of_notice(replay, call, geometry, index, now, current);
+fn of_call(call: &Call, moment: &Moment<'_>) -> Option<Capsule> {
+    let Moment { replay, geometry, index, now, current } = *moment;
+    let turned = has_turned(call, moment);
+    if call.is_publication() && is_served(call, moment) {
+        return of_notice(call, moment);
     }
     let way = match call.to {
         Actor::Bus => Some(geometry.to_bus(server_place(call.from)?)),
@@ -178,14 +252,8 @@ fn of_call(
 }
 
 /// A notice in the bus: it travels towards the farthest subscriber that has not heard of it.
-fn of_notice(
-    replay: &Replay,
-    call: &Call,
-    geometry: &Geometry,
-    index: usize,
-    now: Instant,
-    current: bool,
-) -> Option<Capsule> {
+fn of_notice(call: &Call, moment: &Moment<'_>) -> Option<Capsule> {
+    let Moment { replay, geometry, index, now, current } = *moment;
     let from = server_place(call.from)?;
     let left = replay.event(call.served?)?.at;
     let pending: Vec<Pending> = call
@@ -215,15 +283,8 @@ fn of_notice(
     })
 }
 
-fn of_request(
-    replay: &Replay,
-    id: OperationId,
-    request: &Operation,
-    geometry: &Geometry,
-    index: usize,
-    now: Instant,
-    current: bool,
-) -> Option<Capsule> {
+fn of_request(id: OperationId, request: &Operation, moment: &Moment<'_>) -> Option<Capsule> {
+    let Moment { replay, geometry, index, now, current } = *moment;
     if request.request == RequestKind::Forget && !current {
         return None;
     }

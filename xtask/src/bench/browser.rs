@@ -11,7 +11,8 @@ use super::{executable, table};
 /// The wasm profile is named here and in `index.html`; its other choices are read from there.
 const PROFILE: &str = "wasm";
 
-/// Measures the simulator natively and in the browser, by turns, and returns the lines with the figures.
+/// Measures the simulator natively and in the browser, by turns, and a step of the built lab; returns the lines with
+/// the figures.
 pub(super) fn measure(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let browser = debian::browser(workspace).context("there is no Chromium: cargo xtask setup")?;
     let simulator = ["bench", "--package", "lab-core", "--bench", "simulator", "--no-run"];
@@ -19,6 +20,11 @@ pub(super) fn measure(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let page = build_page(workspace, simulator)?;
     let mut measure = workspace.command("node");
     measure.arg("e2e/measure.mjs").arg(native).arg(page).env("CHROMIUM", browser);
+    if workspace.path("dist/index.html").is_file() {
+        measure.arg(workspace.path("dist"));
+    } else {
+        println!("page step: there is no dist/ to draw in; `cargo xtask test --only build` makes it");
+    }
     command::run_keeping(measure, table::is_figure)
 }
 

@@ -76,13 +76,17 @@ enum Limit {
 }
 
 /// The limits, by the figures' names as the benchmarks print them. What is not here has none.
-const LIMITS: [(&str, Limit); 7] = [
+const LIMITS: [(&str, Limit); 11] = [
     ("hit, 1 thread", Limit::TimesBaseline(2.0)),
     ("hit, 2 threads", Limit::TimesBaseline(2.0)),
     ("step", Limit::AtMost(250.0)),
     ("step in wasm", Limit::TimesBaseline(1.5)),
     ("herd in the browser, first", Limit::AtMost(300.0)),
     ("herd in the browser, later", Limit::AtMost(300.0)),
+    ("page step, story", Limit::AtMost(4.0)),
+    ("page step, test", Limit::AtMost(4.0)),
+    ("page step, code", Limit::AtMost(4.0)),
+    ("page step, events", Limit::AtMost(4.0)),
     ("first visit", Limit::AtMost(600.0)),
 ];
 
