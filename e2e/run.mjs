@@ -83,11 +83,11 @@ async function serveLab(lab) {
     server.once("error", failed);
     gone.then((code) => failed(new Error(`lab serve ended with ${code}: ${told}`)));
   });
-  const close = async () => {
-    server.kill("SIGTERM");
+  const end = async (signal) => {
+    server.kill(signal);
     await gone;
   };
-  return { url, close };
+  return { url, close: () => end("SIGTERM"), crash: () => end("SIGKILL") };
 }
 
 /** A page that notes what goes wrong in it. */
@@ -620,7 +620,7 @@ async function realCluster(browser, lab) {
       const lost = await openPage(browser, other.url, { hash: "#stampede-lock/real?policy=lock", progress: SOLVED });
       await at(lost.page, "run-real").click();
       await until("the recording", () => text(lost.page, "real"), (told) => /Recording, [1-9]/.test(told));
-      await other.close();
+      await other.crash();
       await until("the box", () => text(lost.page, "real"), (told) => told.includes("The lab server was lost"));
       assert((await at(lost.page, "run-verdict").count()) === 0, "half a run is shown");
       await shot(lost.page, "real-lost");
