@@ -57,8 +57,9 @@ pub(crate) fn RealCluster(props: &RealProps) -> Html {
             </div>
             { how_to_record(lab) }
         </> },
-        RealState::Found => html! { <>
+        RealState::Found | RealState::Stopped => html! { <>
             <p>{ ui::REAL_FOUND.with(lang, &[&origin]) }</p>
+            if real.state == RealState::Stopped { <p data-testid="stopped">{ ui::REAL_STOPPED.get(lang) }</p> }
             <div class="acts">
                 <button class="btn pri" onclick={run} data-testid="run-real">{ ui::REAL_RUN.get(lang) }</button>
                 { file_button(real, lang) }

@@ -31,6 +31,8 @@ pub(crate) enum RealState {
     Absent,
     /// A server answers.
     Found,
+    /// A server answers, and finishes by itself a run that is not followed any more: it cannot be told to stop.
+    Stopped,
     /// A run is being recorded.
     Recording {
         /// Events so far.
@@ -178,7 +180,7 @@ impl Desk {
 
     fn stop(&self) {
         self.wish();
-        self.state.set(RealState::Found);
+        self.state.set(RealState::Stopped);
     }
 
     fn open(&self, file: File, lang: Lang) {
