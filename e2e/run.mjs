@@ -232,6 +232,15 @@ async function invalidationDelay(browser, url) {
     assert(JSON.stringify(after) === JSON.stringify(before), `${JSON.stringify(after)} is not ${JSON.stringify(before)}`);
   });
 
+  await check("the space-time diagram says that nothing could have told the server of the commit", async () => {
+    await page.keyboard.press("l");
+    const caption = await at(page, "past-caption").textContent();
+    assert(caption.startsWith("No chain of messages leads from the commit of v2"), `the caption says: ${caption}`);
+    await shot(page, "space-time");
+    await at(page, "view-lanes").click();
+    await until("the caption", () => at(page, "past-caption").count(), (count) => count === 0);
+  });
+
   await check("the Code panel highlights a line of the cache, and another one for another request", async () => {
     const options = await at(page, "follow").locator("option").evaluateAll((all) =>
       all.map((option) => ({ value: option.value, text: option.textContent })),

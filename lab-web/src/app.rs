@@ -90,10 +90,10 @@ fn Centre(CentreProps { lab }: &CentreProps) -> Html {
                     <Faults replay={replay.clone()} index={lab.index} {lang} />
                     <Stage replay={replay.clone()} index={lab.index} now={lab.now} playing={lab.playing} {lang} {fit} />
                 </section>
-                <section class="time">
+                <section class={classes!("time", fit.folded.then_some("folded"))}>
                     <Narration lab={lab.clone()} />
                     <Transport lab={lab.clone()} />
-                    <Timeline replay={replay} {simulated} index={lab.index} now={lab.now} veiled={lab.veiled()}
+                    <Timeline replay={replay} {simulated} index={lab.index} now={lab.now} veiled={lab.veiled()} view={lab.view}
                         folded={fit.folded} {width} {lang} {act} />
                 </section>
             } else {

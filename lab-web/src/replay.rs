@@ -7,6 +7,7 @@ mod comparison;
 mod flights;
 mod lanes;
 mod series;
+mod space_time;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use lab_core::value::{Instant, Key, Version};
 pub(crate) use comparison::Comparison;
 pub(crate) use flights::{Call, Operation};
 pub(crate) use lanes::{Band, Freshness, Lane, Mark, Publication};
+pub(crate) use space_time::{Arrow, Carries, Past, SpaceTime, drawn_at};
 
 use crate::ruler::Ruler;
 use crate::stage_state::{Ahead, ClientState, StageState, is_background_event};
@@ -57,6 +59,10 @@ pub(crate) struct Replay {
     pub(crate) focus: Key,
     /// The shared horizontal ruler.
     pub(crate) ruler: Ruler,
+    /// The ruler of the space-time diagram, on which messages can be told apart.
+    pub(crate) close_ruler: Ruler,
+    /// Actors and messages, as the space-time diagram draws them.
+    pub(crate) space_time: SpaceTime,
     /// Every call, by message.
     calls: Vec<Option<Call>>,
     /// Every request, by operation.
@@ -100,10 +106,12 @@ impl Replay {
         let calls = flights::calls(events);
         let operations = flights::operations(&trace, &commits);
         let (servers, homes) = population(events);
-        let shown = events.iter().filter(|event| !is_background_event(event)).map(|event| event.at);
+        let shown = || events.iter().filter(|event| !is_background_event(event)).map(|event| event.at);
         let mut replay = Self {
             focus: Key::new(spec.scenario.scenario().focus),
-            ruler: Ruler::new(shown),
+            ruler: Ruler::new(shown()),
+            close_ruler: Ruler::close(shown()),
+            space_time: SpaceTime::new(events, &calls, &operations),
             violations: flights::violations(&report),
             publications: lanes::publications(events, &calls),
             series: series::Series::new(events, &operations, act(events)),

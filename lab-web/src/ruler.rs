@@ -12,6 +12,14 @@ const FOLD_SHARE: f64 = 0.06;
 const FOLD_OVER_SHARE: f64 = 0.12;
 /// … and longer than this.
 const FOLD_OVER_NS: u64 = 100_000_000;
+/// Where messages are to be told apart, more gaps are folded, and narrower: so many at most …
+const CLOSE_FOLDS: usize = 9;
+/// … to this share of the width …
+const CLOSE_SHARE: f64 = 0.025;
+/// … as long as a gap is longer than this share of the time that is still shown …
+const CLOSE_OVER_SHARE: f64 = 0.07;
+/// … and so many times the usual gap.
+const CLOSE_OVER_USUAL: u64 = 8;
 
 /// A stretch of time and where it lies on the ruler.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,18 +49,44 @@ pub(crate) struct Fold {
 }
 
 impl Ruler {
-    /// Lays out a run from the instants of its events, in order.
+    /// Lays out a run from the instants of its events, in order, so that durations can be compared.
     pub(crate) fn new(instants: impl IntoIterator<Item = Instant>) -> Self {
         let instants: Vec<u64> = instants.into_iter().map(|instant| instant.0).collect();
-        let (first, last) = (0, instants.last().copied().unwrap_or(0).max(1));
-        let longest_shown = FOLD_OVER_NS.max(((last - first) as f64 * FOLD_OVER_SHARE) as u64);
+        let whole = instants.last().copied().unwrap_or(0);
+        let longest = FOLD_OVER_NS.max((whole as f64 * FOLD_OVER_SHARE) as u64);
+        Self::folding(&instants, longest, FOLD_SHARE)
+    }
+
+    /// Lays out a run from the instants of its events, in order, so that messages can be told apart: silence
+    /// between bursts of messages is folded.
+    pub(crate) fn close(instants: impl IntoIterator<Item = Instant>) -> Self {
+        let instants: Vec<u64> = instants.into_iter().map(|instant| instant.0).collect();
+        let mut shown = instants.last().copied().unwrap_or(0);
+        let before = std::iter::once(0).chain(instants.iter().copied());
+        let mut gaps: Vec<u64> =
+            instants.iter().zip(before).map(|(at, before)| at.saturating_sub(before)).collect();
+        gaps.retain(|gap| *gap > 0);
+        gaps.sort_unstable();
+        let usual = gaps.get(gaps.len() / 2).copied().unwrap_or(0);
+        let mut longest = u64::MAX;
+        for gap in gaps.into_iter().rev().take(CLOSE_FOLDS) {
+            if gap <= usual * CLOSE_OVER_USUAL || (gap as f64) < shown as f64 * CLOSE_OVER_SHARE {
+                break;
+            }
+            (shown, longest) = (shown - gap, gap - 1);
+        }
+        Self::folding(&instants, longest, CLOSE_SHARE)
+    }
+
+    /// Folds every gap longer than `longest` to `share` of the width.
+    fn folding(instants: &[u64], longest: u64, share: f64) -> Self {
         let mut segments = Vec::new();
-        let mut start = first;
-        let mut before = first;
-        for at in instants {
-            if at.saturating_sub(before) > longest_shown {
+        let (mut start, mut before) = (0, 0);
+        for &at in instants {
+            let gap = at.saturating_sub(before);
+            if gap > longest {
                 // A little of the silence stays visible on both sides, so that the edge is not an event's own.
-                let margin = (before - start).max(2_000_000) / 20;
+                let margin = ((before - start).max(2_000_000) / 20).min(gap / 4);
                 segments.push((start, before + margin, false));
                 segments.push((before + margin, at - margin, true));
                 start = at - margin;
@@ -60,18 +94,18 @@ impl Ruler {
             before = at;
         }
         segments.push((start, before.max(start + 1), false));
-        Self { segments: Self::place(&segments) }
+        Self { segments: Self::place(&segments, share) }
     }
 
-    fn place(stretches: &[(u64, u64, bool)]) -> Vec<Segment> {
+    fn place(stretches: &[(u64, u64, bool)], fold: f64) -> Vec<Segment> {
         let folds = stretches.iter().filter(|stretch| stretch.2).count() as f64;
         let shown: u64 = stretches.iter().filter(|stretch| !stretch.2).map(|(from, to, _)| to - from).sum();
-        let per_ns = (1.0 - folds * FOLD_SHARE) / shown.max(1) as f64;
+        let per_ns = (1.0 - folds * fold) / shown.max(1) as f64;
         let mut x = 0.0;
         stretches
             .iter()
             .map(|&(from, to, folded)| {
-                let width = if folded { FOLD_SHARE } else { (to - from) as f64 * per_ns };
+                let width = if folded { fold } else { (to - from) as f64 * per_ns };
                 let segment = Segment { from, to, x, width, folded };
                 x += width;
                 segment
@@ -177,6 +211,16 @@ mod tests {
             assert!(back.0.abs_diff(at.0) < 10_000, "{ms} ms came back as {back:?}");
         }
         assert!(ruler.fold_end(Instant(500_000_000)).is_some_and(|end| end.0 < 1_030_000_000));
+    }
+
+    #[test]
+    fn a_close_ruler_folds_the_silence_between_bursts() {
+        let ruler = Ruler::close([0, 1, 2, 20, 21, 22, 80, 81, 1000].map(|ms| Instant(ms * 1_000_000)));
+        assert_eq!(ruler.folds().count(), 3);
+        let (near, far) = (ruler.x(Instant(21_000_000)), ruler.x(Instant(22_000_000)));
+        assert!(far - near > 0.1, "a millisecond in a burst is {:.3} of the width", far - near);
+        let at = ruler.at(ruler.x(Instant(80_500_000)));
+        assert!(at.0.abs_diff(80_500_000) < 10_000);
     }
 
     #[test]

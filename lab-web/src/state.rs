@@ -16,7 +16,7 @@ use lab_core::value::Instant;
 use yew::Reducible;
 
 pub(crate) use action::Action;
-pub(crate) use step::{Step, Tab};
+pub(crate) use step::{Step, Tab, View};
 
 use crate::link::Link;
 use crate::progress::{Mark, Progress};
@@ -85,6 +85,8 @@ pub(crate) struct Lab {
     pub(crate) rail_open: bool,
     /// Whether the list of keys is open.
     pub(crate) keys_open: bool,
+    /// What the timeline shows.
+    pub(crate) view: View,
     /// The event that a link asked for, until the run is there.
     asked: Option<usize>,
     /// The digest that a link promised.
@@ -121,6 +123,7 @@ impl Lab {
             notices: Vec::new(),
             rail_open: false,
             keys_open: false,
+            view: View::default(),
             asked: None,
             promised: None,
         };
@@ -430,6 +433,7 @@ impl Lab {
             Action::Dismiss => self.notices.clear(),
             Action::Rail(open) => self.rail_open = open,
             Action::Keys(open) => self.keys_open = open,
+            Action::View(view) => self.view = view,
             other => unreachable!("{other:?} was handled before"),
         }
     }

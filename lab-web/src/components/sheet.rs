@@ -22,6 +22,7 @@ pub(crate) fn KeySheet(LabProps { lab }: &LabProps) -> Html {
         ("1–5", ui::KEYS_STEPS),
         ("S T C O E", ui::KEYS_TABS),
         ("W", ui::KEYS_WORLD),
+        ("L", ui::KEYS_VIEW),
         ("Enter", ui::KEYS_ENTER),
         ("/", ui::KEYS_SLASH),
         ("?", ui::KEYS_HELP),

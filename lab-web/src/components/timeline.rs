@@ -1,4 +1,5 @@
-//! The timeline: density, one lane an actor, what was stale and what failed, and the playhead.
+//! The timeline: density, one lane an actor, what was stale and what failed, and the playhead; in the lanes either
+//! what happened when, or the messages between them.
 //!
 //! The history (in `lanes` and `strip`) is drawn once for a run; only the playhead, the wash over the future and
 //! the marks move. Where it is folded, the marks stand in one row under the density strip.
@@ -6,6 +7,7 @@
 mod lanes;
 mod marks;
 mod scale;
+mod space_time;
 mod strip;
 
 use lab_core::value::Instant;
@@ -18,7 +20,7 @@ use self::marks::marks;
 use self::scale::{Rows, Scale};
 use super::stage::Shown;
 use crate::replay::{Lane, Replay};
-use crate::state::Action;
+use crate::state::{Action, View};
 use crate::text::{Lang, clock, grouped, ui};
 
 /// What the timeline shows.
@@ -34,6 +36,8 @@ pub(crate) struct TimelineProps {
     pub(crate) now: Instant,
     /// Whether the future is hidden.
     pub(crate) veiled: bool,
+    /// Lanes, or the space-time diagram.
+    pub(crate) view: View,
     /// Whether lanes are folded to the density strip.
     pub(crate) folded: bool,
     /// The width of the window.
@@ -48,7 +52,9 @@ pub(crate) struct TimelineProps {
 #[component]
 pub(crate) fn Timeline(props: &TimelineProps) -> Html {
     let (lang, replay) = (props.lang, &props.replay.0);
-    let scale = Scale::of(props.width);
+    // Folded there is no room for messages, and before a prediction they would give the answer away.
+    let view = if props.folded || props.veiled { View::Lanes } else { props.view };
+    let scale = Scale::new(props.width, view);
     let rows = Rows::new(replay.servers(), props.folded);
     let x = scale.x(replay, props.now);
     let svg = use_node_ref();
@@ -68,11 +74,12 @@ pub(crate) fn Timeline(props: &TimelineProps) -> Html {
             {onpointerdown} {onpointermove} onpointerup={release.clone()} onpointercancel={release}>
             <rect x={scale.left.to_string()} y="0" width={scale.width.to_string()} height={height.to_string()} class="hit" />
             <History replay={props.replay.clone()} simulated={props.simulated.clone()} {rows} {scale}
-                known={if props.veiled { replay.ruler.x(props.now) } else { 1.0 }} {lang} />
+                known={if props.veiled { scale.ruler(replay).x(props.now) } else { 1.0 }} {lang} />
             { names(replay, rows, props.index) }
             <rect x={x.to_string()} y="5" width={(scale.right() - x).max(0.0).to_string()}
                 height={(rows.bottom - 5.0).to_string()} class="wash" />
             if !props.veiled { { lanes::acknowledged(replay, scale, rows, lang) } }
+            if view == View::SpaceTime { { space_time::past(replay, scale, rows, props.index, lang) } }
             if props.veiled { { veil(scale, rows, x, lang) } }
             <path d={format!("M{x:.1},6 V{:.1}", rows.bottom + 4.0)} class="ph" />
             if !props.veiled { { marks(replay, scale, rows, props.index) } }
@@ -93,7 +100,7 @@ fn use_scrub(svg: &NodeRef, props: &TimelineProps, scale: Scale) -> (OnPointer, 
             let Some(element) = svg.cast::<Element>() else { return };
             let bounds = element.get_bounding_client_rect();
             let across = (f64::from(event.client_x()) - bounds.left()) / bounds.width().max(1.0);
-            act.emit(Action::Scrub(replay.0.ruler.at(scale.share(across))));
+            act.emit(Action::Scrub(scale.ruler(&replay.0).at(scale.share(across))));
         }
     };
     let press = {

@@ -7,7 +7,7 @@ use yew::prelude::*;
 use super::marks::{Icon, icon};
 use super::rich;
 use super::top_bar::LabProps;
-use crate::state::{Action, SPEEDS};
+use crate::state::{Action, Lab, SPEEDS, View};
 use crate::text::{Text, clock, grouped, sentence, ui};
 
 /// The sentence of the current event; the only text that changes on every step, and the live region.
@@ -87,7 +87,26 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
                     { ui::SIM_OUTLINE.get(lang) }
                 </span>
             }
+            { views(lab) }
             <span class="seed">{ rich(&ui::SEED.with(lang, &[&lab.spec.seed.to_string()])) }</span>
+        </div>
+    }
+}
+
+/// What the timeline below shows.
+fn views(lab: &UseReducerHandle<Lab>) -> Html {
+    let lang = lab.lang;
+    let view = |name: Text, view: View, testid: &'static str| {
+        let (on, dispatcher) = (lab.view == view, lab.dispatcher());
+        html! {
+            <button class={on.then_some("on")} aria-pressed={on.to_string()} data-testid={testid}
+                disabled={lab.veiled()} onclick={move |_| dispatcher.dispatch(Action::View(view))}>{ name.get(lang) }</button>
+        }
+    };
+    html! {
+        <div class="seg views" role="group" aria-label={ui::VIEW_LABEL.get(lang)}>
+            { view(ui::VIEW_LANES, View::Lanes, "view-lanes") }
+            { view(ui::VIEW_SPACE_TIME, View::SpaceTime, "view-space-time") }
         </div>
     }
 }

@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
-use crate::state::{Action, Lab, Step, Tab};
+use crate::state::{Action, Lab, Step, Tab, View};
 
 /// Listens to the keyboard.
 #[hook]
@@ -89,6 +89,10 @@ fn action(lab: &Lab, event: &KeyboardEvent) -> Option<Action> {
         "w" => Action::World(match lab.world {
             WorldKind::Sim => WorldKind::Real,
             WorldKind::Real => WorldKind::Sim,
+        }),
+        "l" => Action::View(match lab.view {
+            View::Lanes => View::SpaceTime,
+            View::SpaceTime => View::Lanes,
         }),
         "?" => Action::Keys(!lab.keys_open),
         digit => Action::Step(*Step::ALL.get(digit.parse::<usize>().ok()?.checked_sub(1)?)?),

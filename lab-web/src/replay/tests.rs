@@ -7,6 +7,7 @@ use lab_core::recording::Recording;
 use lab_core::report::figure;
 use lab_core::scenario::ScenarioId;
 use lab_core::sim;
+use lab_core::trace::RequestKind;
 use lab_core::value::ServerId;
 
 use super::*;
@@ -151,6 +152,47 @@ fn before_the_act_nothing_is_counted_and_counts_never_fall() {
             assert!(at(replay.act()) < 1e-9, "{id} of {}", replay.spec.scenario);
             let values: Vec<f64> = (0..=replay.last()).map(at).collect();
             assert!(values.is_sorted(), "{id} of {}", replay.spec.scenario);
+        }
+    }
+}
+
+#[test]
+fn the_commit_is_in_the_past_of_a_read_only_where_something_told_the_server() {
+    // Client 1 wrote, and asks server 2 next: it could have told. Nobody else could, unless the write waited.
+    for (preset, others_are_told) in [("lesson", false), ("acknowledged", true)] {
+        let replay = replay(ScenarioId::InvalidationDelay, preset);
+        let commit = replay.commits.last().expect("there is a write").index;
+        let reads: Vec<&Operation> = replay.operations.iter().flatten().collect();
+        let write = reads.iter().find(|one| one.request == RequestKind::Write).expect("there is a write");
+        let written = write.completed.expect("it ended").0;
+        let at_once = reads.iter().filter(|read| read.requested > written).take(4);
+        let mut seen = 0;
+        for read in at_once.filter(|read| read.server != ServerId(2) || read.client == write.client) {
+            let answer = read.answered.expect("it was answered").0;
+            let past = replay.space_time.past(&replay.trace.events, answer);
+            let told = others_are_told || read.client == write.client;
+            assert_eq!(
+                past.has(Actor::Primary, commit),
+                told,
+                "{preset}: {} at {}",
+                read.client,
+                read.server
+            );
+            assert!(past.has(Actor::Server(read.server), answer), "an event is in its own past");
+            seen += 1;
+        }
+        assert_eq!(seen, 3);
+    }
+}
+
+#[test]
+fn every_message_leaves_before_it_arrives_and_goes_to_another_actor() {
+    for replay in everything() {
+        let events = &replay.trace.events;
+        assert!(!replay.space_time.arrows.is_empty());
+        for arrow in &replay.space_time.arrows {
+            assert!(arrow.from < arrow.to && events[arrow.from].at <= events[arrow.to].at, "{arrow:?}");
+            assert_ne!(events[arrow.from].actor, events[arrow.to].actor, "{arrow:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use lab_core::scenario::ScenarioId;
 use lab_core::trace::OperationId;
 use lab_core::value::Instant;
 
-use super::{Step, Tab};
+use super::{Step, Tab, View};
 use crate::link::Link;
 use crate::progress::Progress;
 use crate::replay::Replay;
@@ -98,4 +98,6 @@ pub(crate) enum Action {
     Rail(bool),
     /// Open or close the list of keys.
     Keys(bool),
+    /// Show lanes, or the space-time diagram.
+    View(View),
 }

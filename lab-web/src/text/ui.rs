@@ -300,6 +300,15 @@ texts! {
     KEYS_STEPS = "lesson step", "レッスンの段階";
     KEYS_TABS = "Story, Test, Code, Policy, Events", "ストーリー・テスト・コード・ポリシー・イベント";
     KEYS_WORLD = "simulator / real cluster", "シミュレーター / 実クラスター";
+    KEYS_VIEW = "lanes, or the space-time diagram", "レーンと時空図の切り替え";
+    VIEW_LABEL = "Timeline view", "タイムラインの表示";
+    VIEW_LANES = "Lanes", "レーン";
+    VIEW_SPACE_TIME = "Space-time", "時空図";
+    COMMIT = "commit {}", "{} をコミット";
+    WRITE_SENT = "write", "書き込み";
+    COMMIT_IN_PAST = "The commit of {} is in the past of this event", "{} のコミットはこのイベントの過去にある";
+    COMMIT_NOT_IN_PAST = "No chain of messages leads from the commit of {} to this event",
+        "{} のコミットからこのイベントへ至るメッセージの連鎖はない";
     KEYS_ENTER = "run and reveal", "実行して答えを見る";
     KEYS_SLASH = "filter events", "イベントを絞り込む";
     KEYS_HELP = "this list", "この一覧";

@@ -8,11 +8,13 @@ use lab_core::value::Instant;
 use yew::prelude::*;
 
 use super::scale::{Rows, STRIP, Scale};
+use super::space_time;
 use super::strip::{density, outline, smoothed};
 use crate::components::stage::Shown;
 use crate::replay::{Freshness, Lane, Replay};
 use crate::ruler::Fold;
 use crate::stage_state::is_background_event;
+use crate::state::View;
 use crate::text::{Lang, span, ui};
 
 /// A lane is divided into cells of so many units, to find out how crowded it is.
@@ -48,9 +50,10 @@ pub(super) struct HistoryProps {
 pub(super) fn History(props: &HistoryProps) -> Html {
     let (replay, scale, rows) = (&props.replay.0, props.scale, props.rows);
     let lanes = rows.lanes();
-    let folds: Vec<Fold> = replay.ruler.folds().filter(|fold| fold.x < props.known).collect();
+    let folds: Vec<Fold> = scale.ruler(replay).folds().filter(|fold| fold.x < props.known).collect();
     html! { <>
         { for folds.iter().map(|fold| fold_of(fold, scale, rows, props.lang)) }
+        if !scale.is_phone() { { for fold_names(&folds, scale, rows, props.lang) } }
         <path d={density(replay, scale)} class="den" />
         if let Some(simulated) = props.simulated.as_ref().filter(|_| !scale.is_phone()) {
             <path d={outline(&simulated.0, replay, scale)} class="simo" />
@@ -61,9 +64,13 @@ pub(super) fn History(props: &HistoryProps) -> Html {
             { for (0..lanes.len()).map(|row| html! {
                 <path d={format!("M{},{} H{}", scale.left, Rows::top(row) + 12.5, scale.right())} class="hair" />
             }) }
-            { bands(replay, scale) }
-            { events(replay, scale, &lanes) }
-            { publications(replay, scale, &lanes) }
+            if scale.of == View::SpaceTime {
+                { space_time::messages(replay, scale, rows, props.lang) }
+            } else {
+                { bands(replay, scale) }
+                { events(replay, scale, &lanes) }
+                { publications(replay, scale, &lanes) }
+            }
         }
         if !scale.is_phone() { { ruler(replay, scale, rows.bottom, props.known) } }
     </> }
@@ -88,11 +95,28 @@ fn fold_of(fold: &Fold, scale: Scale, rows: Rows, lang: Lang) -> Html {
         <rect x={from.to_string()} y={top.to_string()} width={(to - from).to_string()}
             height={(rows.bottom - top).to_string()} class="fold"><title>{ hidden.clone() }</title></rect>
         <path d={format!("{} {}", zigzag(from), zigzag(to))} class="foldl" />
-        if !scale.is_phone() {
-            <text x={f64::midpoint(from, to).to_string()} y={(rows.bottom + 16.0).to_string()} class="t11 t3"
-                text-anchor="middle">{ hidden }</text>
-        }
     </> }
+}
+
+/// How long each fold is, below it; where several stand close, the longest ones have their words.
+fn fold_names(folds: &[Fold], scale: Scale, rows: Rows, lang: Lang) -> Vec<Html> {
+    let mut by_length: Vec<&Fold> = folds.iter().collect();
+    by_length.sort_by(|one, other| other.millis.total_cmp(&one.millis));
+    let mut taken: Vec<f64> = Vec::new();
+    let mut names = Vec::new();
+    for fold in by_length {
+        let x = scale.at(fold.x + fold.width / 2.0);
+        if taken.iter().any(|other| (other - x).abs() < scale.fold_name()) {
+            continue;
+        }
+        taken.push(x);
+        let length = span((fold.millis * 1e6) as u64);
+        let name = if scale.of == View::Lanes { ui::FOLDED.with(lang, &[&length]) } else { length };
+        names.push(html! {
+            <text x={x.to_string()} y={(rows.bottom + 16.0).to_string()} class="t11 t3" text-anchor="middle">{ name }</text>
+        });
+    }
+    names
 }
 
 fn bands(replay: &Replay, scale: Scale) -> Html {
@@ -212,9 +236,9 @@ pub(super) fn acknowledged(replay: &Replay, scale: Scale, rows: Rows, lang: Lang
 
 /// The scale below, as far as it may be known; there is no number where a fold has its own.
 fn ruler(replay: &Replay, scale: Scale, bottom: f64, known: f64) -> Html {
-    let near = 58.0 / scale.width;
-    let folds: Vec<f64> = replay.ruler.folds().map(|fold| fold.x + fold.width / 2.0).collect();
-    let ticks = replay.ruler.ticks(0.16).into_iter().filter(|(share, _)| *share <= known);
+    let near = scale.fold_name() / 2.0 / scale.width;
+    let folds: Vec<f64> = scale.ruler(replay).folds().map(|fold| fold.x + fold.width / 2.0).collect();
+    let ticks = scale.ruler(replay).ticks(0.16).into_iter().filter(|(share, _)| *share <= known);
     html! { { for ticks.map(|(share, at)| {
         let x = scale.at(share);
         let hidden = folds.iter().any(|fold| (fold - share).abs() < near + 0.03);

@@ -3,7 +3,9 @@
 use lab_core::value::Instant;
 
 use crate::replay::{Lane, Replay, lanes_of};
+use crate::ruler::Ruler;
 use crate::stage::{CROPPED, PHONE, WHOLE};
+use crate::state::View;
 
 /// The top of the first lane, the distance of lanes, and the height of their bands.
 const TOP: f64 = 42.0;
@@ -20,20 +22,22 @@ pub(super) struct Scale {
     pub(super) width: f64,
     /// Left edge and width of the view box.
     pub(super) view: (f64, f64),
+    /// What is drawn on it: durations that can be compared, or messages that can be told apart.
+    pub(super) of: View,
 }
 
 impl Scale {
     /// The same ruler as the stage has at this width of the window.
-    pub(super) fn of(width: f64) -> Self {
+    pub(super) fn new(width: f64, of: View) -> Self {
         let view = match width {
             width if width <= 720.0 => PHONE,
             width if width < 1240.0 => CROPPED,
             _ => WHOLE,
         };
         if view == PHONE {
-            Self { left: 16.0, width: 358.0, view }
+            Self { left: 16.0, width: 358.0, view, of }
         } else {
-            Self { left: 92.0, width: 728.0, view }
+            Self { left: 92.0, width: 728.0, view, of }
         }
     }
 
@@ -47,6 +51,14 @@ impl Scale {
         if self.is_phone() { 4.0 } else { 19.0 }
     }
 
+    /// The room that the words below a fold take.
+    pub(super) fn fold_name(self) -> f64 {
+        match self.of {
+            View::Lanes => 116.0,
+            View::SpaceTime => 48.0,
+        }
+    }
+
     /// The right end of the ruler.
     pub(super) fn right(self) -> f64 {
         self.left + self.width
@@ -57,9 +69,17 @@ impl Scale {
         self.left + self.width * share
     }
 
+    /// How it divides the time of a run.
+    pub(super) fn ruler(self, replay: &Replay) -> &Ruler {
+        match self.of {
+            View::Lanes => &replay.ruler,
+            View::SpaceTime => &replay.close_ruler,
+        }
+    }
+
     /// Where an instant lies.
     pub(super) fn x(self, replay: &Replay, at: Instant) -> f64 {
-        self.at(replay.ruler.x(at))
+        self.at(self.ruler(replay).x(at))
     }
 
     /// The share of the ruler at a share of the whole view box, as a pointer gives it.

@@ -57,7 +57,7 @@ fn counts(replay: &Replay, along: &Replay, scale: Scale) -> Vec<f64> {
     for event in replay.trace.events.iter().filter(|event| !is_background_event(event)) {
         // Two runs stand side by side from the phase `act` on: before it, real servers take their time to start.
         let at = Instant((event.at.0 + other).saturating_sub(own));
-        let bar = (along.ruler.x(at) * bars as f64) as usize;
+        let bar = (scale.ruler(along).x(at) * bars as f64) as usize;
         counts[bar.min(bars - 1)] += 1.0;
     }
     counts
