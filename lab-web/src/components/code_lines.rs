@@ -9,17 +9,7 @@ const KEYWORDS: [&str; 36] = [
     "static", "struct", "super", "trait", "true", "type", "use", "where", "while", "dyn",
 ];
 
-#[derive(Properties, PartialEq)]
-struct CodeProps {
-    text: &'static str,
-}
-
-/// One line of code, coloured. It is a component so that a line is taken to pieces once, not on every step.
-#[component]
-fn Code(CodeProps { text }: &CodeProps) -> Html {
-    coloured(text)
-}
-
+/// One line of code, coloured.
 fn coloured(line: &str) -> Html {
     let mut pieces: Vec<Html> = Vec::new();
     let mut rest = line;
@@ -61,6 +51,29 @@ fn coloured(line: &str) -> Html {
 /// rustfmt indents a step by so many spaces; the panel is narrower than a terminal and has a narrower step.
 const SPACES_A_STEP: usize = 4;
 
+#[derive(Properties, PartialEq)]
+struct LineProps {
+    number: usize,
+    text: &'static str,
+    class: Classes,
+    sign: Html,
+    testid: Option<&'static str>,
+}
+
+/// It is a component so that a line is taken to pieces once, and drawn again only when its marks change.
+#[component]
+fn Line(props: &LineProps) -> Html {
+    let code = props.text.trim_start();
+    let indent = props.text.len() - code.len();
+    html! {
+        <div class={classes!("l", props.class.clone())} data-line={props.number.to_string()} data-testid={props.testid}>
+            <span class="g">{ props.sign.clone() }</span>
+            <span class="no">{ props.number }</span>
+            <span class="c" style={format!("--indent: {}", indent / SPACES_A_STEP)}>{ coloured(code) }</span>
+        </div>
+    }
+}
+
 /// One line with its number and a sign in the gutter. A long line goes on below, deeper than it began.
 pub(crate) fn line(
     number: usize,
@@ -69,15 +82,7 @@ pub(crate) fn line(
     sign: Html,
     testid: Option<&'static str>,
 ) -> Html {
-    let code = text.trim_start();
-    let indent = text.len() - code.len();
-    html! {
-        <div class={classes!("l", class)} key={number} data-line={number.to_string()} data-testid={testid}>
-            <span class="g">{ sign }</span>
-            <span class="no">{ number }</span>
-            <span class="c" style={format!("--indent: {}", indent / SPACES_A_STEP)}><Code text={code} /></span>
-        </div>
-    }
+    html! { <Line key={number} {number} {text} {class} {sign} {testid} /> }
 }
 
 /// The name of the function around a line, as the title of the panel.
