@@ -83,7 +83,7 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
                 onclick={help} data-testid="help">{ "?" }</button>
             if beside {
                 <span class="simkey" data-testid="simulator-key">
-                    <svg viewBox="0 0 22 12" aria-hidden="true"><path d="M0,11V5H7V1H14V8H22" class="simo" /></svg>
+                    <svg viewBox="0 0 22 12" aria-hidden="true"><path d="M1,11V5H8V2H14V8H21" class="simo" /></svg>
                     { ui::SIM_OUTLINE.get(lang) }
                 </span>
             }

@@ -137,7 +137,7 @@ texts! {
     EVENT_VEILED = "event **{}**", "イベント **{}**";
     FOLDED = "{} folded", "{} 省略";
     ACKNOWLEDGED = "write acknowledged", "書き込み確認";
-    SIM_OUTLINE = "simulator, same policy", "シミュレーター（同じポリシー）";
+    SIM_OUTLINE = "simulator, same policy", "シミュレーター（同条件）";
     VEIL = "The rest of the run is hidden until you predict", "予想するまで、この先は隠れています";
     BANNER = "This test should fail. Your job is to find out why.", "このテストは失敗するはずです。なぜ失敗するのかを突き止めてください。";
     BANNER_GREEN = "Under this policy the test holds. Choose the lesson's own policy to see it fail.",
@@ -236,7 +236,7 @@ texts! {
     SO_FAR = "so far", "ここまで";
     INFORMS = "informs", "参考";
     INFORMS_HOW = "This informs only: the goal does not need it.", "参考の値です。ゴールには含まれません。";
-    FIRST_AT = "first at {} ms", "最初は {} ms";
+    FIRST_AT = "at {} ms", "{} ms で";
     CHECKS_ALL = "All {} checks", "全 {} 件";
     CHECKS_LESS = "Less", "閉じる";
     RECORDED_RUN = "Recorded run", "記録された実行";

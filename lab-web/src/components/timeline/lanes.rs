@@ -17,12 +17,12 @@ use crate::stage_state::is_background_event;
 use crate::state::View;
 use crate::text::{Lang, span, ui};
 
-/// A lane is divided into cells of so many units, to find out how crowded it is.
+/// A lane is divided into cells of so many units, to find out where it is crowded.
 const CELL: f64 = 4.0;
 /// More events than this in a cell (one in two units) cannot be told apart as ticks.
 const TICKS_A_CELL: f64 = 2.0;
-/// A lane with more than this share of crowded cells is drawn as a tint.
-const CROWDED_SHARE: f64 = 0.125;
+/// A crowded stretch of at least so many cells is drawn as a tint.
+const CROWDED_CELLS: usize = 3;
 /// How many cells on each side are averaged into a place of the tint.
 const SMOOTHED_OVER: usize = 4;
 /// The tint has so many steps.
@@ -136,7 +136,7 @@ fn bands(replay: &Replay, scale: Scale) -> Html {
     }) } }
 }
 
-/// One tick an event; in a crowded lane a tint instead, the darker the more events.
+/// One tick an event; where a lane is crowded a tint instead, the darker the more events.
 fn events(replay: &Replay, scale: Scale, lanes: &[Lane]) -> Html {
     let mut places: Vec<Vec<f64>> = vec![Vec::new(); lanes.len()];
     for event in replay.trace.events.iter().filter(|event| !is_background_event(event)) {
@@ -148,12 +148,17 @@ fn events(replay: &Replay, scale: Scale, lanes: &[Lane]) -> Html {
     let mut ticks = String::new();
     let mut tints = vec![String::new(); TINTS];
     for (row, places) in places.iter().enumerate() {
+        let top = Rows::top(row);
         let cells = cells(places, scale);
-        let crowded = cells.iter().filter(|count| **count > TICKS_A_CELL).count();
-        if crowded as f64 > CROWDED_SHARE * cells.len() as f64 {
-            tint(&cells, scale, Rows::top(row), &mut tints);
-        } else {
-            tick(places, Rows::top(row), &mut ticks);
+        let crowded = crowded(&cells);
+        tint(&cells, &crowded, scale, top, &mut tints);
+        let mut last = f64::NEG_INFINITY;
+        for x in places.iter().copied().filter(|x| !crowded[cell(*x, scale, crowded.len())]) {
+            // Events that fall on one place are one tick.
+            if x - last >= 2.0 {
+                last = x;
+                let _ = write!(ticks, "M{x:.1},{:.1}v8", top + 1.0);
+            }
         }
     }
     html! { <>
@@ -164,32 +169,36 @@ fn events(replay: &Replay, scale: Scale, lanes: &[Lane]) -> Html {
     </> }
 }
 
-fn cells(places: &[f64], scale: Scale) -> Vec<f64> {
-    let mut cells = vec![0.0; (scale.width / CELL) as usize];
-    let last = cells.len() - 1;
-    for x in places {
-        cells[(((x - scale.left) / CELL) as usize).min(last)] += 1.0;
-    }
-    cells
+fn cell(x: f64, scale: Scale, cells: usize) -> usize {
+    (((x - scale.left) / CELL) as usize).min(cells - 1)
 }
 
-/// Events that fall on one place are one tick.
-fn tick(places: &[f64], top: f64, path: &mut String) {
-    let mut last = f64::NEG_INFINITY;
-    for x in places.iter().copied() {
-        if x - last >= 2.0 {
-            last = x;
-            let _ = write!(path, "M{x:.1},{:.1}v8", top + 1.0);
-        }
+/// How many events fall into each cell of a lane, evened out.
+fn cells(places: &[f64], scale: Scale) -> Vec<f64> {
+    let mut cells = vec![0.0; (scale.width / CELL) as usize];
+    let count = cells.len();
+    for x in places {
+        cells[cell(*x, scale, count)] += 1.0;
     }
+    smoothed(&cells, SMOOTHED_OVER)
+}
+
+/// Which cells are crowded, in stretches long enough to be seen as such.
+fn crowded(cells: &[f64]) -> Vec<bool> {
+    let stretches = cells.chunk_by(|one, other| (*one > TICKS_A_CELL) == (*other > TICKS_A_CELL));
+    let is_crowded =
+        |stretch: &[f64]| stretch.len() >= CROWDED_CELLS && stretch.iter().all(|count| *count > TICKS_A_CELL);
+    stretches.flat_map(|stretch| vec![is_crowded(stretch); stretch.len()]).collect()
 }
 
 /// The tint of a lane, added to the paths of its steps; it leaves an edge of the band below it free.
-fn tint(cells: &[f64], scale: Scale, top: f64, paths: &mut [String]) {
-    let even = smoothed(cells, SMOOTHED_OVER);
-    let most = even.iter().copied().fold(1e-9, f64::max);
-    let level = |count: f64| ((count / most).sqrt() * paths.len() as f64).ceil() as usize;
-    let levels: Vec<usize> = even.into_iter().map(level).collect();
+fn tint(cells: &[f64], crowded: &[bool], scale: Scale, top: f64, paths: &mut [String]) {
+    let most = cells.iter().copied().fold(1e-9, f64::max);
+    let steps = paths.len() as f64;
+    let level = |(count, crowded): (&f64, &bool)| {
+        if *crowded { ((count / most).sqrt() * steps).ceil() as usize } else { 0 }
+    };
+    let levels: Vec<usize> = cells.iter().zip(crowded).map(level).collect();
     let mut from = 0;
     for run in levels.chunk_by(|one, other| one == other) {
         if let Some(path) = run[0].checked_sub(1).and_then(|level| paths.get_mut(level)) {
