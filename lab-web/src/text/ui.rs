@@ -137,6 +137,7 @@ texts! {
     EVENT_VEILED = "event **{}**", "イベント **{}**";
     FOLDED = "{} folded", "{} 省略";
     ACKNOWLEDGED = "write acknowledged", "書き込み確認";
+    SIM_LINE = "simulator", "シム";
     SIM_OUTLINE = "simulator, same policy", "シミュレーター（同条件）";
     VEIL = "The rest of the run is hidden until you predict", "予想するまで、この先は隠れています";
     BANNER = "This test should fail. Your job is to find out why.", "このテストは失敗するはずです。なぜ失敗するのかを突き止めてください。";

@@ -57,6 +57,13 @@ pub(super) fn History(props: &HistoryProps) -> Html {
         <path d={density(replay, scale)} class="den" />
         if let Some(simulated) = props.simulated.as_ref().filter(|_| !scale.is_phone()) {
             <path d={outline(&simulated.0, replay, scale)} class="simo" />
+            if scale.has_gutter() {
+                <g data-testid="simulator-in-gutter">
+                    <title>{ ui::SIM_OUTLINE.get(props.lang) }</title>
+                    <path d="M16,20V16H20V13H24V20H28" class="simo" />
+                    <text x="33" y="20" class="t11 t2">{ ui::SIM_LINE.get(props.lang) }</text>
+                </g>
+            }
         }
         if rows.folded {
             <path d={format!("M{},{STRIP} H{}", scale.left, scale.right())} class="hair" />
@@ -65,7 +72,7 @@ pub(super) fn History(props: &HistoryProps) -> Html {
                 <path d={format!("M{},{} H{}", scale.left, Rows::top(row) + 12.5, scale.right())} class="hair" />
             }) }
             if scale.of == View::SpaceTime {
-                { space_time::messages(replay, scale, rows, props.lang) }
+                { space_time::messages(replay, scale, rows) }
             } else {
                 { bands(replay, scale) }
                 { events(replay, scale, &lanes) }

@@ -46,6 +46,11 @@ impl Scale {
         self.view == PHONE
     }
 
+    /// Whether there is room for words on the left of the ruler.
+    pub(super) fn has_gutter(self) -> bool {
+        self.view == WHOLE
+    }
+
     /// The height of what stands below the lanes.
     pub(super) fn below_lanes(self) -> f64 {
         if self.is_phone() { 4.0 } else { 19.0 }

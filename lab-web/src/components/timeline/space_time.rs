@@ -21,7 +21,7 @@ const SLOW: f64 = 60.0;
 const LETTER: f64 = 6.1;
 
 /// Every message of the run, in thin lines, and the stretches in which a copy was stale.
-pub(super) fn messages(replay: &Replay, scale: Scale, rows: Rows, lang: Lang) -> Html {
+pub(super) fn messages(replay: &Replay, scale: Scale, rows: Rows) -> Html {
     let crowded = replay.space_time.arrows.len() > CROWDED;
     let (mut calls, mut notices) = (String::new(), String::new());
     for arrow in &replay.space_time.arrows {
@@ -41,7 +41,6 @@ pub(super) fn messages(replay: &Replay, scale: Scale, rows: Rows, lang: Lang) ->
         }) }
         <path d={calls} class={classes!("arw", crowd)} data-testid="arrows" />
         <path d={notices} class={classes!("arw", "notice", crowd)} />
-        if !crowded { { for labels(replay, scale, rows, lang).iter().map(Label::draw) } }
     </> }
 }
 
@@ -70,6 +69,8 @@ pub(super) fn past(replay: &Replay, scale: Scale, rows: Rows, index: usize, lang
     html! { <>
         <path d={lines} class="line" />
         <path d={arrows} class="arw past" data-testid="past" />
+        // Words stand over the wash: those of the future are to be read as well.
+        if !crowded { { for labels(replay, scale, rows, lang).iter().map(Label::draw) } }
         { caption(replay, scale, rows, &past, index, lang) }
     </> }
 }
