@@ -161,6 +161,19 @@ const collisions = (page) =>
     });
   });
 
+/** Controls without a name for those who cannot see them. */
+const nameless = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll("button, a[href], input, select, summary, [tabindex='0']")]
+      .filter((control) => control.getClientRects().length > 0)
+      .filter((control) => {
+        const label = control.closest("label")?.textContent ?? "";
+        const name = control.getAttribute("aria-label") ?? control.textContent + label;
+        return name.trim() === "";
+      })
+      .map((control) => control.outerHTML.slice(0, 90)),
+  );
+
 /** What sticks out of the window sideways, or is smaller than its text, among what must not. */
 const misfits = (page) =>
   page.evaluate(() => {
@@ -572,6 +585,32 @@ async function capsulesKeepClear(browser, url) {
   }
 }
 
+async function narrowScreens(browser, url) {
+  const progress = { "invalidation-delay": { mark: "red", guess: 1 } };
+  for (const [width, height] of [[800, 900], [390, 844]]) {
+    const opened = await openPage(browser, url, { width, height, progress, hash: "#invalidation-delay/fail" });
+    const { page } = opened;
+    await check(`${width}: verdict, failing check, marks and tabs are on the first screen; the rest is a press away`, async () => {
+      await at(page, "check-no-stale-read").waitFor();
+      const bottom = async (id) => (await at(page, id).boundingBox()).y + (await at(page, id).boundingBox()).height;
+      for (const id of ["run-verdict", "check-no-stale-read", "tab-test"]) {
+        assert((await bottom(id)) < height - (width > 720 ? 0 : 64), `${id} is below the first screen`);
+      }
+      assert((await at(page, "mark-bad").count()) > 0, "no failed answer is marked on the scrubber");
+      assert(!(await at(page, "check-all-answered").isVisible()), "the results did not collapse");
+      await at(page, "results-more").click();
+      await at(page, "check-all-answered").waitFor();
+    });
+    await check(`${width}: the menu opens the course, with its titles`, async () => {
+      await at(page, "menu").click();
+      await page.locator(".rail.open .tt", { hasText: "Thundering herd" }).waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator(".rail.open").waitFor({ state: "detached" });
+    });
+    await opened.close();
+  }
+}
+
 async function pictures(browser, url) {
   const progress = { "invalidation-delay": { mark: "red", guess: 1 } };
   const sizes = [[1440, 900], [1280, 720], [1100, 800], [800, 900], [390, 844]];
@@ -584,7 +623,7 @@ async function pictures(browser, url) {
           await at(opened.page, "stage").waitFor();
           await at(opened.page, "failing-line").waitFor({ state: "attached" });
           await shot(opened.page, name);
-          const wrong = await misfits(opened.page);
+          const wrong = [...(await misfits(opened.page)), ...(await nameless(opened.page))];
           assert(wrong.length === 0, wrong.join("; "));
           const japanese = /[\u3040-\u30ff]/.test(await text(opened.page, "narration"));
           assert(japanese === (lang === "ja-JP"), `the narration is: ${await text(opened.page, "narration")}`);
@@ -677,6 +716,7 @@ try {
   await progressFiles(browser, served.url);
   await cannotStart(browser, served.url);
   await capsulesKeepClear(browser, served.url);
+  await narrowScreens(browser, served.url);
   await pictures(browser, served.url);
   if (process.env.LAB) {
     await files(browser, served.url, resolve(root, process.env.LAB));

@@ -75,6 +75,12 @@ pub(crate) fn server_card(scene: &Scene<'_>, place: usize) -> Html {
         mark.bad && mark.server == place && mark.index <= scene.index && mark.index + 400 > scene.index
     }) && current;
     let label = spoken(scene, id, &entry);
+    // On the corner; a phone's cards stand too close for that.
+    let badge = if scene.geometry.compact {
+        (card.right() - 5.0, card.y + 3.0, 8.0)
+    } else {
+        (card.right(), card.y + 2.0, 10.0)
+    };
     let class = classes!("box", current.then_some("on"), server.down.then_some("down"));
     html! {
         <g class="server" tabindex="0" role="img" aria-label={label} data-testid={format!("server-{}", place + 1)}
@@ -87,8 +93,8 @@ pub(crate) fn server_card(scene: &Scene<'_>, place: usize) -> Html {
             { tag(scene, card, &entry) }
             if scene.geometry.secondary { { secondary(scene, card, server) } }
             if failed {
-                <circle cx={card.right().to_string()} cy={(card.y + 2.0).to_string()} r="10" class="badge" />
-                <path d={cross(card.right(), card.y + 2.0, 3.6)} class="badge-x" />
+                <circle cx={badge.0.to_string()} cy={badge.1.to_string()} r={badge.2.to_string()} class="badge" />
+                <path d={cross(badge.0, badge.1, badge.2 * 0.36)} class="badge-x" />
             }
         </g>
     }
