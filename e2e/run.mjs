@@ -655,8 +655,13 @@ async function realCluster(browser, lab) {
       const streams = [];
       page.on("request", (request) => request.url().includes("/events") && streams.push(request.url()));
       const asked = page.waitForResponse("**/api/runs");
+      const givenUp = page.waitForRequest((request) => request.method() === "DELETE");
       answer();
-      await asked;
+      const { id } = await (await asked).json();
+      assert((await givenUp).url().endsWith(`/api/runs/${id}`), `${(await givenUp).url()} is given up, not run ${id}`);
+      await until("the run that was given up", () => page.evaluate(
+        (id) => fetch(`/api/runs/${id}`).then((run) => run.json()).then((run) => run.problem?.type), id,
+      ), (type) => type === "urn:cache-lab:problem:given-up");
       await page.unroute("**/api/runs");
       // Whatever the page does with that answer, it has done before another question is answered.
       await page.evaluate(() => fetch("/api/health").then((health) => health.text()));

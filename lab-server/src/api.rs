@@ -53,7 +53,7 @@ pub fn app(api: Api) -> Router {
         .route("/api/health", get(health))
         .route("/api/scenarios", get(scenarios))
         .route("/api/runs", post(start))
-        .route("/api/runs/{id}", get(state))
+        .route("/api/runs/{id}", get(state).delete(give_up))
         .route("/api/runs/{id}/events", get(events))
         .route("/api/runs/{id}/trace", get(trace))
         .route("/api/{*rest}", get(nothing_here))
@@ -96,6 +96,11 @@ async fn state(State(runs): State<Runs>, Path(id): Path<String>) -> Result<Respo
     Ok(Json(find(&runs, &id)?.tell()).into_response())
 }
 
+async fn give_up(State(runs): State<Runs>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+    find(&runs, &id)?.give_up();
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn events(
     State(runs): State<Runs>,
     Path(id): Path<String>,
@@ -130,13 +135,16 @@ fn find(runs: &Runs, id: &str) -> Result<Arc<Record>, Problem> {
 async fn nothing_here() -> Problem {
     Problem::new(
         Kind::NotFound,
-        "there are GET /api/health, GET /api/scenarios, POST /api/runs, GET /api/runs/{id}, \
+        "there are GET /api/health, GET /api/scenarios, POST /api/runs, GET and DELETE /api/runs/{id}, \
          GET /api/runs/{id}/events and GET /api/runs/{id}/trace",
     )
 }
 
 async fn wrong_method() -> Problem {
-    Problem::new(Kind::WrongMethod, "runs are started by POST /api/runs; everything else is asked by GET")
+    Problem::new(
+        Kind::WrongMethod,
+        "runs are started by POST /api/runs and given up by DELETE /api/runs/{id}; everything else is asked by GET",
+    )
 }
 
 async fn not_built() -> Problem {

@@ -37,6 +37,12 @@ async fn get(app: &Router, path: &str) -> String {
     ask(app, request.expect("a request")).await.1
 }
 
+/// Gives a run up.
+async fn delete(app: &Router, id: &str) -> StatusCode {
+    let request = Request::delete(format!("/api/runs/{id}")).header(header::HOST, HOST).body(Body::empty());
+    ask(app, request.expect("a request")).await.0
+}
+
 /// Waits for the end of a run, and answers how it ended.
 async fn end_of(app: &Router, id: &str) -> Value {
     // The stream of its events ends with it.
@@ -73,6 +79,21 @@ async fn after_a_failed_run_the_next_one_works() {
     let done = end_of(&app, &post(&app, lock(100)).await).await;
     assert_eq!(done["state"], "done", "{done}");
     owner.expect_clean("a run of the API").await;
+
+    // Given up in the midst of a run, and while waiting. Neither holds up the next one.
+    let (slow, waiting) = (post(&app, lock(2_000)).await, post(&app, lock(2_000)).await);
+    owner.begun().await;
+    for id in [&slow, &waiting, &slow] {
+        assert_eq!(delete(&app, id).await, StatusCode::NO_CONTENT);
+    }
+    for id in [slow, waiting] {
+        let given_up = end_of(&app, &id).await;
+        assert_eq!(given_up["problem"]["type"], "urn:cache-lab:problem:given-up", "{given_up}");
+    }
+    owner.expect_clean("runs that were given up").await;
+    assert_eq!(delete(&app, "999").await, StatusCode::NOT_FOUND);
+    let done = end_of(&app, &post(&app, lock(100)).await).await;
+    assert_eq!(done["state"], "done", "{done}");
 
     // Stopped in the midst of a run, with another one waiting.
     let (slow, waiting) = (post(&app, lock(2_000)).await, post(&app, lock(2_000)).await);

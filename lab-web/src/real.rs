@@ -59,6 +59,11 @@ pub(crate) async fn start(spec: &RunSpec) -> Result<String, String> {
     serde_json::from_str::<Started>(&text).map(|started| started.id).map_err(|error| error.to_string())
 }
 
+/// Tells the server that nobody wants the run any more. Where that does not reach it, it finishes the run by itself.
+pub(crate) async fn give_up(id: &str) {
+    let _ = Request::delete(&format!("/api/runs/{id}")).send().await;
+}
+
 /// The words of a problem; the text itself where it is none.
 pub(crate) fn problem(text: &str) -> String {
     let told = serde_json::from_str::<Problem>(text).map(|problem| problem.text()).unwrap_or_default();

@@ -30,6 +30,8 @@ pub enum Kind {
     NoServers,
     /// No runs are made any more.
     Stopped,
+    /// Nobody wants the run any more.
+    GivenUp,
     /// The run broke, or asked for what real servers cannot do.
     RunFailed,
     /// A mistake of ours.
@@ -44,7 +46,7 @@ impl Kind {
             Self::Stranger => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotOver => StatusCode::CONFLICT,
+            Self::NotOver | Self::GivenUp => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
@@ -67,6 +69,7 @@ impl Kind {
             Self::Busy => ("busy", "Too many runs wait"),
             Self::NoServers => ("no-servers", "The real servers could not be had"),
             Self::Stopped => ("stopped", "No runs are made any more"),
+            Self::GivenUp => ("given-up", "The run was given up"),
             Self::RunFailed => ("run-failed", "The run did not come to its end"),
             Self::Internal => ("internal", "The lab made a mistake"),
         }

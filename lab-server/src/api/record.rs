@@ -19,6 +19,7 @@ pub(super) struct Record {
     /// The preset's name, where one was named.
     policy: Option<&'static str>,
     state: watch::Sender<State>,
+    given_up: watch::Sender<bool>,
 }
 
 /// How far a run is.
@@ -52,11 +53,27 @@ pub(super) struct Told<'a> {
 
 impl Record {
     pub(super) fn new(id: u64, spec: RunSpec, policy: Option<&'static str>) -> Self {
-        Self { id, spec, policy, state: watch::Sender::new(State::Queued) }
+        let (state, given_up) = (watch::Sender::new(State::Queued), watch::Sender::new(false));
+        Self { id, spec, policy, state, given_up }
     }
 
     pub(super) fn enter(&self, state: State) {
         self.state.send_replace(state);
+    }
+
+    /// Nobody wants the run any more. It ends as soon as it can; one that is over stays as it is.
+    pub(super) fn give_up(&self) {
+        self.given_up.send_replace(true);
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        *self.given_up.borrow()
+    }
+
+    /// Comes when nobody wants the run any more.
+    pub(super) async fn given_up(&self) {
+        // The sender lives as long as `self`, so this ends with the wish alone.
+        let _ = self.given_up.subscribe().wait_for(|given_up| *given_up).await;
     }
 
     /// Tells the state, now and whenever it changes.

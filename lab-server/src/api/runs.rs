@@ -126,19 +126,15 @@ impl Worker {
         record: &Record,
         stop: &watch::Receiver<bool>,
     ) -> Result<(Arc<Recorder>, Arc<Report>), (Option<Arc<Recorder>>, Problem)> {
-        let mut starting = stop.clone();
         let stores = tokio::select! {
             biased;
-            _ = starting.wait_for(|stop| *stop) => return Err((None, stopped())),
+            () = unwanted(record, stop.clone()) => return Err((None, why_interrupted(record))),
             stores = self.open() => stores,
         };
         let stores = stores.map_err(|error| (None, Problem::new(Kind::NoServers, error.to_string())))?;
         let recorder = Recorder::start();
         record.enter(State::Running(Arc::clone(&recorder)));
-        let mut running = stop.clone();
-        let interrupted = async move {
-            let _ = running.wait_for(|stop| *stop).await;
-        };
+        let interrupted = unwanted(record, stop.clone());
         let run = real::run(&stores, &record.spec, Arc::clone(&recorder), interrupted).await;
         drop(stores);
         match run {
@@ -148,7 +144,7 @@ impl Worker {
                 if !matches!(error, RunError::World(WorldError::Unsupported { .. })) {
                     self.end_stores().await;
                 }
-                Err((Some(recorder), problem(&error)))
+                Err((Some(recorder), problem(&error, record)))
             }
         }
     }
@@ -183,6 +179,22 @@ impl Drop for Worker {
     }
 }
 
+/// Comes when the run is given up, or `stop` is true (or gone).
+async fn unwanted(record: &Record, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        biased;
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = record.given_up() => {}
+    }
+}
+
+fn why_interrupted(record: &Record) -> Problem {
+    if record.is_given_up() {
+        return Problem::new(Kind::GivenUp, "its client asked for that (DELETE): POST /api/runs for another");
+    }
+    stopped()
+}
+
 fn stopped() -> Problem {
     Problem::new(
         Kind::Stopped,
@@ -190,12 +202,12 @@ fn stopped() -> Problem {
     )
 }
 
-fn problem(error: &RunError) -> Problem {
+fn problem(error: &RunError, record: &Record) -> Problem {
     let kind = match error {
         RunError::Stores(_) => Kind::NoServers,
         RunError::World(_) | RunError::Remains { .. } => Kind::RunFailed,
         RunError::Panicked(_) => Kind::Internal,
-        RunError::Interrupted => return stopped(),
+        RunError::Interrupted => return why_interrupted(record),
     };
     Problem::new(kind, error.to_string())
 }

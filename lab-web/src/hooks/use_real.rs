@@ -1,7 +1,7 @@
 //! The real cluster: is there one, a run on it while it is recorded, and recorded files.
 //!
 //! Only the newest wish counts: whatever an earlier one still brings (an answer, an event, a file) is dropped, and
-//! its stream is closed.
+//! its stream is closed, and its run is given up.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{EventSource, File, MessageEvent};
 use yew::prelude::*;
 
-use crate::real::{followed, probe, problem, start};
+use crate::real::{followed, give_up, probe, problem, start};
 use crate::state::{Action, Lab};
 use crate::text::{Lang, recording, ui};
 
@@ -31,7 +31,7 @@ pub(crate) enum RealState {
     Absent,
     /// A server answers.
     Found,
-    /// A server answers, and finishes by itself a run that is not followed any more: it cannot be told to stop.
+    /// A server answers, and was told that the run is not wanted any more.
     Stopped,
     /// A run is being recorded.
     Recording {
@@ -66,7 +66,7 @@ pub(crate) struct Real {
     pub(crate) look: Callback<()>,
     /// Runs on it.
     pub(crate) run: Callback<RunSpec>,
-    /// Stops following the run.
+    /// Gives the run up.
     pub(crate) stop: Callback<()>,
     /// Opens a recorded file.
     pub(crate) open: Callback<File>,
@@ -92,6 +92,7 @@ struct Newest {
 
 /// A run that is followed. Its stream is closed when this is dropped.
 struct Following {
+    id: String,
     source: EventSource,
     _listeners: Vec<Closure<dyn FnMut(MessageEvent)>>,
 }
@@ -139,13 +140,19 @@ pub(crate) fn use_real(lab: &UseReducerHandle<Lab>) -> Real {
 impl Desk {
     /// Ends whatever was wished for before, and gives the new wish its number.
     fn wish(&self) -> u32 {
-        let (number, before) = {
-            let mut newest = self.newest.borrow_mut();
-            newest.wish += 1;
-            (newest.wish, newest.following.take())
-        };
-        drop(before);
+        let (number, before) = self.turn();
+        if let Some(before) = before {
+            let id = before.id.clone();
+            spawn_local(async move { give_up(&id).await });
+        }
         number
+    }
+
+    /// The number of the next wish, and the run that is still followed for the one before.
+    fn turn(&self) -> (u32, Option<Following>) {
+        let mut newest = self.newest.borrow_mut();
+        newest.wish += 1;
+        (newest.wish, newest.following.take())
     }
 
     fn is_newest(&self, wish: u32) -> bool {
@@ -168,12 +175,11 @@ impl Desk {
         self.state.set(RealState::Recording { events: 0, interrupted: false });
         spawn_local(async move {
             let started = start(&spec).await;
-            if !desk.is_newest(wish) {
-                return;
-            }
             match started {
-                Ok(id) => desk.follow(&id, spec, wish),
-                Err(why) => desk.state.set(RealState::Failed(Trouble::Told(why))),
+                Ok(id) if desk.is_newest(wish) => desk.follow(id, spec, wish),
+                Ok(id) => give_up(&id).await,
+                Err(why) if desk.is_newest(wish) => desk.state.set(RealState::Failed(Trouble::Told(why))),
+                Err(_) => {}
             }
         });
     }
@@ -202,7 +208,7 @@ impl Desk {
     }
 
     /// Follows a run's events until it is done.
-    fn follow(&self, id: &str, spec: RunSpec, wish: u32) {
+    fn follow(&self, id: String, spec: RunSpec, wish: u32) {
         let Ok(source) = EventSource::new(&format!("/api/runs/{id}/events")) else {
             return self.state.set(RealState::Failed(Trouble::Lost(0)));
         };
@@ -224,7 +230,7 @@ impl Desk {
             let _ = source.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref());
             listener
         });
-        self.newest.borrow_mut().following = Some(Following { source, _listeners: listeners.into() });
+        self.newest.borrow_mut().following = Some(Following { id, source, _listeners: listeners.into() });
     }
 }
 
@@ -280,8 +286,9 @@ impl Feed {
         }
     }
 
+    /// The run is over, or cannot be followed: there is nothing to give up.
     fn end(&self, state: RealState) {
-        self.desk.wish();
+        drop(self.desk.turn());
         self.desk.state.set(state);
     }
 }

@@ -257,8 +257,8 @@ texts! {
     REAL_BAD_FILE = "{} cannot be opened.", "{} を開けません。";
     REAL_FILE_BIG = "It has {} MB; at most {} MB are read.", "{} MB あります。読めるのは {} MB までです。";
     REAL_INTERRUPTED = "The connection broke off; trying again …", "接続が切れました。再接続しています…";
-    REAL_STOPPED = "The run is not followed any more. The server finishes it by itself; the next one waits for that.",
-        "実行の追跡をやめました。サーバーはその実行を最後まで続け、次の実行はそのあとになります。";
+    REAL_STOPPED = "The run was given up. The server cleans up after it; the next one may have to wait for that.",
+        "実行を中止しました。サーバーが後片付けをするので、次の実行は少し待つことがあります。";
     REAL_LOST = "The lab server was lost during the run (events so far: {}). A run with a hole would show what did not happen, so it was dropped. Start the server again, look again, and run once more.",
         "{} 件のイベントを受け取ったところで、ラボのサーバーとの接続が失われました。途中の抜けた記録は起きていないことを見せてしまうため、破棄しました。サーバーを起動し直し、もう一度探してから実行してください。";
     REAL_GARBLED = "The server sent what is no event, or too many. The page and the server may be of different versions: reload the page.",
