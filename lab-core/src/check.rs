@@ -93,8 +93,15 @@ pub fn inform(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option
 #[track_caller]
 fn of_answers(id: &str, broken: &[&Request<'_>], of: usize) -> Check {
     let first = broken.iter().filter_map(|request| request.completed).min();
-    let offenders = broken.iter().map(|request| request.operation).collect();
-    Check { offenders, ..check(id, broken.len() as u64, Some(of as u64), Bound::AtMost(0), first) }
+    naming(broken, check(id, broken.len() as u64, Some(of as u64), Bound::AtMost(0), first))
+}
+
+/// Names the requests that break a check, if it is broken.
+fn naming(broken: &[&Request<'_>], check: Check) -> Check {
+    if check.holds {
+        return check;
+    }
+    Check { offenders: broken.iter().map(|request| request.operation).collect(), ..check }
 }
 
 /// Since when a read's answer was known to be old as it was sent: the first acknowledgement, before its sending, of a
@@ -134,30 +141,32 @@ pub fn read_your_writes(part: Part<'_>) -> Check {
         mine.filter_map(|write| write.version).max()
     };
     let reads: Vec<_> = part.requests(RequestKind::Read).filter(|read| own(read).is_some()).collect();
-    let below: Vec<_> = reads.iter().copied().filter(|read| read.version < own(read)).collect();
+    let below: Vec<_> =
+        reads.iter().copied().filter(|read| read.succeeded && read.version < own(read)).collect();
     Check { goal: false, ..of_answers("read-your-writes", &below, reads.len()) }
 }
 
-/// All requests of that kind were answered one and the same value.
+/// All requests of that kind that were answered a value were answered the same.
 #[track_caller]
 pub fn equal_answers(part: Part<'_>, kind: RequestKind) -> Check {
-    let first = part.requests(kind).find_map(|request| request.value);
-    let values: BTreeSet<_> = part.requests(kind).filter_map(|request| request.value).collect();
-    let others: Vec<_> = part.requests(kind).filter(|request| request.value != first).collect();
+    let answered: Vec<_> = part.requests(kind).filter(|request| request.value.is_some()).collect();
+    let values: BTreeSet<_> = answered.iter().map(|request| request.value).collect();
+    let first = answered.first().and_then(|request| request.value);
+    let others: Vec<_> = answered.into_iter().filter(|request| request.value != first).collect();
     let all = part.requests(kind).count() as u64;
     let event = others.first().and_then(|request| request.completed);
-    let offenders = others.iter().map(|request| request.operation).collect();
     let check = check("equal-answers", values.len() as u64, Some(all), Bound::Exactly(1), event);
-    Check { of: None, offenders, ..check }
+    naming(&others, Check { of: None, ..check })
 }
 
 /// Every request of the part was answered with a row, a version, or a plain yes.
 #[track_caller]
 pub fn all_answered(part: Part<'_>) -> Check {
     let all: Vec<_> = part.history.requests.iter().filter(|request| part.holds(request)).collect();
-    let lost: Vec<_> = all.iter().filter(|request| !request.succeeded).collect();
-    let event = lost.first().map(|request| request.completed.unwrap_or(request.sent));
+    let lost: Vec<_> = all.iter().copied().filter(|request| !request.succeeded).collect();
+    // That no answer comes at all is known only at the end.
+    let end = EventId(u32::try_from(part.history.trace.events.len().saturating_sub(1)).unwrap_or(u32::MAX));
+    let event = lost.iter().map(|request| request.completed.unwrap_or(end)).min();
     let (answered, all) = ((all.len() - lost.len()) as u64, all.len() as u64);
-    let offenders = lost.iter().map(|request| request.operation).collect();
-    Check { offenders, ..check("all-answered", answered, Some(all), Bound::Exactly(all), event) }
+    naming(&lost, check("all-answered", answered, Some(all), Bound::Exactly(all), event))
 }

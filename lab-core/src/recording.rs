@@ -1,15 +1,16 @@
 //! A run as a file: one line that says which run it is, then its events, one a line, all as JSON.
 //!
 //! The first line names the scenario, the whole policy, the seed, the settings and the world, how many events follow
-//! and their digest. So a file says by itself what it shows, and one that was cut off or changed is told apart from
-//! a whole one. That is no signature: who wants to can write any run. [`Recording::read`] takes nothing on trust and
-//! gives all of a recording or none of it.
+//! and their digest. So a file says by itself what it shows, and one that was cut off, or whose events were changed,
+//! is told apart from a whole one. That is no signature: who wants to can write any run, and any first line above it.
+//! [`Recording::read`] gives all of a recording or none of it, and none whose numbers would make a reader run wild.
 
 use serde::{Deserialize, Serialize};
 
 use crate::report::WorldKind;
 use crate::scenario::{RunSpec, ScenarioId, Settings};
 use crate::trace::{Event, Trace};
+use crate::value::Instant;
 use crate::{policy::Policy, trace::EventId};
 
 /// The format that is written, and the only one that is read.
@@ -20,6 +21,8 @@ pub const BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// The most events that are read.
 pub const EVENTS_MAX: u64 = 500_000;
+/// The latest instant that is read: no run lasts so long.
+pub const INSTANT_MAX: Instant = Instant(24 * 3_600 * 1_000_000_000);
 
 /// A run with all that decided it.
 #[derive(Clone, Debug, PartialEq)]
@@ -205,9 +208,15 @@ fn fits(event: &Event, before: &[Event], events: u64) -> Result<(), &'static str
     if event.cause.is_some_and(|EventId(cause)| cause as usize >= before.len()) {
         return Err("its cause comes after it");
     }
-    // Each request has an event of its own, so there are no more requests than events.
+    if event.at > INSTANT_MAX {
+        return Err("it is later than a run can last");
+    }
+    // Each request and each call has an event of its own, so there are no more of them than events.
     if event.operation.is_some_and(|operation| u64::from(operation.0) > events) {
         return Err("its request has a number that cannot be");
+    }
+    if event.message.is_some_and(|message| u64::from(message.0) > events) {
+        return Err("its call has a number that cannot be");
     }
     Ok(())
 }

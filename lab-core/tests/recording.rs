@@ -84,8 +84,8 @@ fn a_file_that_was_changed_is_told() {
     let changed = text.replacen("\"value\":\"50\"", "\"value\":\"51\"", 1);
     assert_ne!(changed, text);
     assert_eq!(error(&changed), RecordingError::WrongDigest);
-    let policy = with_header(|header| header["digest"] = "0000000000000000".into());
-    assert_eq!(error(&policy), RecordingError::WrongDigest);
+    let digest = with_header(|header| header["digest"] = "0000000000000000".into());
+    assert_eq!(error(&digest), RecordingError::WrongDigest);
 }
 
 #[test]
@@ -107,6 +107,10 @@ fn a_line_that_cannot_be_is_named() {
     };
     let operation = with_line(5, &phase(",\"operation\":4000000000"));
     assert!(bad(&operation, "request"), "{operation}");
+    let message = with_line(5, &phase(",\"message\":4000000000"));
+    assert!(bad(&message, "call"), "{message}");
+    let never = with_line(5, &phase("").replace("999999999999", "18446744073709551615"));
+    assert!(bad(&never, "later than a run"), "{never}");
     let cause = with_line(5, &phase(",\"cause\":5"));
     assert!(bad(&cause, "cause"), "{cause}");
     let late = with_line(4, &phase(""));

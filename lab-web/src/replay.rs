@@ -25,9 +25,12 @@ pub(crate) use space_time::{Arrow, Carries, Past, SpaceTime, drawn_at};
 
 use crate::ruler::Ruler;
 use crate::stage_state::{Ahead, ClientState, StageState, is_background_event};
+use crate::state::View;
 
-/// A keyframe stands at every this many events.
+/// Between two keyframes stand at least so many events …
 const KEYFRAME_EVERY: usize = 256;
+/// … and at least one for so many things that a keyframe holds, so that keyframes stay small beside the trace.
+const KEYFRAME_THINGS_AN_EVENT: usize = 4;
 
 /// A commit in the database.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +84,8 @@ pub(crate) struct Replay {
     pub(crate) homes: Vec<u8>,
     /// What the figures count.
     series: series::Series,
-    keyframes: Vec<StageState>,
+    /// The stage just before some events, in order.
+    keyframes: Vec<(usize, StageState)>,
     /// The stage that was asked for last: the next one is most often a few events further.
     latest: RefCell<Option<(usize, Rc<StageState>)>>,
     /// The lines of the scenario, each with the first event at which it ran.
@@ -137,12 +141,14 @@ impl Replay {
         replay
     }
 
-    fn fold_all(&self, servers: usize) -> Vec<StageState> {
+    fn fold_all(&self, servers: usize) -> Vec<(usize, StageState)> {
         let mut state = StageState::empty(servers, self.homes.len());
-        let mut keyframes = Vec::with_capacity(self.trace.events.len() / KEYFRAME_EVERY + 1);
+        let mut keyframes = Vec::new();
+        let mut next = 0;
         for (index, event) in self.trace.events.iter().enumerate() {
-            if index % KEYFRAME_EVERY == 0 {
-                keyframes.push(state.clone());
+            if index == next {
+                next += KEYFRAME_EVERY.max(state.things() / KEYFRAME_THINGS_AN_EVENT);
+                keyframes.push((index, state.clone()));
             }
             state.apply(index, event, self);
         }
@@ -152,14 +158,14 @@ impl Replay {
     /// The stage just after event `index`.
     pub(crate) fn stage(&self, index: usize) -> Rc<StageState> {
         let index = index.min(self.last());
-        let from = index / KEYFRAME_EVERY * KEYFRAME_EVERY;
-        let latest = self.latest.take().filter(|(at, _)| (from..=index).contains(at));
+        let before = self.keyframes.partition_point(|(at, _)| *at <= index).checked_sub(1);
+        let Some((from, keyframe)) = before.and_then(|place| self.keyframes.get(place)) else {
+            return Rc::new(StageState::empty(0, 0));
+        };
+        let latest = self.latest.take().filter(|(at, _)| (*from..=index).contains(at));
         let (next, mut state) = match latest {
             Some((at, state)) => (at + 1, state),
-            None => match self.keyframes.get(index / KEYFRAME_EVERY) {
-                Some(keyframe) => (from, Rc::new(keyframe.clone())),
-                None => return Rc::new(StageState::empty(0, 0)),
-            },
+            None => (*from, Rc::new(keyframe.clone())),
         };
         if next <= index {
             let state = Rc::make_mut(&mut state);
@@ -169,6 +175,14 @@ impl Replay {
         }
         *self.latest.borrow_mut() = Some((index, state.clone()));
         state
+    }
+
+    /// The ruler of a view of the time.
+    pub(crate) fn ruler_of(&self, view: View) -> &Ruler {
+        match view {
+            View::Lanes => &self.ruler,
+            View::SpaceTime => &self.close_ruler,
+        }
     }
 
     /// The event at `index`, or the last one.
@@ -188,7 +202,7 @@ impl Replay {
 
     /// How many app servers there are.
     pub(crate) fn servers(&self) -> usize {
-        self.keyframes.first().map_or(4, |state| state.servers.len())
+        self.keyframes.first().map_or(4, |(_, state)| state.servers.len())
     }
 
     /// The call that a message is.

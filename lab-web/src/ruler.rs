@@ -160,7 +160,8 @@ impl Ruler {
                 if ticks.last().is_none_or(|(last, _)| x - last >= apart * 0.8) {
                     ticks.push((x, Instant(at)));
                 }
-                at += step;
+                let Some(next) = at.checked_add(step) else { break };
+                at = next;
             }
         }
         ticks

@@ -110,6 +110,11 @@ pub(crate) trait Ahead {
 }
 
 impl StageState {
+    /// How many things it holds whose number has no small bound.
+    pub(crate) fn things(&self) -> usize {
+        self.clients.len() + self.calls.len() + self.operations.len()
+    }
+
     /// An empty stage for this many servers and clients.
     pub(crate) fn empty(servers: usize, clients: usize) -> Self {
         Self {

@@ -74,7 +74,7 @@ fn run_frames(newest: Rc<RefCell<UseReducerHandle<Lab>>>, alive: Rc<RefCell<bool
 fn advanced(lab: &Lab, passed: f64) -> Instant {
     let rate = f64::from(SPEEDS[lab.speed]) / 1_000.0;
     let mut by = passed * rate * 1e6;
-    if let Some(end) = lab.shown().and_then(|replay| replay.ruler.fold_end(lab.now)) {
+    if let Some(end) = lab.shown().and_then(|replay| replay.ruler_of(lab.view).fold_end(lab.now)) {
         by = by.max((end.0 - lab.now.0) as f64 * passed / FOLD_MS);
     }
     Instant(lab.now.0.saturating_add(by as u64))

@@ -201,9 +201,10 @@ pub(super) fn publications(events: &[Event], calls: &[Option<Call>]) -> Vec<Publ
         .flatten()
         .filter(shown)
         .filter_map(|call| {
-            let from = events.get(call.served?)?.at;
             let to = call.deliveries.iter().map(|(_, _, at)| *at).max()?;
-            Some(Publication { from, to })
+            // A real bus answers the publisher when it has handed the notice on: its own instant is not known.
+            let served = events.get(call.served?)?.at;
+            Some(Publication { from: if served <= to { served } else { call.sent_at }, to })
         })
         .collect()
 }

@@ -70,7 +70,9 @@ impl SpaceTime {
             add(Some(call.called), call.served, Carries::Call);
             add(call.served, call.returned, Carries::Return);
             for (delivered, ..) in &call.deliveries {
-                add(call.served, Some(*delivered), Carries::Notice);
+                // A real bus hands a notice on before it answers its publisher, which is when we note that it has it.
+                let bus = call.served.filter(|served| served < delivered);
+                add(bus.or(Some(call.called)), Some(*delivered), Carries::Notice);
             }
         }
         for (index, event) in events.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Where the parts of the timeline stand: the ruler across, the rows down. It draws nothing.
 
+use lab_core::trace::Actor;
 use lab_core::value::Instant;
 
 use crate::replay::{Lane, Replay, lanes_of};
@@ -76,10 +77,7 @@ impl Scale {
 
     /// How it divides the time of a run.
     pub(super) fn ruler(self, replay: &Replay) -> &Ruler {
-        match self.of {
-            View::Lanes => &replay.ruler,
-            View::SpaceTime => &replay.close_ruler,
-        }
+        replay.ruler_of(self.of)
     }
 
     /// Where an instant lies.
@@ -113,6 +111,18 @@ impl Rows {
     /// The lanes, top to bottom; none where they are folded.
     pub(super) fn lanes(self) -> Vec<Lane> {
         if self.folded { Vec::new() } else { lanes_of(self.servers) }
+    }
+
+    /// The row of an actor, where it has one and lanes are not folded.
+    pub(super) fn row_of(self, actor: Actor) -> Option<usize> {
+        let row = match Lane::of(actor)? {
+            Lane::Clients => 0,
+            Lane::Server(place) => place + 1,
+            Lane::Bus => self.servers + 1,
+            Lane::Redis => self.servers + 2,
+            Lane::Postgres => self.servers + 3,
+        };
+        (!self.folded).then_some(row)
     }
 
     /// The top of a lane's band, which is 10 high.

@@ -1,14 +1,13 @@
-//! The space-time diagram: a line for each actor, an arrow for each message, and, over the wash, the past of the
-//! current event: what can have led to it.
+//! The space-time diagram: lanes of actors, an arrow for each message, and, over the wash, the past of the current
+//! event: what can have led to it.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use lab_core::trace::{Actor, Event, Kind, RequestKind};
 use yew::prelude::*;
 
 use super::scale::{Rows, Scale};
-use crate::replay::{Arrow, Carries, Commit, Freshness, Lane, Past, Replay, drawn_at};
+use crate::replay::{Arrow, Carries, Commit, Freshness, Past, Replay, drawn_at};
 use crate::text::{Lang, span, ui};
 
 /// With more messages than this, arrows have no heads and no words: they would be one blot.
@@ -47,23 +46,22 @@ pub(super) fn messages(replay: &Replay, scale: Scale, rows: Rows) -> Html {
 /// The past of the event `index`: thick lines as far as it reaches, the messages in it, and whether the last commit
 /// is in it.
 pub(super) fn past(replay: &Replay, scale: Scale, rows: Rows, index: usize, lang: Lang) -> Html {
-    let past = replay.space_time.past(&replay.trace.events, index);
-    let mut reach: BTreeMap<usize, f64> = BTreeMap::new();
+    let events = &replay.trace.events;
+    let past = replay.space_time.past(events, index);
+    let mut lines = String::new();
     for (actor, last) in past.ends() {
-        if let Some(row) = row_of(rows, actor) {
+        // Several actors share the lane of clients or of a store: a thick line there would say too much of them.
+        let alone = matches!(actor, Actor::Server(_) | Actor::Bus);
+        if let Some(row) = rows.row_of(actor).filter(|_| alone) {
             let x = scale.x(replay, drawn_at(replay, last));
-            reach.entry(row).and_modify(|far| *far = far.max(x)).or_insert(x);
+            let _ = write!(lines, "M{:.1},{:.1}H{x:.1}", scale.left, Rows::middle(row));
         }
     }
-    let mut lines = String::new();
-    for (row, x) in reach {
-        let _ = write!(lines, "M{:.1},{:.1}H{x:.1}", scale.left, Rows::middle(row));
-    }
-    let events = &replay.trace.events;
     let crowded = replay.space_time.arrows.len() > CROWDED;
+    let arrived = replay.space_time.arrows.partition_point(|arrow| arrow.to <= index);
     let in_past = |arrow: &&Arrow| past.has(events[arrow.to].actor, arrow.to);
     let mut arrows = String::new();
-    for arrow in replay.space_time.arrows.iter().rev().filter(in_past).take(PAST_MAX) {
+    for arrow in replay.space_time.arrows[..arrived].iter().rev().filter(in_past).take(PAST_MAX) {
         draw(&mut arrows, replay, scale, rows, *arrow, !crowded);
     }
     html! { <>
@@ -75,15 +73,10 @@ pub(super) fn past(replay: &Replay, scale: Scale, rows: Rows, index: usize, lang
     </> }
 }
 
-fn row_of(rows: Rows, actor: Actor) -> Option<usize> {
-    let lane = Lane::of(actor)?;
-    rows.lanes().into_iter().position(|own| own == lane)
-}
-
 /// Adds an arrow to a path. A message within a lane, as from a master to its replica, has none.
 fn draw(path: &mut String, replay: &Replay, scale: Scale, rows: Rows, arrow: Arrow, head: bool) {
     let end = |index: usize| {
-        let row = row_of(rows, replay.event(index)?.actor)?;
+        let row = rows.row_of(replay.event(index)?.actor)?;
         Some((row, scale.x(replay, drawn_at(replay, index)), Rows::middle(row)))
     };
     let (Some((from_row, x1, y1)), Some((to_row, x2, y2))) = (end(arrow.from), end(arrow.to)) else { return };
@@ -144,7 +137,7 @@ fn labels(replay: &Replay, scale: Scale, rows: Rows, lang: Lang) -> Vec<Label> {
 
 /// Beside each commit but the first, which only sets the scene.
 fn commits(replay: &Replay, scale: Scale, rows: Rows, lang: Lang) -> Vec<Label> {
-    let Some(row) = row_of(rows, Actor::Primary) else { return Vec::new() };
+    let Some(row) = rows.row_of(Actor::Primary) else { return Vec::new() };
     let label = |commit: &Commit| Label {
         x: scale.x(replay, drawn_at(replay, commit.index)) + 6.0,
         y: Rows::middle(row) + 4.0,
@@ -168,7 +161,7 @@ fn writes(replay: &Replay, scale: Scale, lang: Lang) -> Vec<Label> {
 
 /// Under the bus, what a notice is and how long its last delivery took.
 fn slow_notices(replay: &Replay, scale: Scale, rows: Rows) -> Vec<Label> {
-    let Some(row) = row_of(rows, Actor::Bus) else { return Vec::new() };
+    let Some(row) = rows.row_of(Actor::Bus) else { return Vec::new() };
     let label = |arrow: &Arrow| {
         let (sent, landed) = (drawn_at(replay, arrow.from), drawn_at(replay, arrow.to));
         let (from, to) = (scale.x(replay, sent), scale.x(replay, landed));
