@@ -38,6 +38,28 @@ pub(crate) struct Cell {
     pub(crate) schedule: u64,
 }
 
+/// What a seed amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The situation arose, and the goal held.
+    Green,
+    /// The situation arose, and the goal failed.
+    Red,
+    /// The situation did not arise: whether the goal held then says nothing of the policy.
+    Unshown,
+}
+
+impl Cell {
+    /// What the seed amounts to.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match (self.demonstrated, self.held) {
+            (false, _) => Outcome::Unshown,
+            (true, true) => Outcome::Green,
+            (true, false) => Outcome::Red,
+        }
+    }
+}
+
 /// What comes back: some seeds of a job, or why there are none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Answer {
@@ -83,14 +105,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Seeds under which the goal held.
-    pub(crate) fn held(&self) -> usize {
-        self.cells.iter().filter(|cell| cell.held).count()
+    /// Seeds that amount to this.
+    pub(crate) fn count(&self, outcome: Outcome) -> usize {
+        self.cells.iter().filter(|cell| cell.outcome() == outcome).count()
     }
 
     /// The first seed under which the goal failed.
     pub(crate) fn first_red(&self) -> Option<u64> {
-        self.cells.iter().find(|cell| !cell.held).map(|cell| cell.seed)
+        self.cells.iter().find(|cell| cell.outcome() == Outcome::Red).map(|cell| cell.seed)
     }
 
     /// Distinct orders of events.
@@ -98,9 +120,9 @@ impl Tally {
         self.cells.iter().map(|cell| cell.schedule).collect::<BTreeSet<_>>().len()
     }
 
-    /// Whether every wanted seed was tried and held.
+    /// Whether every wanted seed was tried and is green. One that showed nothing is not.
     pub(crate) fn all_green(&self) -> bool {
-        self.wanted > 0 && self.held() == self.wanted as usize
+        self.wanted > 0 && self.count(Outcome::Green) == self.wanted as usize
     }
 
     /// Whether it is about this policy and these settings.
@@ -128,5 +150,39 @@ fn cell_of(seed: u64, run: &Run) -> Cell {
         held: run.report.goal_held(),
         demonstrated: run.report.demonstration,
         schedule: run.trace.schedule(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use lab_core::policy::Switch;
+
+    use super::*;
+    use crate::state::Lab;
+
+    fn tally(spec: &RunSpec) -> Tally {
+        let cells = (1..=3).map(|seed| try_seed(spec, seed).expect("the simulator finishes"));
+        Tally { spec: Some(spec.clone()), wanted: 3, cells: cells.collect(), ..Tally::default() }
+    }
+
+    #[test]
+    fn a_policy_under_which_the_situation_never_arises_is_not_green() {
+        let mut spec = Lab::lesson_spec(ScenarioId::InvalidationDelay);
+        Switch::AcknowledgedInvalidation.set(&mut spec.policy, true);
+        assert!(tally(&spec).all_green(), "either alone is green");
+        Switch::StrongReads.set(&mut spec.policy, true);
+        let both = tally(&spec);
+        assert!(both.cells.iter().all(|cell| cell.held), "nothing is stale where nothing is served from L1");
+        assert_eq!((both.count(Outcome::Unshown), both.count(Outcome::Green)), (3, 0));
+        assert!(!both.all_green() && both.first_red().is_none());
+    }
+
+    #[test]
+    fn the_lesson_is_red() {
+        let tally = tally(&Lab::lesson_spec(ScenarioId::InvalidationDelay));
+        assert_eq!((tally.count(Outcome::Red), tally.first_red()), (3, Some(1)));
     }
 }

@@ -8,7 +8,7 @@ use yew::prelude::*;
 use crate::hooks::Verdicts;
 use crate::state::{Action, Lab};
 use crate::text::{Lang, grouped, ui};
-use crate::verdict::{Cell, Failure, seeds_of};
+use crate::verdict::{Cell, Failure, Outcome, seeds_of};
 
 const COLUMNS: usize = 40;
 const PITCH: f64 = 8.6;
@@ -40,8 +40,9 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
     }
     let wanted = seeds_of(lab.scenario()) as usize;
     let cells: &[Cell] = if tally.is_about(&lab.spec) { &tally.cells } else { &[] };
-    let (held, tried) = (cells.iter().filter(|cell| cell.held).count(), cells.len());
-    let red = tried > held;
+    let count = |outcome| cells.iter().filter(|cell| cell.outcome() == outcome).count();
+    let (green, unshown, tried) = (count(Outcome::Green), count(Outcome::Unshown), cells.len());
+    let class = if count(Outcome::Red) > 0 { Some("bad") } else { (unshown > 0).then_some("wait") };
     let stop = {
         let stop = props.verdicts.stop.clone();
         move |_| stop.emit(())
@@ -53,8 +54,8 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
     let total = if tally.running { tried } else { wanted.max(tried) };
     html! {
         <div class="hold" data-testid="verdict">
-            <div class={classes!("hh", red.then_some("bad"))}>
-                <b data-testid="verdict-count">{ format!("{held} / {}", if tally.running { wanted } else { total }) }</b>
+            <div class={classes!("hh", class)}>
+                <b data-testid="verdict-count">{ format!("{green} / {}", if tally.running { wanted } else { total }) }</b>
                 <span>{ ui::SEEDS_GREEN.get(lang) }</span>
                 if tally.running {
                     <button class="btn" onclick={stop} data-testid="stop">{ ui::STOP.get(lang) }</button>
@@ -75,6 +76,9 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
                     </button>
                 }
             </p>
+            if unshown > 0 {
+                <p class="said" data-testid="unshown">{ ui::SEEDS_UNSHOWN.with(lang, &[&unshown.to_string()]) }</p>
+            }
             if tally.on_page { <p class="said" data-testid="on-page">{ ui::WORKER_NONE.get(lang) }</p> }
             { told(tally.failure.as_ref(), lang) }
         </div>
@@ -99,15 +103,23 @@ fn open(lab: &UseReducerHandle<Lab>, seed: u64) -> Callback<MouseEvent> {
 fn grid(lab: &UseReducerHandle<Lab>, cells: &[Cell], wanted: usize) -> Html {
     let rows = wanted.div_ceil(COLUMNS);
     let place = |at: usize| ((at % COLUMNS) as f64 * PITCH, (at / COLUMNS) as f64 * PITCH);
-    let (mut green, mut open_cells, mut red, mut crosses) =
-        (String::new(), String::new(), String::new(), String::new());
+    let (mut green, mut untried, mut unshown, mut red, mut crosses) =
+        (String::new(), String::new(), String::new(), String::new(), String::new());
     for at in 0..wanted {
         let (x, y) = place(at);
         let cell = format!("M{:.1},{:.1}h7v7h-7z", x + 0.5, y + 0.5);
-        match cells.get(at) {
-            None => open_cells.push_str(&cell),
-            Some(cell_of) if cell_of.held => green.push_str(&cell),
-            Some(_) => {
+        match cells.get(at).map(Cell::outcome) {
+            None => untried.push_str(&cell),
+            Some(Outcome::Green) => green.push_str(&cell),
+            Some(Outcome::Unshown) => {
+                let _ = write!(
+                    unshown,
+                    "M{:.1},{:.1}a2.6,2.6 0 1 0 5.2,0a2.6,2.6 0 1 0 -5.2,0z",
+                    x + 1.4,
+                    y + 4.0
+                );
+            }
+            Some(Outcome::Red) => {
                 red.push_str(&cell);
                 let _ = write!(crosses, "M{:.1},{:.1}l3.4,3.4m0,-3.4l-3.4,3.4", x + 2.3, y + 2.3);
             }
@@ -133,7 +145,8 @@ fn grid(lab: &UseReducerHandle<Lab>, cells: &[Cell], wanted: usize) -> Html {
     html! {
         <svg class="seeds" viewBox={format!("0 0 {} {}", COLUMNS as f64 * PITCH, rows as f64 * PITCH)} {onclick}
             aria-hidden="true">
-            <path d={open_cells} class="so" />
+            <path d={untried} class="so" />
+            <path d={unshown} class="su" />
             <path d={green} class="sg" />
             <path d={red} class="sb" />
             <path d={crosses} class="sbx" />
