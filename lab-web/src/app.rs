@@ -161,5 +161,11 @@ fn use_kept(lab: &UseReducerHandle<Lab>) {
             let _ = root.set_attribute("data-theme", if *dark { "dark" } else { "light" });
         }
     });
+    // What was to be forgotten goes before what was learned since is added: effects run in this order.
+    use_effect_with(lab.forgotten, |forgotten| {
+        if *forgotten > 0 {
+            Progress::forget();
+        }
+    });
     use_effect_with(lab.progress.clone(), Progress::store);
 }

@@ -1,5 +1,8 @@
 //! What the learner has done, kept in the browser: predictions, red seen, green, verified on real.
 //!
+//! Other tabs keep theirs in the same place, and so may a newer version of this page: what is stored is therefore
+//! added to, and what cannot be read of it stays as it is. Only [`Progress::forget`] takes anything away.
+//!
 //! It can be written to a file and read again. A file is a stranger's: it is taken in whole or not at all, and it
 //! only ever adds to what is there.
 
@@ -7,10 +10,12 @@ use std::collections::BTreeMap;
 
 use lab_core::scenario::ScenarioId;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The name under which the browser keeps it.
 const STORED_AS: &str = "cache-lab-progress";
+/// The name under which something that is no progress at all is put aside, before progress takes its place.
+const ASIDE_AS: &str = "cache-lab-progress-unreadable";
 
 /// The format of the file, and the only one that is read.
 const FORMAT: u64 = 1;
@@ -44,6 +49,9 @@ struct Lesson {
 #[serde(transparent)]
 pub(crate) struct Progress(BTreeMap<String, Lesson>);
 
+/// What is stored, as it stands there: lessons and marks of a newer version are kept without being understood.
+type Stored = Map<String, Value>;
+
 /// The file that progress is exported to.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +84,21 @@ impl Lesson {
                 Err(ProgressError::UnknownAnswer(slug.to_owned()))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Adds this to the stored fields of the same lesson: the further mark stays, and the answer that was given
+    /// first. A field that cannot be read is left as it is.
+    fn add_to(&self, fields: &mut Map<String, Value>) {
+        let further = match fields.get("mark") {
+            None => self.mark > Mark::Todo,
+            Some(mark) => serde_json::from_value::<Mark>(mark.clone()).is_ok_and(|mark| mark < self.mark),
+        };
+        if let (true, Ok(mark)) = (further, serde_json::to_value(self.mark)) {
+            fields.insert("mark".to_owned(), mark);
+        }
+        if let (Some(guess), None | Some(Value::Null)) = (self.guess, fields.get("guess")) {
+            fields.insert("guess".to_owned(), guess.into());
         }
     }
 }
@@ -128,10 +151,35 @@ impl Progress {
         }
     }
 
-    /// Keeps it. A browser that refuses storage only forgets.
+    /// Adds it to what the browser has kept. A browser that refuses storage only forgets.
     pub(crate) fn store(&self) {
-        if let (Some(storage), Ok(text)) = (storage(), serde_json::to_string(self)) {
-            let _ = storage.set_item(STORED_AS, &text);
+        let Some(storage) = storage() else { return };
+        let stored = storage.get_item(STORED_AS).ok().flatten();
+        let Some(text) = self.added_to(stored.as_deref()) else { return };
+        if let Some(stored) = stored.filter(|text| serde_json::from_str::<Stored>(text).is_err()) {
+            let _ = storage.set_item(ASIDE_AS, &stored);
+        }
+        let _ = storage.set_item(STORED_AS, &text);
+    }
+
+    /// What is to be stored now; `None` where everything is stored already.
+    fn added_to(&self, stored: Option<&str>) -> Option<String> {
+        let before: Stored = stored.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let mut after = before.clone();
+        for (slug, lesson) in &self.0 {
+            let kept = after.entry(slug.clone()).or_insert_with(|| Value::Object(Map::new()));
+            if let Some(fields) = kept.as_object_mut() {
+                lesson.add_to(fields);
+            }
+        }
+        (after != before).then(|| serde_json::to_string(&after).ok()).flatten()
+    }
+
+    /// Takes away all that the browser has kept, also what cannot be read here: that is what was asked for.
+    pub(crate) fn forget() {
+        if let Some(storage) = storage() {
+            let _ = storage.set_item(STORED_AS, "{}");
+            let _ = storage.remove_item(ASIDE_AS);
         }
     }
 
@@ -222,5 +270,38 @@ mod tests {
         let progress = Progress::of_stored(stored);
         assert_eq!(progress.of(ScenarioId::StampedeLock), Mark::Red);
         assert_eq!(progress.of(ScenarioId::ThunderingHerd), Mark::Todo);
+    }
+
+    #[test]
+    fn what_is_stored_is_added_to_and_never_taken_away() {
+        let stored = concat!(
+            r#"{"stampede-lock":{"mark":"real","guess":0},"thundering-herd":{"mark":"won","guess":null,"stars":3},"#,
+            r#""split-brain":{"mark":"red"},"mass-expiry":7}"#
+        );
+        let mut own = some();
+        own.predict(ScenarioId::StampedeLock, 2);
+        own.predict(ScenarioId::ThunderingHerd, 1);
+        own.mark(ScenarioId::ThunderingHerd, Mark::Green);
+        let text = own.added_to(Some(stored)).expect("there is something to add");
+        let after: Value = serde_json::from_str(&text).expect("it is JSON");
+        let wanted = serde_json::json!({
+            "invalidation-delay": { "mark": "green", "guess": 1 },
+            "stampede-lock": { "mark": "real", "guess": 0 },
+            "thundering-herd": { "mark": "won", "guess": 1, "stars": 3 },
+            "split-brain": { "mark": "red" },
+            "mass-expiry": 7,
+        });
+        assert_eq!(after, wanted);
+        assert_eq!(own.added_to(Some(&text)), None, "nothing is written where nothing changed");
+    }
+
+    #[test]
+    fn opening_the_page_writes_nothing() {
+        let stored =
+            r#"{"stampede-lock":{"mark":"red"},"thundering-herd":{"mark":"won"},"no-such":{"mark":"red"}}"#;
+        for stored in [Some(stored), Some("{}"), Some("not JSON"), None] {
+            let loaded = stored.map_or_else(Progress::default, Progress::of_stored);
+            assert_eq!(loaded.added_to(stored), None, "{stored:?}");
+        }
     }
 }

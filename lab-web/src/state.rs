@@ -79,6 +79,8 @@ pub(crate) struct Lab {
     pub(crate) past_only: bool,
     /// What the learner has done so far.
     pub(crate) progress: Progress,
+    /// How often all of it was to be forgotten: each time, what the browser has kept is to be taken away.
+    pub(crate) forgotten: u32,
     /// Things to say: ignored parts of a link.
     pub(crate) notices: Vec<String>,
     /// Whether the course is open on a narrow screen.
@@ -120,6 +122,7 @@ impl Lab {
             followed: None,
             past_only: false,
             progress,
+            forgotten: 0,
             notices: Vec::new(),
             rail_open: false,
             keys_open: false,
@@ -427,6 +430,7 @@ impl Lab {
             }
             Action::Forget => {
                 self.progress = Progress::default();
+                self.forgotten += 1;
                 self.picked = None;
             }
             Action::Notice(notice) => self.notices.push(notice),
