@@ -91,8 +91,17 @@ pub(crate) struct Lab {
     pub(crate) view: View,
     /// The event that a link asked for, until the run is there.
     asked: Option<usize>,
-    /// The digest that a link promised.
-    promised: Option<u32>,
+    /// The digest that the wanted run must have, until it is there.
+    promised: Option<Promise>,
+}
+
+/// Who says which digest the simulator's run has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Promise {
+    /// A shared link.
+    Shared(u32),
+    /// A recording of the simulator.
+    Recorded(u32),
 }
 
 impl Lab {
@@ -193,6 +202,11 @@ impl Lab {
     }
 
     fn open(&mut self, link: Link) {
+        let promised = link.digest.map(Promise::Shared);
+        self.open_promised(link, promised);
+    }
+
+    fn open_promised(&mut self, link: Link, promised: Option<Promise>) {
         if link.spec.scenario != self.spec.scenario {
             self.forget_runs();
             self.speed = default_speed(link.spec.scenario);
@@ -203,16 +217,29 @@ impl Lab {
         self.tab = link.tab;
         self.world = if link.step == Step::Real { WorldKind::Real } else { WorldKind::Sim };
         self.playing = false;
-        if self.spec == link.spec && self.simulated.is_some() {
-            if let Some(at) = link.at {
-                self.seek(at);
-            }
+        self.promised = promised;
+        // After a change the run before stands there until the new one is computed: it is not the one that is meant.
+        let there =
+            self.simulated.clone().filter(|replay| self.spec == link.spec && replay.spec == link.spec);
+        if let Some(replay) = there {
+            self.hold_to_promise(replay.digest);
+            self.seek(link.at.unwrap_or(self.index));
         } else {
             self.asked = link.at;
-            self.promised = link.digest;
             self.spec = link.spec;
             self.simulated = None;
         }
+    }
+
+    /// Says whether the simulator's run is the one that was promised, if one was.
+    fn hold_to_promise(&mut self, digest: u32) {
+        let told = match self.promised.take() {
+            Some(Promise::Recorded(promised)) if promised == digest => ui::FILE_SIMULATED,
+            Some(Promise::Recorded(_)) => ui::FILE_SIMULATED_DIFFERS,
+            Some(Promise::Shared(promised)) if promised != digest => ui::RUN_CHANGED,
+            Some(Promise::Shared(_)) | None => return,
+        };
+        self.notices.push(told.get(self.lang).to_owned());
     }
 
     /// What belongs to the run that was shown, and would be wrong for another.
@@ -273,9 +300,7 @@ impl Lab {
             return;
         }
         let first = self.simulated.is_none();
-        if self.promised.take().is_some_and(|promised| promised != replay.digest) {
-            self.notices.push(ui::RUN_CHANGED.get(self.lang).to_owned());
-        }
+        self.hold_to_promise(replay.digest);
         self.simulated = Some(replay.clone());
         self.failure = None;
         if self.world != WorldKind::Sim {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use lab_core::recording::Recording;
 use lab_core::report::WorldKind;
 
-use super::{Lab, Step, Tab, default_speed};
+use super::{Lab, Promise, Step, Tab, default_speed};
 use crate::link::Link;
 use crate::progress::Mark;
 use crate::replay::Replay;
@@ -31,12 +31,7 @@ impl Lab {
     /// A file that was opened by hand: it is shown as the run that it says it is, and earns nothing.
     pub(super) fn opened(&mut self, recording: &Recording) {
         if recording.world == WorldKind::Sim {
-            // The simulator makes the same run again, or the digest says that it does not.
-            let digest = Some((recording.trace.digest() >> 32) as u32);
-            let spec = recording.spec.clone();
-            let (step, tab) = (Step::Through, Tab::Events);
-            let ignored = vec![ui::FILE_SIMULATED.get(self.lang).to_owned()];
-            return self.open(Link { spec, step, tab, at: None, digest, ignored });
+            return self.opened_simulated(recording);
         }
         let replay = crate::real::opened(recording);
         if replay.spec.scenario != self.scenario() {
@@ -51,6 +46,17 @@ impl Lab {
             self.spec = replay.spec.clone();
         }
         self.show_recorded(replay);
+    }
+
+    /// The simulator makes the run again, and says whether it became the same.
+    fn opened_simulated(&mut self, recording: &Recording) {
+        let spec = recording.spec.clone();
+        let before = (spec.scenario == self.scenario() && spec != self.spec).then(|| self.spec.clone());
+        let promised = Promise::Recorded((recording.trace.digest() >> 32) as u32);
+        let (step, tab) = (Step::Through, Tab::Events);
+        let link = Link { spec, step, tab, at: None, digest: None, ignored: Vec::new() };
+        self.open_promised(link, Some(promised));
+        self.undo.extend(before);
     }
 
     fn show_recorded(&mut self, replay: Rc<Replay>) {
@@ -72,7 +78,7 @@ mod tests {
 
     use super::*;
     use crate::progress::Progress;
-    use crate::text::Lang;
+    use crate::text::{Lang, Text};
 
     fn lab() -> Lab {
         let link = Link::start(ScenarioId::InvalidationDelay);
@@ -137,12 +143,68 @@ mod tests {
         );
     }
 
+    /// The simulator's run of what the view wants.
+    fn computed(spec: &RunSpec) -> Rc<Replay> {
+        let run = sim::run(spec).expect("the simulator finishes");
+        Rc::new(Replay::new(spec.clone(), WorldKind::Sim, run))
+    }
+
+    /// A recording that an older simulator might have left: the same spec, another trace.
+    fn outdated(mut recording: Recording) -> Recording {
+        recording.trace.events.pop();
+        recording
+    }
+
+    fn told(lab: &Lab, what: Text) -> bool {
+        lab.notices == [what.get(Lang::En)]
+    }
+
     #[test]
-    fn a_recording_of_the_simulator_is_made_again_there() {
+    fn a_recording_of_the_simulator_is_made_again_there_and_then_compared() {
+        let same = recording(ScenarioId::StampedeLock, "lock", WorldKind::Sim);
+        for (recording, what) in
+            [(same.clone(), ui::FILE_SIMULATED), (outdated(same), ui::FILE_SIMULATED_DIFFERS)]
+        {
+            let mut lab = lab();
+            lab.opened(&recording);
+            assert_eq!((&lab.spec, lab.world), (&recording.spec, WorldKind::Sim));
+            assert!(lab.recorded.is_none());
+            assert!(lab.notices.is_empty(), "nothing was compared yet: {:?}", lab.notices);
+            lab.computed(&computed(&recording.spec));
+            assert!(told(&lab, what), "{:?}", lab.notices);
+        }
+    }
+
+    #[test]
+    fn a_recording_or_link_of_the_run_on_screen_is_compared_with_it() {
         let mut lab = lab();
-        let recording = recording(ScenarioId::StampedeLock, "lock", WorldKind::Sim);
-        lab.opened(&recording);
-        assert_eq!((&lab.spec, lab.world), (&recording.spec, WorldKind::Sim));
-        assert!(lab.recorded.is_none());
+        let same = recording(ScenarioId::InvalidationDelay, "acknowledged", WorldKind::Sim);
+        lab.spec = same.spec.clone();
+        lab.computed(&computed(&same.spec));
+        lab.opened(&same);
+        assert!(told(&lab, ui::FILE_SIMULATED), "{:?}", lab.notices);
+        lab.opened(&outdated(same));
+        assert!(told(&lab, ui::FILE_SIMULATED_DIFFERS), "{:?}", lab.notices);
+        lab.open(lab.link());
+        assert!(lab.notices.is_empty(), "the link to what is shown says nothing: {:?}", lab.notices);
+        lab.open(Link { digest: Some(1), ..lab.link() });
+        assert!(told(&lab, ui::RUN_CHANGED), "{:?}", lab.notices);
+    }
+
+    #[test]
+    fn a_run_that_was_left_is_not_taken_for_the_one_that_a_link_opens() {
+        let mut lab = lab();
+        lab.computed(&computed(&lab.spec.clone()));
+        lab.spec.seed += 1;
+        lab.open(Link { at: Some(3), ..lab.link() });
+        assert!(lab.simulated.is_none() && lab.notices.is_empty(), "{:?}", lab.notices);
+    }
+
+    #[test]
+    fn a_recording_of_the_simulator_with_another_policy_can_be_undone() {
+        let mut lab = lab();
+        let before = lab.spec.clone();
+        lab.opened(&recording(ScenarioId::InvalidationDelay, "acknowledged", WorldKind::Sim));
+        assert_eq!(lab.undo, [before]);
     }
 }

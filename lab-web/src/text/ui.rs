@@ -284,6 +284,8 @@ texts! {
         "イベントが最初の行のダイジェストと一致しません。書き換えられています。";
     FILE_SIMULATED = "This is a recording of the simulator, which has made the same run again.",
         "これはシミュレーターの記録です。シミュレーターで同じ実行を再現しました。";
+    FILE_SIMULATED_DIFFERS = "This is a recording of the simulator, but the run that the simulator makes of it now differs (the lab has changed since). What is shown is the run of now.",
+        "これはシミュレーターの記録ですが、いまのシミュレーターでは実行内容が異なります（ラボが更新されています）。表示しているのは、いまの実行です。";
     REAL_FILE_HOW = "Write one with", "次のコマンドで作れます。";
     SIM_STOPPED = "The simulator did not finish this run.", "シミュレーターはこの実行を完了できませんでした。";
     RETRY = "Retry", "再試行";
