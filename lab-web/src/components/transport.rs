@@ -49,7 +49,10 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
     } else {
         ui::EVENT_OF.with(lang, &[&counted(lab.index), &counted(last)])
     };
-    let beside = lab.world == WorldKind::Real && lab.recorded.is_some() && lab.simulated.is_some();
+    let beside = lab.world == WorldKind::Real
+        && lab.recorded.is_some()
+        && lab.simulated.is_some()
+        && lab.view == View::Lanes;
     let onchange = {
         let dispatcher = lab.dispatcher();
         Callback::from(move |event: Event| {

@@ -55,7 +55,8 @@ pub(super) fn History(props: &HistoryProps) -> Html {
         { for folds.iter().map(|fold| fold_of(fold, scale, rows, props.lang)) }
         if !scale.is_phone() { { for fold_names(&folds, scale, rows, props.lang) } }
         <path d={density(replay, scale)} class="den" />
-        if let Some(simulated) = props.simulated.as_ref().filter(|_| !scale.is_phone()) {
+        // Where silence is folded, the two runs do not stand side by side.
+        if let Some(simulated) = props.simulated.as_ref().filter(|_| scale.of == View::Lanes && !scale.is_phone()) {
             <path d={outline(&simulated.0, replay, scale)} class="simo" />
             if scale.has_gutter() {
                 <g data-testid="simulator-in-gutter">
