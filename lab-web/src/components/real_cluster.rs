@@ -1,5 +1,8 @@
 //! The real cluster: run there, or how to start one, or open a recording.
 
+use std::fmt::Write as _;
+
+use lab_core::scenario::RunSpec;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
@@ -126,11 +129,61 @@ fn file_button(real: &Real, lang: Lang) -> Html {
     }
 }
 
-/// The command that records what is shown; a policy that is no preset cannot be named there.
+/// How to record what is shown elsewhere, and open it here.
 fn how_to_record(lab: &Lab) -> Html {
-    let scenario = lab.scenario().scenario();
-    let preset = scenario.presets.iter().find(|preset| (preset.policy)() == lab.spec.policy);
-    let policy = preset.map_or_else(String::new, |preset| format!(" --policy {}", preset.name));
-    let command = format!("lab run {}{policy} --world real --trace run.jsonl", scenario.slug);
-    html! { <p class="said">{ ui::REAL_FILE_HOW.get(lab.lang) }{ " " }<code>{ command }</code></p> }
+    match command(&lab.spec) {
+        Some(command) => html! {
+            <p class="said" data-testid="how-to-record">{ ui::REAL_FILE_HOW.get(lab.lang) }{ " " }<code>{ command }</code></p>
+        },
+        None => {
+            html! { <p class="said" data-testid="how-to-record">{ ui::REAL_FILE_UNNAMED.get(lab.lang) }</p> }
+        }
+    }
+}
+
+/// The command that records this very run on real servers; `None` for a policy that is no preset, which no command
+/// can name.
+fn command(spec: &RunSpec) -> Option<String> {
+    let scenario = spec.scenario.scenario();
+    let preset = scenario.presets.iter().find(|preset| (preset.policy)() == spec.policy)?;
+    let mut command =
+        format!("lab run {} --world real --policy {} --seed {}", scenario.slug, preset.name, spec.seed);
+    for knob in scenario.knobs {
+        let value = spec.settings.get(knob.name);
+        if value != knob.default {
+            let _ = write!(command, " --set {}={value}", knob.name);
+        }
+    }
+    command.push_str(" --trace run.jsonl");
+    Some(command)
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use lab_core::policy::Switch;
+    use lab_core::scenario::ScenarioId;
+
+    use super::*;
+
+    #[test]
+    fn the_command_names_all_that_decides_the_run() {
+        let id = ScenarioId::ThunderingHerd;
+        let mut spec = RunSpec::preset(id, "lease", 7).expect("the preset exists");
+        let wanted = "lab run thundering-herd --world real --policy lease --seed 7 --trace run.jsonl";
+        assert_eq!(command(&spec).as_deref(), Some(wanted));
+        spec.settings.set(id, "clients", 300).expect("300 clients are allowed");
+        let wanted = "lab run thundering-herd --world real --policy lease --seed 7 --set clients=300 --trace run.jsonl";
+        assert_eq!(command(&spec).as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn there_is_no_command_for_a_policy_without_a_name() {
+        let mut spec = Lab::lesson_spec(ScenarioId::InvalidationDelay);
+        Switch::AcknowledgedInvalidation.set(&mut spec.policy, true);
+        Switch::StrongReads.set(&mut spec.policy, true);
+        assert_eq!(command(&spec), None);
+    }
 }

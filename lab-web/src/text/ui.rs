@@ -287,6 +287,8 @@ texts! {
     FILE_SIMULATED_DIFFERS = "This is a recording of the simulator, but the run that the simulator makes of it now differs (the lab has changed since). What is shown is the run of now.",
         "これはシミュレーターの記録ですが、いまのシミュレーターでは実行内容が異なります（ラボが更新されています）。表示しているのは、いまの実行です。";
     REAL_FILE_HOW = "Write one with", "次のコマンドで作れます。";
+    REAL_FILE_UNNAMED = "A recording can be made with “lab run” where the policy is one of the presets; this one has no name there.",
+        "「lab run」で記録できるのはプリセットのポリシーだけです。いまのポリシーには、そこで使う名前がありません。";
     SIM_STOPPED = "The simulator did not finish this run.", "シミュレーターはこの実行を完了できませんでした。";
     RETRY = "Retry", "再試行";
     COMPUTING_RUN = "Computing the run …", "実行を計算しています…";
