@@ -35,7 +35,6 @@ use cluster::Cluster;
 use database::PostgresDatabase;
 use membership::PostgresMembership;
 use observer::{Recorder, ServerObserver};
-pub(crate) use pool::describe;
 use shared_cache::RedisCache;
 use time::{OsEntropy, RunClock, RuntimeTasks};
 

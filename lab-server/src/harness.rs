@@ -5,7 +5,8 @@
 //! - `binaries`: where the servers' programs are; `directory`: the temporary directory;
 //! - `shared_memory`: what killed servers leave in the system;
 //! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name;
-//! - `redis_cluster`, `postgres`: what makes them servers of the lab;
+//! - `redis_cluster`, `postgres`: what makes them servers of the lab; `operator`: a connection to a node whose
+//!   answers have limits;
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs;
 //! - `place`: the names of app servers and nodes; `links`: the links between them and the faults on them;
 //! - `proxy`: carries the links' bytes;
@@ -42,6 +43,7 @@ mod error;
 mod external;
 mod links;
 mod node;
+mod operator;
 mod place;
 mod ports;
 mod postgres;
@@ -62,6 +64,8 @@ use directory::Directory;
 pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint};
 pub use error::HarnessError;
 pub use links::{Link, Links, Way};
+pub use operator::OperatorError;
+pub(crate) use operator::{Operator, describe};
 pub use place::{AppServer, PostgresNode, RedisNode};
 use postgres::PostgresCluster;
 pub use postgres::PostgresServer;

@@ -4,14 +4,19 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
+use lab_core::value::{Key, Value};
 use lab_core::world::WorldError;
 use lab_server::adapters::observer::Recorder;
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
 use lab_server::real::stores::Stores;
 use support::owner::Owner;
+
+/// Longer than the limit of any query, shorter than for ever.
+const SOON: Duration = Duration::from_secs(20);
 
 fn spec(policy: &str) -> RunSpec {
     RunSpec::preset(ScenarioId::StampedeLock, policy, 1).expect("a preset")
@@ -110,6 +115,27 @@ async fn what_comes_meanwhile_is_kept(owner: &Owner) {
     assert_eq!(owner.keys().await, 1, "ours are gone");
 }
 
+/// PostgreSQL that takes connections and statements and says nothing.
+async fn silence_is_not_waited_for(owner: &Owner) {
+    let stores = owner.invite().await;
+    stores.prepare().await.unwrap_or_else(|error| panic!("{error}"));
+    owner.execute("BEGIN; LOCK TABLE cache_lab.data IN ACCESS EXCLUSIVE MODE").await;
+    let (key, value) = (Key::new("item:1"), Value::new("late"));
+    let silent = tokio::time::timeout(SOON, stores.insert(&key, &value)).await.expect("it gives up");
+    let silent = silent.expect_err("the table is locked").to_string();
+    assert!(silent.contains("insert item:1") && silent.contains("within 5s"), "{silent}");
+    owner.execute("COMMIT").await;
+    stores.leave().await.unwrap_or_else(|error| panic!("{error}"));
+    owner.expect_clean("a statement without an answer").await;
+
+    owner.primary_server().pause().expect("it can be stopped");
+    let stopped = tokio::time::timeout(SOON, run(&stores, &spec("lock"))).await;
+    owner.primary_server().resume();
+    let stopped = stopped.expect("it gives up").expect_err("nobody answers").to_string();
+    assert!(stopped.contains("connect to") && stopped.contains("has the server stopped"), "{stopped}");
+    owner.expect_clean("a connection without an answer").await;
+}
+
 /// One test, since two clusters at a time would make a small machine miss deadlines.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_takes_nothing_and_leaves_nothing() {
@@ -118,4 +144,7 @@ async fn a_guest_takes_nothing_and_leaves_nothing() {
     tables_of_somebody_else_are_not_touched(&owner).await;
     every_ending_leaves_clean_servers_clean(&owner).await;
     what_comes_meanwhile_is_kept(&owner).await;
+    let () = owner.ask(&["DEL", "orders:18"]).await;
+    owner.execute("DROP SCHEMA cache_lab CASCADE").await;
+    silence_is_not_waited_for(&owner).await;
 }

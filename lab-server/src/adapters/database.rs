@@ -13,9 +13,9 @@ use tokio_postgres::{Config, Statement};
 
 use super::ConnectError;
 use super::observer::Recorder;
-use super::pool::{NodePool, answered, describe, prepare, settle};
+use super::pool::{NodePool, answered, prepare, settle};
 use super::time::RunClock;
-use crate::harness::{PostgresNode, Reach};
+use crate::harness::{PostgresNode, Reach, describe};
 
 /// The tables of the lab, in a schema of their own, which must not be there yet: `data` holds the rows; `members` says
 /// who is live, by the database's own clock.

@@ -7,8 +7,8 @@ use lab_core::value::ServerId;
 
 use super::ConnectError;
 use super::database::primary;
-use super::pool::{NodePool, answered, describe, settle};
-use crate::harness::Reach;
+use super::pool::{NodePool, answered, settle};
+use crate::harness::{Reach, describe};
 
 /// The lease counts from inside the statement, a little before its commit; the server itself counts from when it sent
 /// the statement, which is earlier still.

@@ -9,6 +9,7 @@ use tokio::time::error::Elapsed;
 use tokio_postgres::{Config, Error, NoTls, Statement};
 
 use super::ConnectError;
+use crate::harness::describe;
 
 /// The longest wait for a connection: a herd of a thousand over four servers, each with five connections and half a
 /// second a query, waits 25 s.
@@ -113,16 +114,4 @@ fn classify(error: &Error) -> DatabaseError {
     } else {
         DatabaseError::Unknown
     }
-}
-
-/// `tokio_postgres`' own text names only the kind of error; the server's words are in its sources.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        source = inner.source();
-    }
-    text
 }

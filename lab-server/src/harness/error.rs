@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::links::Link;
+use super::operator::OperatorError;
 
 /// Why the harness could not start its servers, or could not do what was asked of them.
 #[derive(Debug, thiserror::Error)]
@@ -96,13 +97,13 @@ pub enum HarnessError {
         /// Redis' answer.
         source: redis::RedisError,
     },
-    /// PostgreSQL refused a statement of the harness.
+    /// PostgreSQL refused a statement of the harness, or did not answer it.
     #[error("{doing}: {source}")]
     Postgres {
         /// What was being done.
         doing: String,
-        /// PostgreSQL's answer.
-        source: tokio_postgres::Error,
+        /// PostgreSQL's answer, if it gave one.
+        source: OperatorError,
     },
     /// What `--redis` and `--postgres` name is not there, or not what the lab needs.
     #[error(
@@ -147,8 +148,8 @@ impl HarnessError {
         move |source| Self::Redis { doing, source }
     }
 
-    /// Wraps an answer of PostgreSQL with what was being done.
-    pub(crate) fn postgres(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+    /// Wraps an answer of PostgreSQL, or its silence, with what was being done.
+    pub(crate) fn postgres(doing: impl Into<String>) -> impl FnOnce(OperatorError) -> Self {
         let doing = doing.into();
         move |source| Self::Postgres { doing, source }
     }

@@ -11,10 +11,11 @@ use tokio_postgres::config::{Host, SslMode};
 
 use super::endpoints::{Address, PostgresEndpoint, RedisEndpoint};
 use super::error::HarnessError;
+use super::operator::{Operator, OperatorError, describe};
 use super::place::{PostgresNode, RedisNode};
-use super::postgres::{connect, describe};
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// A connection to a Redis node with its start-up, and then each answer.
+const REDIS_WITHIN: Duration = Duration::from_secs(3);
 
 /// The slots of every cluster.
 const SLOTS: usize = 16384;
@@ -41,6 +42,13 @@ pub(crate) async fn redis(
             Err(error) if error.to_string().contains("cluster support disabled") => {
                 failure = HarnessError::named(node, "it is no part of a cluster (cluster-enabled is off)");
             }
+            Err(error) if error.is_timeout() => {
+                let why = format!(
+                    "it did not answer within {REDIS_WITHIN:?}: does something other than Redis listen there, or \
+                     has the node stopped?"
+                );
+                failure = HarnessError::named(node, why);
+            }
             Err(error) => failure = HarnessError::named(node, error.to_string()),
         }
     }
@@ -58,8 +66,8 @@ fn check_covered(node: &str, ranges: &[Range]) -> Result<(), HarnessError> {
 
 async fn cluster_slots(client: &Client) -> RedisResult<(Vec<Range>, RedisConnectionInfo)> {
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_WITHIN))
-        .set_response_timeout(Some(CONNECT_WITHIN));
+        .set_connection_timeout(Some(REDIS_WITHIN))
+        .set_response_timeout(Some(REDIS_WITHIN));
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
     let lines: Vec<(u16, u16, Vec<Value>)> =
         slot_lines(cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?)?;
@@ -137,12 +145,10 @@ pub(crate) async fn postgres(url: &str) -> Result<Vec<PostgresEndpoint>, Harness
     let (mut primaries, mut replicas) = (Vec::new(), Vec::new());
     for (index, host) in whole.get_hosts().iter().enumerate() {
         let config = single_host(&whole, host, index);
-        let wrong = |error| {
-            HarnessError::named(format!("the PostgreSQL at {}", address_of(&config)), describe(&error))
-        };
-        let client = connect(&config).await.map_err(wrong)?;
-        let row = client.query_one("SELECT pg_is_in_recovery()", &[]).await.map_err(wrong)?;
-        if row.get(0) {
+        let is_replica = is_replica(&config).await.map_err(|error| {
+            HarnessError::named(format!("the PostgreSQL at {}", address_of(&config)), error.to_string())
+        })?;
+        if is_replica {
             replicas.push(config);
         } else {
             primaries.push(config);
@@ -155,6 +161,11 @@ pub(crate) async fn postgres(url: &str) -> Result<Vec<PostgresEndpoint>, Harness
     let replicas = (1..).map(PostgresNode::Replica).zip(replicas);
     let nodes = std::iter::once((PostgresNode::Primary, primary)).chain(replicas);
     Ok(nodes.map(|(node, config)| PostgresEndpoint { node, config }).collect())
+}
+
+async fn is_replica(config: &Config) -> Result<bool, OperatorError> {
+    let operator = Operator::connect(config).await?;
+    Ok(operator.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0))
 }
 
 /// Where a configuration for one host leads.
@@ -188,6 +199,51 @@ fn single_host(whole: &Config, host: &Host, index: usize) -> Config {
     if let Some(database) = whole.get_dbname() {
         config.dbname(database);
     }
-    config.connect_timeout(whole.get_connect_timeout().copied().unwrap_or(CONNECT_WITHIN));
+    if let Some(within) = whole.get_connect_timeout() {
+        config.connect_timeout(*within);
+    }
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Longer than any limit, shorter than for ever.
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Takes every connection, and never says a word.
+    async fn silent() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address").to_string();
+        (listener, address)
+    }
+
+    async fn refused<T>(asking: impl Future<Output = Result<T, HarnessError>>) -> String {
+        let begun = Instant::now();
+        let answer = tokio::time::timeout(SOON, asking).await;
+        let answer = answer.unwrap_or_else(|_| panic!("nothing after {:?}", begun.elapsed()));
+        answer.err().expect("nobody is there").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_silent_postgresql_is_told_and_not_waited_for() {
+        let (_listener, address) = silent().await;
+        let url = format!("postgresql://lab@{address}/lab?connect_timeout=1");
+        let said = refused(postgres(&url)).await;
+        assert!(said.contains(&address) && said.contains("within 6s"), "{said}");
+        assert!(said.contains("something other than PostgreSQL"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_silent_redis_is_told_and_not_waited_for() {
+        let (_listener, address) = silent().await;
+        let said = refused(redis(&[format!("redis://{address}")])).await;
+        assert!(said.contains(&address) && said.contains("within 3s"), "{said}");
+        assert!(said.contains("something other than Redis"), "{said}");
+    }
 }

@@ -4,7 +4,6 @@
 //! killed machine would.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::chown;
@@ -15,12 +14,13 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use rustix::process::Signal;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config};
 
 use super::binaries::Binaries;
 use super::error::HarnessError;
 use super::links::Link;
 use super::node::Node;
+use super::operator::{Operator, OperatorError};
 use super::place::PostgresNode;
 use super::ports;
 use super::process::{Account, Deadline, Launch, Process};
@@ -265,7 +265,7 @@ impl PostgresServer {
 
     /// A connection to the lab's database, not through the proxy.
     pub async fn connect(&self) -> Result<Client, HarnessError> {
-        self.connect_to(DATABASE).await
+        Ok(self.connect_to(DATABASE).await?.into_client())
     }
 
     /// A replica stops replaying what it receives; its readers see an older state until
@@ -280,13 +280,13 @@ impl PostgresServer {
     }
 
     async fn execute(&self, statement: &str) -> Result<(), HarnessError> {
-        let client = self.connect().await?;
-        let executed = client.batch_execute(statement).await;
+        let operator = self.connect_to(DATABASE).await?;
+        let executed = operator.batch_execute(statement).await;
         executed.map_err(HarnessError::postgres(format!("{statement} on {}", self.name)))
     }
 
-    async fn connect_to(&self, database: &str) -> Result<Client, HarnessError> {
-        let connected = connect(&config(self.listens, database)).await;
+    async fn connect_to(&self, database: &str) -> Result<Operator, HarnessError> {
+        let connected = Operator::connect(&config(self.listens, database)).await;
         connected.map_err(HarnessError::postgres(format!("connect to {}", self.name)))
     }
 
@@ -296,14 +296,14 @@ impl PostgresServer {
         let process = self.process();
         let config = config(self.listens, "postgres");
         let probe = async || {
-            let row = connect(&config).await?.query_one("SHOW data_directory", &[]).await?;
-            Ok(Path::new(row.get::<_, &str>(0)) == self.data_directory)
+            let row = Operator::connect(&config).await?.query_one("SHOW data_directory", &[]).await?;
+            Ok::<_, OperatorError>(Path::new(row.get::<_, &str>(0)) == self.data_directory)
         };
         let answers = || async {
             match probe().await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(format!("{} on {}", self.name, self.listens)),
-                Err(error) => Err(describe(&error)),
+                Err(error) => Err(error.to_string()),
             }
         };
         process.ready(deadline, answers).await
@@ -312,7 +312,7 @@ impl PostgresServer {
     /// Waits until the replica streams and has replayed all that was committed here before this call. The
     /// replica itself is asked how far it is: the primary hears of it only every few seconds.
     async fn is_followed_by(&self, replica: &Self, deadline: Deadline) -> Result<(), HarnessError> {
-        let (here, there) = (self.connect().await?, replica.connect_to("postgres").await?);
+        let (here, there) = (self.connect_to(DATABASE).await?, replica.connect_to("postgres").await?);
         let doing = HarnessError::postgres(format!("ask {} for its position", self.name));
         let row = here.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.map_err(doing)?;
         let position: String = row.get(0);
@@ -323,8 +323,8 @@ impl PostgresServer {
         );
         let replayed = format!("SELECT pg_last_wal_replay_lsn() >= '{position}'");
         let follows = || async {
-            let is_true = async |client: &Client, question: &str| {
-                client.query_one(question, &[]).await.map(|row| row.get(0)).map_err(|error| describe(&error))
+            let is_true = async |node: &Operator, question: &str| {
+                node.query_one(question, &[]).await.map(|row| row.get(0)).map_err(|error| error.to_string())
             };
             if is_true(&here, &streaming).await? && is_true(&there, &replayed).await? {
                 return Ok(());
@@ -342,16 +342,6 @@ impl PostgresServer {
     fn process(&self) -> Arc<Process> {
         self.node.process()
     }
-}
-
-/// Connects, with the connection's own task on the current runtime; it ends with the client.
-pub(crate) async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(async move {
-        // The client's calls report what went wrong here.
-        let _ = connection.await;
-    });
-    Ok(client)
 }
 
 /// How to connect to a node of ours at this address.
@@ -383,16 +373,6 @@ fn position(name: PostgresNode) -> u8 {
         PostgresNode::Primary => 1,
         PostgresNode::Replica(number) => 1 + number,
     }
-}
-
-/// `tokio_postgres`' own text names only the kind of error; the server's words are its source.
-pub(crate) fn describe(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    if let Some(source) = std::error::Error::source(error) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {source}");
-    }
-    text
 }
 
 fn append(file: &Path, text: &str) -> Result<(), HarnessError> {

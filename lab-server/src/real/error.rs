@@ -4,8 +4,7 @@ use lab_core::world::WorldError;
 use redis::RedisError;
 
 use super::stores::REPLAYED_WITHIN;
-use crate::adapters::describe;
-use crate::harness::{Address, PostgresNode, RedisNode};
+use crate::harness::{Address, OperatorError, PostgresNode, RedisNode};
 
 /// Why there is no run.
 #[derive(Debug, thiserror::Error)]
@@ -119,9 +118,9 @@ impl StoresError {
         move |source| Self::Redis { doing, source }
     }
 
-    /// Wraps an answer of PostgreSQL with what was being done.
-    pub(super) fn postgres(doing: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+    /// Wraps an answer of PostgreSQL, or its silence, with what was being done.
+    pub(super) fn postgres(doing: impl Into<String>) -> impl FnOnce(OperatorError) -> Self {
         let doing = doing.into();
-        move |error| Self::Postgres { doing, why: describe(&error) }
+        move |error| Self::Postgres { doing, why: error.to_string() }
     }
 }

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, cmd, pipe};
-use tokio_postgres::Client;
-use tokio_postgres::error::{Error, SqlState};
+use tokio_postgres::error::SqlState;
 
 use super::error::StoresError;
 use super::stores::Stores;
 use crate::adapters::database::SCHEMA;
 use crate::adapters::keyspace;
-use crate::harness::RedisEndpoint;
+use crate::harness::{Operator, OperatorError, RedisEndpoint};
 
 /// How the comment on every schema of the lab begins.
 const MARK: &str = "Cache Lab";
@@ -56,8 +55,10 @@ impl Guest {
         }
         let client = stores.postgres(stores.primary()?).await?;
         self.arrived.store(true, Ordering::Relaxed);
-        // One transaction: the schema is never there without its mark.
-        let statements = format!("{SCHEMA} COMMENT ON SCHEMA cache_lab IS '{}';", self.mark);
+        // One transaction: the schema is never there without its mark. If somebody else is making one too, the server
+        // shall give up and not only we: else it would make ours when we have left.
+        let statements =
+            format!("SET lock_timeout = '10s'; {SCHEMA} COMMENT ON SCHEMA cache_lab IS '{}';", self.mark);
         match client.batch_execute(&statements).await {
             Ok(()) => Ok(()),
             Err(error) => Err(refusal(error, &client).await),
@@ -70,7 +71,7 @@ impl Guest {
             return Ok(());
         }
         let client = stores.postgres(stores.primary()?).await?;
-        let found = client.query_opt(FIND_MARK, &[]).await;
+        let found = client.query_opt(FIND_MARK).await;
         let found = found.map_err(StoresError::postgres("look for the lab's schema"))?;
         let mark: Option<String> = found.and_then(|row| row.get(0));
         if mark.as_ref() == Some(&self.mark) {
@@ -104,7 +105,7 @@ async fn expect_empty(
 }
 
 /// Why the schema could not be made.
-async fn refusal(error: Error, client: &Client) -> StoresError {
+async fn refusal(error: OperatorError, client: &Operator) -> StoresError {
     match error.code() {
         // The second where two make it at the same time.
         Some(&(SqlState::DUPLICATE_SCHEMA | SqlState::UNIQUE_VIOLATION)) => match whose(client).await {
@@ -120,9 +121,9 @@ async fn refusal(error: Error, client: &Client) -> StoresError {
 }
 
 /// The database, and whether its schema bears a mark of the lab.
-async fn whose(client: &Client) -> Result<(String, bool), Error> {
-    let database = client.query_one("SELECT current_database()", &[]).await?.try_get(0)?;
-    let found = client.query_opt(FIND_MARK, &[]).await?;
+async fn whose(client: &Operator) -> Result<(String, bool), OperatorError> {
+    let database = client.query_one("SELECT current_database()", &[]).await?.get(0);
+    let found = client.query_opt(FIND_MARK).await?;
     let mark: Option<String> = found.and_then(|row| row.get(0));
     Ok((database, mark.is_some_and(|mark| mark.starts_with(MARK))))
 }

@@ -7,14 +7,13 @@ use redis::aio::MultiplexedConnection;
 use redis::cluster_routing::Slot;
 use redis::{AsyncConnectionConfig, Client, RedisError, cmd};
 use tokio_postgres::types::PgLsn;
-use tokio_postgres::{Config, NoTls};
 
 use super::error::StoresError;
 use super::guest::Guest;
 use crate::adapters::database::{SCHEMA, UPSERT};
 use crate::adapters::keyspace;
 use crate::harness::{
-    Harness, HarnessError, HarnessSpec, PostgresEndpoint, PostgresNode, RedisEndpoint, RedisNode,
+    Harness, HarnessError, HarnessSpec, Operator, PostgresEndpoint, PostgresNode, RedisEndpoint, RedisNode,
 };
 
 /// App servers that a harness of ours has addresses for.
@@ -203,29 +202,15 @@ impl Stores {
         connecting.await.map_err(StoresError::redis(format!("connect to {}", endpoint.node)))
     }
 
-    pub(super) async fn postgres(
-        &self,
-        endpoint: &PostgresEndpoint,
-    ) -> Result<tokio_postgres::Client, StoresError> {
-        connect(&endpoint.config)
-            .await
-            .map_err(StoresError::postgres(format!("connect to {}", endpoint.node)))
+    pub(super) async fn postgres(&self, endpoint: &PostgresEndpoint) -> Result<Operator, StoresError> {
+        let connected = Operator::connect(&endpoint.config).await;
+        connected.map_err(StoresError::postgres(format!("connect to {}", endpoint.node)))
     }
 }
 
 /// The position in the write-ahead log, in bytes.
-async fn position(client: &tokio_postgres::Client) -> Result<u64, StoresError> {
-    let row = client.query_one("SELECT pg_current_wal_insert_lsn()", &[]).await;
+async fn position(primary: &Operator) -> Result<u64, StoresError> {
+    let row = primary.query_one("SELECT pg_current_wal_insert_lsn()", &[]).await;
     let position: PgLsn = row.map_err(StoresError::postgres("ask the primary for its position"))?.get(0);
     Ok(position.into())
-}
-
-/// Connects, with the connection's own task on the current runtime; it ends with the client.
-async fn connect(config: &Config) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    tokio::spawn(async move {
-        // The client's calls report what went wrong here.
-        let _ = connection.await;
-    });
-    Ok(client)
 }

@@ -12,14 +12,14 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, cmd, pipe};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_postgres::Statement;
 use tokio_postgres::types::PgLsn;
-use tokio_postgres::{Client, Statement};
 
 use super::error::StoresError;
 use super::stores::Stores;
 use crate::adapters::keyspace;
 use crate::adapters::observer::Recorder;
-use crate::harness::{PostgresNode, RedisNode};
+use crate::harness::{Operator, PostgresNode, RedisNode};
 
 /// One sample of a replica; one that is stopped would hold up the end of the run.
 const SAMPLE_WITHIN: Duration = Duration::from_secs(1);
@@ -91,7 +91,7 @@ pub(super) struct Witness {
 
 enum Eye {
     Redis(Actor, MultiplexedConnection),
-    Postgres(Actor, Client, Statement),
+    Postgres(Actor, Operator, Statement),
 }
 
 impl Witness {
@@ -156,7 +156,7 @@ impl Eye {
                 }
             }
             Self::Postgres(replica, client, rows) => {
-                for row in client.query(rows, &[]).await.unwrap_or_default() {
+                for row in client.query(rows).await.unwrap_or_default() {
                     note_row(*replica, &row, replicas);
                 }
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lab_server::harness::{Harness, HarnessSpec, PostgresNode};
+use lab_server::harness::{Harness, HarnessSpec, PostgresNode, PostgresServer};
 use lab_server::real::stores::Stores;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
@@ -39,6 +39,11 @@ impl Owner {
         let hosts = self.harness.postgres_servers().expect("our own").iter();
         let hosts: Vec<_> = hosts.map(|server| server.listens().to_string()).collect();
         (format!("redis://{}", direct.redis[0].data), format!("postgresql://lab@{}/lab", hosts.join(",")))
+    }
+
+    /// The PostgreSQL that takes writes.
+    pub(crate) fn primary_server(&self) -> &PostgresServer {
+        self.harness.postgres(PostgresNode::Primary).expect("the primary")
     }
 
     /// The lab as a guest here.
