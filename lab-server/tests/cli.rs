@@ -138,6 +138,17 @@ fn no_password_is_printed() {
         let output = run(&format!("run stampede-lock --world real {urls}"));
         assert!(!told(&output).contains("geheim"), "{}", told(&output));
     }
+    // A piece of these would be taken for the host.
+    for urls in [
+        "--redis redis://127.0.0.1:1 --postgres postgresql://lab:ge@heim@127.0.0.1:1/lab",
+        "--redis redis://u:12?heim@127.0.0.1:1 --postgres postgresql://lab@127.0.0.1:1/lab",
+        "--redis redis://u:12,heim@127.0.0.1:1 --postgres postgresql://lab@127.0.0.1:1/lab",
+    ] {
+        let output = run(&format!("run stampede-lock --world real {urls}"));
+        assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+        assert!(!told(&output).contains("heim"), "{}", told(&output));
+        assert!(told(&output).contains("@ is written %40"), "{}", told(&output));
+    }
 }
 
 #[test]

@@ -76,8 +76,9 @@ impl Endpoints {
     /// first that answers tells the rest; `postgres` may name several hosts, exactly one of them a primary. No
     /// fault can be injected there.
     pub async fn connect_to(redis: &[String], postgres: &str) -> Result<Self, HarnessError> {
-        let (redis, redis_settings) = external::redis(redis).await?;
-        let postgres = external::postgres(postgres).await?;
+        let (clients, config) = (external::redis_clients(redis)?, external::postgres_config(postgres)?);
+        let (redis, redis_settings) = external::redis(&clients).await?;
+        let postgres = external::postgres(&config).await?;
         Ok(Self { servers: Vec::new(), direct: Reach { redis, postgres, redis_settings } })
     }
 

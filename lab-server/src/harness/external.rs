@@ -20,21 +20,38 @@ const REDIS_WITHIN: Duration = Duration::from_secs(3);
 /// The slots of every cluster.
 const SLOTS: usize = 16384;
 
+/// What a password does to a URL that it is a part of: where a piece of it is taken for the host, that piece would be
+/// looked up and shown.
+const ENCODE: &str = "in a password, @ is written %40, / %2F, a comma %2C, ? %3F, # %23 and % itself %25";
+
 /// One line of CLUSTER SLOTS: a range, and the nodes that hold it, the master first.
 type Range = (RangeInclusive<u16>, Vec<Address>);
 
-/// The nodes of the cluster that the first reachable URL belongs to, and how to log in.
+/// Whom the URLs name. Nobody is asked yet.
+pub(crate) fn redis_clients(urls: &[String]) -> Result<Vec<Client>, HarnessError> {
+    urls.iter().map(|url| redis_client(url)).collect()
+}
+
+fn redis_client(url: &str) -> Result<Client, HarnessError> {
+    // The URL itself is not shown: it may hold a password.
+    let wrong = |why: &str| {
+        HarnessError::named("--redis", format!("this is no address like redis://host:port ({why}); {ENCODE}"))
+    };
+    let address = url.split_once("://").map_or(url, |(_, address)| address);
+    if address.split_once(['/', '?', '#']).is_some_and(|(_, rest)| rest.contains('@')) {
+        return Err(wrong("an @ comes after its host and port"));
+    }
+    Client::open(url).map_err(|error| wrong(&error.to_string()))
+}
+
+/// The nodes of the cluster that the first reachable node belongs to, and how to log in.
 pub(crate) async fn redis(
-    urls: &[String],
+    clients: &[Client],
 ) -> Result<(Vec<RedisEndpoint>, RedisConnectionInfo), HarnessError> {
     let mut failure = HarnessError::named("--redis", "it names no node");
-    for url in urls {
-        // The URL itself is not shown: it may hold a password.
-        let client = Client::open(url.as_str()).map_err(|error| {
-            HarnessError::named("--redis", format!("this is no address like redis://host:port ({error})"))
-        })?;
+    for client in clients {
         let node = format!("the Redis node at {}", client.get_connection_info().addr());
-        match cluster_slots(&client).await {
+        match cluster_slots(client).await {
             Ok((ranges, settings)) => {
                 check_covered(&node, &ranges)?;
                 return Ok((redis_endpoints(ranges), settings));
@@ -129,8 +146,13 @@ fn redis_endpoints(mut ranges: Vec<Range>) -> Vec<RedisEndpoint> {
     masters
 }
 
-/// The nodes of a PostgreSQL URL, the primary first.
-pub(crate) async fn postgres(url: &str) -> Result<Vec<PostgresEndpoint>, HarnessError> {
+/// What a PostgreSQL URL says. Nobody is asked yet.
+pub(crate) fn postgres_config(url: &str) -> Result<Config, HarnessError> {
+    let misread = |why: &str| HarnessError::named("--postgres", format!("{why}; {ENCODE}"));
+    // The crate takes the host to begin after the first.
+    if url.contains("://") && url.matches('@').count() > 1 {
+        return Err(misread("it has more than one @, so that nobody can tell where its host begins"));
+    }
     let whole: Config = url.parse().map_err(|error| {
         let why =
             format!("this is no address like postgresql://user@host:port/database ({})", describe(&error));
@@ -142,9 +164,21 @@ pub(crate) async fn postgres(url: &str) -> Result<Vec<PostgresEndpoint>, Harness
             "it wants TLS (sslmode=require), which the lab cannot do",
         ));
     }
+    if whole.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if !may_be_host(name))) {
+        return Err(misread("what stands where its host does is no host's name"));
+    }
+    Ok(whole)
+}
+
+fn may_be_host(name: &str) -> bool {
+    !name.contains(['@', '/', '?', '#']) && !name.contains(char::is_whitespace)
+}
+
+/// The nodes of that PostgreSQL, the primary first.
+pub(crate) async fn postgres(whole: &Config) -> Result<Vec<PostgresEndpoint>, HarnessError> {
     let (mut primaries, mut replicas) = (Vec::new(), Vec::new());
     for (index, host) in whole.get_hosts().iter().enumerate() {
-        let config = single_host(&whole, host, index);
+        let config = single_host(whole, host, index);
         let is_replica = is_replica(&config).await.map_err(|error| {
             HarnessError::named(format!("the PostgreSQL at {}", address_of(&config)), error.to_string())
         })?;
@@ -230,11 +264,50 @@ mod tests {
         answer.err().expect("nobody is there").to_string()
     }
 
+    /// Each is written by somebody whose password has a character that ends a part of a URL.
+    #[test]
+    fn a_piece_of_a_password_is_no_host() {
+        for url in [
+            "postgresql://lab:ge@heim@db/lab",
+            "postgresql://lab:ge@hei/m@db/lab",
+            "postgresql://lab:ge@hei?m=1@db/lab",
+            "postgresql://lab:ge@heim,x@db/lab",
+            "postgresql://lab:x@ge%40heim/lab",
+            "host='ge heim' user=lab",
+        ] {
+            let said = postgres_config(url).expect_err(url).to_string();
+            assert!(!said.contains("ge") && !said.contains("hei"), "{url}: {said}");
+            assert!(said.contains("%40"), "{url}: {said}");
+        }
+        for url in
+            ["redis://u:12/heim@db", "redis://u:12?heim@db", "redis://u:12#heim@db", "redis://u:12,heim@db"]
+        {
+            let urls: Vec<_> = url.split(',').map(str::to_owned).collect();
+            let said = redis_clients(&urls).expect_err(url).to_string();
+            assert!(!said.contains("12") && !said.contains("heim"), "{url}: {said}");
+            assert!(said.contains("%40"), "{url}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_read() {
+        let config = postgres_config("postgresql://lab:ge%40h%2F@db,[::1]:5433/lab").expect("an address");
+        assert_eq!(config.get_password(), Some(b"ge@h/".as_slice()));
+        assert_eq!(config.get_hosts(), [Host::Tcp("db".to_owned()), Host::Tcp("::1".to_owned())]);
+        postgres_config("host=/run/postgresql user=lab").expect("a directory is a host");
+        let clients = redis_clients(&["redis://u:ge%40h%2F@db:7000/0".to_owned()]).expect("an address");
+        let info = clients[0].get_connection_info();
+        assert_eq!(
+            (info.redis_settings().password(), info.addr().to_string()),
+            (Some("ge@h/"), "db:7000".to_owned())
+        );
+    }
+
     #[tokio::test]
     async fn a_silent_postgresql_is_told_and_not_waited_for() {
         let (_listener, address) = silent().await;
         let url = format!("postgresql://lab@{address}/lab?connect_timeout=1");
-        let said = refused(postgres(&url)).await;
+        let said = refused(postgres(&postgres_config(&url).expect("an address"))).await;
         assert!(said.contains(&address) && said.contains("within 6s"), "{said}");
         assert!(said.contains("something other than PostgreSQL"), "{said}");
     }
@@ -242,7 +315,8 @@ mod tests {
     #[tokio::test]
     async fn a_silent_redis_is_told_and_not_waited_for() {
         let (_listener, address) = silent().await;
-        let said = refused(redis(&[format!("redis://{address}")])).await;
+        let clients = redis_clients(&[format!("redis://{address}")]).expect("an address");
+        let said = refused(redis(&clients)).await;
         assert!(said.contains(&address) && said.contains("within 3s"), "{said}");
         assert!(said.contains("something other than Redis"), "{said}");
     }
