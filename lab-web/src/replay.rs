@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use lab_core::report::{Report, WorldKind};
+use lab_core::report::{Check, Report, WorldKind};
 use lab_core::scenario::{Run, RunSpec};
 use lab_core::trace::{Actor, Event, EventId, Kind, MessageId, OperationId, Outcome, Source, Trace, Verb};
 use lab_core::value::{Instant, Key, Version};
@@ -116,7 +116,7 @@ impl Replay {
             ruler: Ruler::new(shown()),
             close_ruler: Ruler::close(shown()),
             space_time: SpaceTime::new(events, &calls, &operations),
-            violations: flights::violations(&report),
+            violations: flights::violations(&report, &operations),
             publications: lanes::publications(events, &calls),
             series: series::Series::new(events, &operations, act(events)),
             bands: Vec::new(),
@@ -234,10 +234,22 @@ impl Replay {
         act(&self.trace.events)
     }
 
-    /// The first event that breaks a check of the goal; the last event where a check fails as a whole.
+    /// The event at which it is known that a check is broken; the last event where it fails as a whole.
+    ///
+    /// A check of what was never answered names the sending, when nothing was lost yet. Unless another request of
+    /// the check failed before, only the end of the run tells.
+    pub(crate) fn broken_at(&self, check: &Check) -> usize {
+        let Some(index) = check.event.map(EventId::index) else { return self.last() };
+        if !self.event(index).is_some_and(|event| matches!(event.kind, Kind::Requested { .. })) {
+            return index.min(self.last());
+        }
+        let completed = check.offenders.iter().filter_map(|id| self.operation(*id)?.completed);
+        completed.map(|(index, _)| index).min().unwrap_or(self.last())
+    }
+
+    /// The event at which the first check of the goal that failed is known to be broken.
     pub(crate) fn first_violation(&self) -> Option<usize> {
-        let check = self.report.first_failure()?;
-        Some(check.event.map_or(self.last(), EventId::index).min(self.last()))
+        self.report.first_failure().map(|check| self.broken_at(check))
     }
 
     /// Events that N and P jump to: answers that are stale or break a check.

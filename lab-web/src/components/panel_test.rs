@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lab_core::report::{Bound, Check};
 use lab_core::source;
-use lab_core::trace::EventId;
 use yew::prelude::*;
 
 use super::code_lines::{line, scroll_to};
@@ -79,12 +78,7 @@ fn banner(lab: &UseReducerHandle<Lab>) -> Html {
 /// The first check of the goal that is broken at this event.
 fn failing(replay: &Replay, index: usize) -> Option<&Check> {
     let broken = |check: &&Check| check.goal && !check.holds;
-    replay
-        .report
-        .checks
-        .iter()
-        .filter(broken)
-        .find(|check| check.event.map_or(replay.last(), EventId::index) <= index)
+    replay.report.checks.iter().filter(broken).find(|check| replay.broken_at(check) <= index)
 }
 
 fn pill(lab: &Lab, failing: bool) -> Html {
@@ -152,7 +146,7 @@ fn informs(check: &Check, ended: bool, lang: Lang) -> Html {
 
 /// What was seen, what was wanted, and when.
 fn told(replay: &Replay, check: &Check, lang: Lang) -> Html {
-    let index = check.event.map_or(replay.last(), EventId::index);
+    let index = replay.broken_at(check);
     let wanted = match check.wanted {
         Bound::AtMost(most) => ui::AT_MOST.with(lang, &[&grouped(most)]),
         Bound::AtLeast(least) => ui::AT_LEAST.with(lang, &[&grouped(least)]),

@@ -2,7 +2,7 @@
 
 use lab_core::report::{Check, WorldKind, figure};
 use lab_core::scenario::ScenarioId;
-use lab_core::trace::{Event, EventId};
+use lab_core::trace::Event;
 use yew::prelude::*;
 
 use super::marks::{Known, check_mark};
@@ -31,7 +31,7 @@ fn known(replay: &Replay, check: &Check, index: usize, veiled: bool) -> Known {
         return Known::Open;
     }
     let ended = index >= replay.last();
-    let broken_at = check.event.map_or(replay.last(), EventId::index);
+    let broken_at = replay.broken_at(check);
     match (check.holds, ended) {
         (false, _) if index >= broken_at => Known::Broken,
         (true, true) => Known::Holds,
@@ -128,7 +128,7 @@ fn line_of(check: &Check, known: Known, lead: bool, props: &ResultsProps) -> Htm
         Known::Open => ui::SO_FAR.get(lang).to_owned(),
         // What the whole run amounts to is not known before its end; when it was broken first is.
         Known::Broken if !ended => {
-            let broken = check.event.and_then(|event| replay?.event(event.index()));
+            let broken = replay.and_then(|replay| replay.event(replay.broken_at(check)));
             let first = |event: &Event| ui::FIRST_AT.with(lang, &[&clock(event.at)]);
             broken.map_or_else(|| counted(check, lang), first)
         }

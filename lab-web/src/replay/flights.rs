@@ -270,8 +270,12 @@ impl Operation {
     }
 }
 
-/// The operations whose answers break the goal, as the checks that failed name them.
-pub(super) fn violations(report: &Report) -> BTreeSet<OperationId> {
+/// The operations whose answers break the goal, as the checks that failed name them. One without an answer has
+/// none that could: that it lacks is known only when the run is over.
+pub(super) fn violations(report: &Report, operations: &[Option<Operation>]) -> BTreeSet<OperationId> {
+    let completed = |id: &OperationId| {
+        operations.get(id.0 as usize).and_then(Option::as_ref).is_some_and(|own| own.completed.is_some())
+    };
     let failed = report.checks.iter().filter(|check| check.goal && !check.holds);
-    failed.flat_map(|check| check.offenders.iter().copied()).collect()
+    failed.flat_map(|check| check.offenders.iter().copied()).filter(completed).collect()
 }

@@ -177,14 +177,15 @@ pub(super) fn marks(replay: &Replay) -> Vec<Mark> {
             })
         })
         .collect();
-    // A check may name an event that is no answer: the query too many, the second computation.
+    // A check may name an event that is no answer: the query too many, the second computation. A sending that was
+    // never answered is not bad in itself.
     for check in replay.report.checks.iter().filter(|check| check.goal && !check.holds) {
         let Some(index) = check.event.map(lab_core::trace::EventId::index) else { continue };
         let Some(event) = events.get(index) else { continue };
         let server =
             event.operation.and_then(|id| replay.operation(id)).map(|operation| operation.server.index());
         if let Some(server) = server
-            && !matches!(event.kind, Kind::Answered { .. } | Kind::Completed { .. })
+            && !matches!(event.kind, Kind::Requested { .. } | Kind::Answered { .. } | Kind::Completed { .. })
         {
             marks.push(Mark { index, server, at: event.at, bad: true });
         }

@@ -29,6 +29,8 @@ pub(super) struct Series {
     queries: Vec<usize>,
     redis_calls: Vec<usize>,
     computations: Vec<usize>,
+    /// Reads as they were sent: one that is never answered is no hit.
+    reads_sent: Vec<usize>,
     answers: Vec<Answer>,
 }
 
@@ -65,6 +67,10 @@ impl Series {
                 matches!(event.actor, Actor::RedisMaster(_)) && served(event).is_some()
             }),
             computations: since(&|event| matches!(event.kind, Kind::Computed { .. })),
+            reads_sent: since(&|event| {
+                event.operation.is_some()
+                    && matches!(event.kind, Kind::Requested { request: RequestKind::Read, .. })
+            }),
             answers,
         }
     }
@@ -84,6 +90,11 @@ impl Series {
         &self.answers[..self.answers.partition_point(|answer| answer.index <= index)]
     }
 
+    /// How many reads were sent up to an event.
+    fn reads_sent(&self, index: usize) -> usize {
+        self.reads_sent.partition_point(|sent| *sent <= index)
+    }
+
     fn reads(&self, index: usize) -> impl Iterator<Item = &Answer> {
         self.answers(index).iter().filter(|answer| answer.request == RequestKind::Read)
     }
@@ -95,12 +106,9 @@ impl Replay {
         let series = &self.series;
         let millis = |value: f64| Figure { value, unit: Unit::Millis };
         let from = |tiers: &[Tier]| {
-            let (mut hits, mut all) = (0_usize, 0_usize);
-            for read in series.reads(index) {
-                hits += usize::from(read.tier.is_some_and(|tier| tiers.contains(&tier)));
-                all += 1;
-            }
-            (all > 0).then(|| Figure { value: hits as f64 / all as f64, unit: Unit::Share })
+            let hit = |read: &&Answer| read.tier.is_some_and(|tier| tiers.contains(&tier));
+            let (hits, sent) = (series.reads(index).filter(hit).count(), series.reads_sent(index));
+            (sent > 0).then(|| Figure { value: hits as f64 / sent as f64, unit: Unit::Share })
         };
         match id {
             figure::DB_QUERIES | figure::REDIS_CALLS | figure::COMPUTATIONS => {
@@ -153,16 +161,15 @@ impl Replay {
         counts
     }
 
-    /// The share of reads that L1 answered, as it went, up to the event `index`.
+    /// The share of the reads sent that L1 had answered, at each answer up to the event `index`.
     pub(crate) fn hit_shares(&self, index: usize) -> Vec<f64> {
         let mut hits = 0.0;
         let shares: Vec<f64> = self
             .series
             .reads(index)
-            .enumerate()
-            .map(|(place, read)| {
+            .map(|read| {
                 hits += if read.tier == Some(Tier::L1) { 1.0 } else { 0.0 };
-                hits / (place + 1) as f64
+                hits / self.series.reads_sent(read.index) as f64
             })
             .collect();
         let step = shares.len().div_ceil(POINTS).max(1);

@@ -5,7 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use lab_core::recording::Recording;
 use lab_core::report::figure;
-use lab_core::scenario::ScenarioId;
+use lab_core::scenario::{ScenarioId, judge};
 use lab_core::sim;
 use lab_core::trace::RequestKind;
 use lab_core::value::ServerId;
@@ -142,6 +142,40 @@ fn at_the_last_event_the_figures_are_those_of_the_report() {
             assert!(apart < 1e-6, "{id} of {}: {own:?}, not {reported:?}", replay.spec.scenario);
         }
     }
+}
+
+/// A real run in which the last request was never answered, as one that ends at its deadline leaves it.
+fn with_a_lost_request(id: ScenarioId) -> (Replay, usize) {
+    let replay = replay(id, id.scenario().presets[0].name);
+    let events = &replay.trace.events;
+    let end = events.iter().rposition(|event| matches!(event.kind, Kind::Completed { .. }));
+    let end = end.expect("requests complete");
+    let lost = events[end].operation.and_then(|id| replay.operation(id)).expect("it was sent").requested;
+    let trace = Trace { events: events[..end].to_vec() };
+    let report = judge(id, &trace, &replay.spec.settings);
+    (Replay::new(replay.spec, WorldKind::Real, Run { trace, report }), lost)
+}
+
+#[test]
+fn a_read_that_is_never_answered_is_no_hit_here_and_in_the_report() {
+    for id in [ScenarioId::InvalidationDelay, ScenarioId::ThunderingHerd] {
+        let (replay, _) = with_a_lost_request(id);
+        for share in [figure::L1_HIT_SHARE, figure::HIT_SHARE] {
+            let own = replay.figure(share, replay.last()).expect("reads were sent");
+            let reported = replay.report.figures[share];
+            assert!((own.value - reported.value).abs() < 1e-9, "{share} of {id}: {own:?}, not {reported:?}");
+        }
+    }
+}
+
+#[test]
+fn that_a_request_is_never_answered_is_known_only_at_the_end() {
+    let (replay, lost) = with_a_lost_request(ScenarioId::StampedeLock);
+    let check = replay.report.checks.iter().find(|check| check.id == "all-answered").expect("it is asked");
+    assert!(!check.holds && check.goal);
+    assert_eq!(replay.broken_at(check), replay.last());
+    let sender = replay.event(lost).and_then(|event| event.operation).expect("it has a number");
+    assert!(!replay.violates(sender) && !replay.marks.iter().any(|mark| mark.index == lost));
 }
 
 #[test]
