@@ -15,6 +15,7 @@ pub(crate) mod progress_menu;
 pub(crate) mod rail;
 pub(crate) mod real_cluster;
 pub(crate) mod results;
+pub(crate) mod scene;
 pub(crate) mod seed_grid;
 pub(crate) mod servers;
 pub(crate) mod sheet;

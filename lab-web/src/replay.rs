@@ -23,9 +23,8 @@ pub(crate) use flights::{Call, Operation};
 pub(crate) use lanes::{Band, Freshness, Lane, Mark, Publication};
 pub(crate) use space_time::{Arrow, Carries, Past, SpaceTime, drawn_at};
 
-use crate::ruler::Ruler;
+use crate::ruler::{Ruler, View};
 use crate::stage_state::{Ahead, ClientState, StageState, is_background_event};
-use crate::state::View;
 
 /// Between two keyframes stand at least so many events …
 const KEYFRAME_EVERY: usize = 256;
@@ -98,6 +97,16 @@ pub(crate) struct Replay {
 impl PartialEq for Replay {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
+    }
+}
+
+/// A run shared by pointer: the same run is the same pointer.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown(pub(crate) Rc<Replay>);
+
+impl PartialEq for Shown {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
     }
 }
 

@@ -21,6 +21,16 @@ const CLOSE_OVER_SHARE: f64 = 0.07;
 /// … and so many times the usual gap.
 const CLOSE_OVER_USUAL: u64 = 8;
 
+/// What the timeline shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum View {
+    /// What happened in each lane, on a ruler on which durations can be compared.
+    #[default]
+    Lanes,
+    /// The messages between the lanes, on a ruler on which they can be told apart.
+    SpaceTime,
+}
+
 /// A stretch of time and where it lies on the ruler.
 #[derive(Clone, Debug, PartialEq)]
 struct Segment {

@@ -16,11 +16,12 @@ use lab_core::value::Instant;
 use yew::Reducible;
 
 pub(crate) use action::Action;
-pub(crate) use step::{Step, Tab, View};
+pub(crate) use step::{Step, Tab};
 
 use crate::link::Link;
 use crate::progress::{Mark, Progress};
 use crate::replay::Replay;
+use crate::ruler::View;
 use crate::text::{Lang, ui};
 
 /// Virtual time per real time, slowest first, in thousandths.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
-use super::stage::Shown;
+use crate::replay::Shown;
 use crate::stage::{Geometry, Rect};
 use crate::stage_state::ClientState;
 use crate::text::{Lang, ui};

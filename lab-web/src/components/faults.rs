@@ -7,7 +7,7 @@ use lab_core::world::{Fault, Link};
 use yew::prelude::*;
 
 use super::marks::cut_sign;
-use super::stage::Shown;
+use crate::replay::Shown;
 use crate::text::{Lang, lesson, ui};
 
 /// What the line shows.

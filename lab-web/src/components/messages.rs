@@ -4,7 +4,7 @@ use lab_core::trace::Actor;
 use lab_core::world::{Fault, Link};
 use yew::prelude::*;
 
-use super::stage::Scene;
+use super::scene::{Scene, label_width};
 use super::stores::slot_label;
 use crate::stage::{Capsule, Look, Pending, Place, Rect, place};
 use crate::text::{span, ui};
@@ -23,11 +23,6 @@ fn class(look: Look) -> &'static str {
         Look::Fresh => "resp",
         Look::Redirect => "redir",
     }
-}
-
-/// The width of small words on the stage.
-pub(super) fn label_width(text: &str) -> f64 {
-    text.chars().map(|c| if c.is_ascii() { 5.7 } else { 11.0 }).sum()
 }
 
 fn width(capsule: &Capsule) -> f64 {

@@ -11,9 +11,8 @@ use yew::prelude::*;
 use super::code_lines::{function_around, line, scroll_to};
 use super::marks::gutter;
 use super::rich;
-use super::stage::Shown;
 use super::top_bar::LabProps;
-use crate::replay::{Operation, Replay};
+use crate::replay::{Operation, Replay, Shown};
 use crate::state::{Action, Lab};
 use crate::text::{Lang, moment, sentence, ui};
 

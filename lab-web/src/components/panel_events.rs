@@ -7,9 +7,8 @@ use lab_core::trace::{Event, Kind};
 use web_sys::{HtmlElement, HtmlInputElement};
 use yew::prelude::*;
 
-use super::stage::Shown;
 use super::top_bar::LabProps;
-use crate::replay::{Comparison, Replay};
+use crate::replay::{Comparison, Replay, Shown};
 use crate::stage_state::is_background_event;
 use crate::state::{Action, Lab};
 use crate::text::{clock, event_word, grouped, sentence, ui};

@@ -8,8 +8,7 @@ use yew::prelude::*;
 use super::marks::{Known, check_mark};
 use super::panel_policy::figure_text;
 use super::sparks::{bars, level, line};
-use super::stage::Shown;
-use crate::replay::Replay;
+use crate::replay::{Replay, Shown};
 use crate::text::{Lang, Text, clock, grouped, lesson, names, ui};
 
 /// What the strip shows.

@@ -4,8 +4,7 @@ use lab_core::trace::{Actor, Why};
 use lab_core::value::{Instant, ServerId};
 use yew::prelude::*;
 
-use super::messages::label_width;
-use super::stage::Scene;
+use super::scene::{Scene, label_width, shortened_key};
 use crate::stage::Rect;
 use crate::stage_state::{Held, ServerState};
 use crate::text::sentence::shortened;
@@ -293,12 +292,4 @@ fn short_value(value: &str) -> String {
     } else {
         shortened(value)
     }
-}
-
-/// A key that fits into `most` letters.
-pub(crate) fn shortened_key(key: &str, most: usize) -> String {
-    if key.chars().count() <= most {
-        return key.to_owned();
-    }
-    key.chars().take(most - 1).chain(std::iter::once('…')).collect()
 }

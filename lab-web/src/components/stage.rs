@@ -1,29 +1,17 @@
 //! The stage: where everything stands at one event.
 
-use std::rc::Rc;
-
 use lab_core::trace::{Actor, Kind, Verb};
 use lab_core::value::Instant;
 use yew::prelude::*;
 
 use super::clients::Clients;
 use super::messages::{cut_links, messages};
+use super::scene::Scene;
 use super::servers::server_card;
 use super::stores::{postgres, redis};
-use crate::replay::Replay;
-use crate::stage::{Capsule, Fit, Geometry, capsules};
-use crate::stage_state::StageState;
+use crate::replay::Shown;
+use crate::stage::{Fit, Geometry, capsules};
 use crate::text::{Lang, Text, clock, grouped, ui};
-
-/// A run shared by pointer: the same run is the same pointer.
-#[derive(Clone, Debug)]
-pub(crate) struct Shown(pub(crate) Rc<Replay>);
-
-impl PartialEq for Shown {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
-}
 
 /// What the stage shows.
 #[derive(Properties, PartialEq)]
@@ -40,26 +28,6 @@ pub(crate) struct StageProps {
     pub(crate) lang: Lang,
     /// What of it fits into the window.
     pub(crate) fit: Fit,
-}
-
-/// What the parts of the stage draw from.
-pub(crate) struct Scene<'a> {
-    /// The run.
-    pub(crate) replay: &'a Replay,
-    /// Contents at the event.
-    pub(crate) state: &'a StageState,
-    /// Where things stand.
-    pub(crate) geometry: &'a Geometry,
-    /// The event.
-    pub(crate) index: usize,
-    /// The instant.
-    pub(crate) now: Instant,
-    /// The language.
-    pub(crate) lang: Lang,
-    /// The actor of the event.
-    pub(crate) actor: Option<Actor>,
-    /// Messages under way.
-    pub(crate) capsules: &'a [Capsule],
 }
 
 /// The stage.

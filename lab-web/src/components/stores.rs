@@ -4,8 +4,7 @@ use lab_core::sim::redis::{range, shard_of_slot, slot};
 use lab_core::trace::Actor;
 use yew::prelude::*;
 
-use super::servers::shortened_key;
-use super::stage::Scene;
+use super::scene::{Scene, shortened_key};
 use crate::stage::Rect;
 use crate::stage_state::{Held, StoreState};
 use crate::text::{Lang, grouped, ui};

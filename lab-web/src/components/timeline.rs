@@ -18,9 +18,9 @@ use yew::prelude::*;
 use self::lanes::History;
 use self::marks::marks;
 use self::scale::{Rows, Scale};
-use super::stage::Shown;
-use crate::replay::{Lane, Replay};
-use crate::state::{Action, View};
+use crate::replay::{Lane, Replay, Shown};
+use crate::ruler::View;
+use crate::state::Action;
 use crate::text::{Lang, clock, grouped, ui};
 
 /// What the timeline shows.

@@ -7,7 +7,8 @@ use yew::prelude::*;
 use super::marks::{Icon, icon};
 use super::rich;
 use super::top_bar::LabProps;
-use crate::state::{Action, Lab, SPEEDS, View};
+use crate::ruler::View;
+use crate::state::{Action, Lab, SPEEDS};
 use crate::text::{Text, clock, grouped, sentence, ui};
 
 /// The sentence of the current event; the only text that changes on every step, and the live region.

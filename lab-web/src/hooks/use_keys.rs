@@ -5,7 +5,8 @@ use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, KeyboardEvent};
 use yew::prelude::*;
 
-use crate::state::{Action, Lab, Step, Tab, View};
+use crate::ruler::View;
+use crate::state::{Action, Lab, Step, Tab};
 
 /// Listens to the keyboard.
 #[hook]

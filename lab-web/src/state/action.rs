@@ -9,10 +9,11 @@ use lab_core::scenario::ScenarioId;
 use lab_core::trace::OperationId;
 use lab_core::value::Instant;
 
-use super::{Step, Tab, View};
+use super::{Step, Tab};
 use crate::link::Link;
 use crate::progress::Progress;
 use crate::replay::Replay;
+use crate::ruler::View;
 use crate::text::Lang;
 
 /// What can be done.

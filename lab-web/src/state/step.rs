@@ -1,4 +1,4 @@
-//! The five steps of a lesson and the five panels, with their names in links; and the two views of the time.
+//! The five steps of a lesson and the five panels, with their names in links.
 
 /// The five steps of a lesson.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,16 +40,6 @@ impl Step {
             Self::Real => Tab::Events,
         }
     }
-}
-
-/// What the timeline shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum View {
-    /// What happened in each lane, on a ruler on which durations can be compared.
-    #[default]
-    Lanes,
-    /// The messages between the lanes, on a ruler on which they can be told apart.
-    SpaceTime,
 }
 
 /// The panels.

@@ -10,11 +10,9 @@ use yew::prelude::*;
 use super::scale::{Rows, STRIP, Scale};
 use super::space_time;
 use super::strip::{density, outline, smoothed};
-use crate::components::stage::Shown;
-use crate::replay::{Freshness, Lane, Replay};
-use crate::ruler::Fold;
+use crate::replay::{Freshness, Lane, Replay, Shown};
+use crate::ruler::{Fold, View};
 use crate::stage_state::is_background_event;
-use crate::state::View;
 use crate::text::{Lang, span, ui};
 
 /// A lane is divided into cells of so many units, to find out where it is crowded.

@@ -4,9 +4,8 @@ use lab_core::trace::Actor;
 use lab_core::value::Instant;
 
 use crate::replay::{Lane, Replay, lanes_of};
-use crate::ruler::Ruler;
+use crate::ruler::{Ruler, View};
 use crate::stage::{CROPPED, PHONE, WHOLE};
-use crate::state::View;
 
 /// The top of the first lane, the distance of lanes, and the height of their bands.
 const TOP: f64 = 42.0;

@@ -1,0 +1,42 @@
+//! What the parts of the stage draw from, and how they measure and shorten words. It draws nothing.
+
+use lab_core::trace::Actor;
+use lab_core::value::Instant;
+
+use crate::replay::Replay;
+use crate::stage::{Capsule, Geometry};
+use crate::stage_state::StageState;
+use crate::text::Lang;
+
+/// What the parts of the stage draw from.
+pub(crate) struct Scene<'a> {
+    /// The run.
+    pub(crate) replay: &'a Replay,
+    /// Contents at the event.
+    pub(crate) state: &'a StageState,
+    /// Where things stand.
+    pub(crate) geometry: &'a Geometry,
+    /// The event.
+    pub(crate) index: usize,
+    /// The instant.
+    pub(crate) now: Instant,
+    /// The language.
+    pub(crate) lang: Lang,
+    /// The actor of the event.
+    pub(crate) actor: Option<Actor>,
+    /// Messages under way.
+    pub(crate) capsules: &'a [Capsule],
+}
+
+/// The width of small words on the stage.
+pub(crate) fn label_width(text: &str) -> f64 {
+    text.chars().map(|c| if c.is_ascii() { 5.7 } else { 11.0 }).sum()
+}
+
+/// A key that fits into `most` letters.
+pub(crate) fn shortened_key(key: &str, most: usize) -> String {
+    if key.chars().count() <= most {
+        return key.to_owned();
+    }
+    key.chars().take(most - 1).chain(std::iter::once('…')).collect()
+}
