@@ -68,8 +68,21 @@ async fn get(path: &str) -> Response<Body> {
     answer(&api(), asking(path).body(Body::empty()).expect("a request")).await
 }
 
+/// Asks for a run that is accepted, and answers its id.
+async fn enqueue(app: &Router) -> String {
+    let body = json!({ "scenario": "stampede-lock", "policy": "lock" }).to_string();
+    let response = answer(app, posting(body)).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let location = response.headers()[header::LOCATION].to_str().expect("text").to_owned();
+    let started: Value = serde_json::from_str(&text(response).await).expect("JSON");
+    let id = started["id"].as_str().expect("an id").to_owned();
+    assert!(id.parse::<u64>().is_ok(), "{id} is a decimal number");
+    assert_eq!(location, format!("/api/runs/{id}"));
+    id
+}
+
 /// How far a run is.
-async fn state(app: &Router, id: u64) -> Value {
+async fn state(app: &Router, id: &str) -> Value {
     let request = asking(&format!("/api/runs/{id}")).body(Body::empty()).expect("a request");
     serde_json::from_str(&text(answer(app, request).await).await).expect("JSON")
 }
@@ -211,32 +224,48 @@ async fn the_queue_has_an_end() {
     // The worker stands still, so whatever is asked for waits.
     let (app, _worker) = api_at(None);
     let body = json!({ "scenario": "stampede-lock", "policy": "lock" }).to_string();
-    for number in 1..=QUEUE_MAX {
-        let response = answer(&app, posting(body.clone())).await;
-        assert_eq!(response.status(), StatusCode::ACCEPTED);
-        assert_eq!(response.headers()[header::LOCATION], format!("/api/runs/{number}"));
+    let mut ids = Vec::new();
+    for _ in 0..QUEUE_MAX {
+        ids.push(enqueue(&app).await);
     }
     let full = problem(answer(&app, posting(body)).await, StatusCode::TOO_MANY_REQUESTS).await;
     assert!(full.contains("try again"), "{full}");
     let ask = |path: &str| asking(path).body(Body::empty()).expect("a request");
-    let state = state(&app, 1).await;
-    assert_eq!((&state["state"], &state["policy"]), (&json!("queued"), &json!("lock")));
-    problem(answer(&app, ask("/api/runs/1/trace")).await, StatusCode::CONFLICT).await;
+    let state = state(&app, &ids[0]).await;
+    assert_eq!(
+        (&state["id"], &state["state"], &state["policy"]),
+        (&json!(ids[0]), &json!("queued"), &json!("lock"))
+    );
+    problem(answer(&app, ask(&format!("/api/runs/{}/trace", ids[0]))).await, StatusCode::CONFLICT).await;
+}
+
+/// A browser comes back by itself after the server was started again: it must not get the rest of another run.
+#[tokio::test]
+async fn a_run_of_the_last_life_is_no_run_of_this_one() {
+    let (before, _worker) = api_at(None);
+    let old = enqueue(&before).await;
+    let (now, _worker) = api_at(None);
+    let new = enqueue(&now).await;
+    assert_ne!(old, new);
+    for path in [format!("/api/runs/{old}"), format!("/api/runs/{old}/events")] {
+        let again = asking(&path).header("last-event-id", "7").body(Body::empty()).expect("a request");
+        problem(answer(&now, again).await, StatusCode::NOT_FOUND).await;
+    }
 }
 
 #[tokio::test]
 async fn a_worker_that_is_gone_is_told_apart_from_a_full_queue() {
     let (app, worker) = api_at(None);
     let body = json!({ "scenario": "stampede-lock", "policy": "lock" }).to_string();
-    assert_eq!(answer(&app, posting(body.clone())).await.status(), StatusCode::ACCEPTED);
+    let id = enqueue(&app).await;
     drop(worker);
     let detail = problem(answer(&app, posting(body)).await, StatusCode::SERVICE_UNAVAILABLE).await;
     assert!(detail.contains("`lab serve`"), "{detail}");
 
     // Nobody waits for ever for a run that was accepted before.
-    let state = state(&app, 1).await;
+    let state = state(&app, &id).await;
     assert_eq!((&state["state"], &state["problem"]["status"]), (&json!("failed"), &json!(503)), "{state}");
-    let events = asking("/api/runs/1/events").body(Body::empty()).expect("a request");
+    let events = asking(&format!("/api/runs/{id}/events")).body(Body::empty()).expect("a request");
     assert!(text(answer(&app, events).await).await.contains("event: failed"));
 }
 

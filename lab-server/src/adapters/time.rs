@@ -67,7 +67,7 @@ impl Entropy for OsEntropy {
 }
 
 /// A number for a new life of a server: microseconds since 1970, so that a later life has a greater one.
-pub(super) fn incarnation() -> u64 {
+pub(crate) fn incarnation() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or_default()
 }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::problem::{Kind, Problem};
 use super::record::{Record, State};
 use crate::adapters::observer::Recorder;
+use crate::adapters::time;
 use crate::harness::HarnessError;
 use crate::real;
 use crate::real::error::RunError;
@@ -41,9 +42,10 @@ struct Shared {
     queue: mpsc::Sender<Arc<Record>>,
 }
 
-#[derive(Default)]
 struct Kept {
     records: VecDeque<Arc<Record>>,
+    /// The last one given out. They do not begin at one: a browser that followed a run of this server's last life comes
+    /// back by itself, and must not be shown the rest of another run under the same number.
     last_id: u64,
 }
 
@@ -59,7 +61,8 @@ impl Runs {
     /// No runs yet, and the worker that will make them.
     pub fn new(source: Source) -> (Self, Worker) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        let shared = Shared { kept: Mutex::default(), queue: sender };
+        let kept = Kept { records: VecDeque::new(), last_id: time::incarnation() };
+        let shared = Shared { kept: Mutex::new(kept), queue: sender };
         (Self(Arc::new(shared)), Worker { queue, making: None, source, stores: None })
     }
 
