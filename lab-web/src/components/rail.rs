@@ -34,31 +34,6 @@ pub(crate) struct RailProps {
 #[component]
 pub(crate) fn Rail(props: &RailProps) -> Html {
     let lang = props.lang;
-    let mark = |lesson: &Lesson| lesson.scenario.map_or(Mark::Todo, |id| props.progress.of(id));
-    let green = COURSE.iter().filter(|lesson| mark(lesson) >= Mark::Green).count();
-    let line = |own: &'static Lesson| {
-        let current = own.scenario == Some(props.scenario);
-        let title = lesson::title(own.slug, own.title, lang);
-        let dispatcher = props.dispatcher.clone();
-        let notice = ui::COMING_LESSON.get(lang);
-        let onclick = move |_| match own.scenario {
-            Some(scenario) => dispatcher.dispatch(Action::Lesson(scenario)),
-            None => dispatcher.dispatch(Action::Notice(notice.to_owned())),
-        };
-        html! {
-            <button class={classes!("ch", current.then_some("cur"), own.scenario.is_none().then_some("soon"))}
-                onclick={onclick} aria-current={current.then_some("page")} data-testid={format!("lesson-{}", own.slug)}
-                title={title}>
-                <span class="n">{ own.number }</span>
-                <span class="tt">{ title }</span>
-                if own.scenario.is_some() {
-                    { progress_mark(mark(own)) }
-                } else {
-                    <small class="coming">{ ui::COMING.get(lang) }</small>
-                }
-            </button>
-        }
-    };
     let help = ui::KEYS_TITLE.get(lang);
     let keys = {
         let dispatcher = props.dispatcher.clone();
@@ -69,19 +44,11 @@ pub(crate) fn Rail(props: &RailProps) -> Html {
     };
     html! {
         <nav class={classes!("rail", props.open.then_some("open"))} aria-label={ui::COURSE.get(lang)}>
-            <div class="prog">
-                <div>
-                    <b>{ ui::COURSE.get(lang) }</b>
-                    <span>{ ui::GREEN_OF.with(lang, &[&green.to_string(), &COURSE.len().to_string()]) }</span>
-                </div>
-                <div class="pbar">
-                    { for COURSE.iter().map(|lesson| html! { <i class={bar_class(mark(lesson))}></i> }) }
-                </div>
-            </div>
+            { summary(props) }
             <div class="chs">
                 { for CHAPTERS.iter().map(|chapter| html! { <>
                     <h4>{ lesson::chapter(*chapter).get(lang) }</h4>
-                    { for COURSE.iter().filter(|lesson| lesson.chapter == *chapter).map(line) }
+                    { for COURSE.iter().filter(|lesson| lesson.chapter == *chapter).map(|lesson| line(props, lesson)) }
                 </> }) }
                 <div class="ch sandbox soon">
                     <span class="n">{ icon(Icon::Plus) }</span>
@@ -101,6 +68,53 @@ pub(crate) fn Rail(props: &RailProps) -> Html {
             </div>
             <ProgressMenu progress={props.progress.clone()} {lang} dispatcher={props.dispatcher.clone()} />
         </nav>
+    }
+}
+
+/// How far a lesson of the course is; one that is still coming cannot have begun.
+fn mark(progress: &Progress, lesson: &Lesson) -> Mark {
+    lesson.scenario.map_or(Mark::Todo, |id| progress.of(id))
+}
+
+/// How much of the course is green.
+fn summary(props: &RailProps) -> Html {
+    let (lang, progress) = (props.lang, &props.progress);
+    let green = COURSE.iter().filter(|lesson| mark(progress, lesson) >= Mark::Green).count();
+    html! {
+        <div class="prog">
+            <div>
+                <b>{ ui::COURSE.get(lang) }</b>
+                <span>{ ui::GREEN_OF.with(lang, &[&green.to_string(), &COURSE.len().to_string()]) }</span>
+            </div>
+            <div class="pbar">
+                { for COURSE.iter().map(|lesson| html! { <i class={bar_class(mark(progress, lesson))}></i> }) }
+            </div>
+        </div>
+    }
+}
+
+/// A lesson, to be opened.
+fn line(props: &RailProps, own: &'static Lesson) -> Html {
+    let lang = props.lang;
+    let current = own.scenario == Some(props.scenario);
+    let title = lesson::title(own.slug, own.title, lang);
+    let dispatcher = props.dispatcher.clone();
+    let onclick = move |_| match own.scenario {
+        Some(scenario) => dispatcher.dispatch(Action::Lesson(scenario)),
+        None => dispatcher.dispatch(Action::Notice(ui::COMING_LESSON.get(lang).to_owned())),
+    };
+    html! {
+        <button class={classes!("ch", current.then_some("cur"), own.scenario.is_none().then_some("soon"))}
+            onclick={onclick} aria-current={current.then_some("page")} data-testid={format!("lesson-{}", own.slug)}
+            title={title}>
+            <span class="n">{ own.number }</span>
+            <span class="tt">{ title }</span>
+            if own.scenario.is_some() {
+                { progress_mark(mark(&props.progress, own)) }
+            } else {
+                <small class="coming">{ ui::COMING.get(lang) }</small>
+            }
+        </button>
     }
 }
 

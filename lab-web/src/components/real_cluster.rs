@@ -32,74 +32,80 @@ pub(crate) fn RealCluster(props: &RealProps) -> Html {
             }
         });
     }
-    let origin = web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default();
-    let run = {
-        let (run, spec) = (real.run.clone(), lab.spec.clone());
-        move |_| run.emit(spec.clone())
-    };
-    let look = {
-        let look = real.look.clone();
-        move |_| look.emit(())
-    };
-    let stop = {
-        let stop = real.stop.clone();
-        move |_| stop.emit(())
-    };
-    let body = match &real.state {
+    html! {
+        <div class="realbox" data-testid="real" aria-live="polite">
+            <h2>{ ui::REAL_TITLE.get(lang) }</h2>
+            <p class="lead">{ ui::REAL_LEAD.get(lang) }</p>
+            { body(lab, real) }
+            if lab.shown().is_some_and(|replay| replay.from_file) {
+                <p class="said" data-testid="from-file"><b>{ ui::EVENTS_FILE.get(lang) }</b>{ ": " }{ ui::FROM_FILE.get(lang) }</p>
+            }
+        </div>
+    }
+}
+
+/// How it stands with the cluster, and what can be done now.
+fn body(lab: &Lab, real: &Real) -> Html {
+    let lang = lab.lang;
+    match &real.state {
         RealState::Unknown | RealState::Looking => {
-            html! { <p>{ ui::REAL_LOOKING.with(lang, &[&origin]) }</p> }
+            html! { <p>{ ui::REAL_LOOKING.with(lang, &[&origin()]) }</p> }
         }
         RealState::Absent => html! { <>
             <p>
                 { ui::REAL_ABSENT.get(lang) }{ " " }<code>{ "cargo xtask serve" }</code>{ " (" }<code>{ "lab serve" }</code>{ "), " }
                 { ui::REAL_OR.get(lang) }
             </p>
-            <div class="acts">
-                <button class="btn" onclick={look}>{ ui::REAL_RETRY.get(lang) }</button>
-                { file_button(real, lang) }
-            </div>
+            { look_or_open(real, lang) }
             { how_to_record(lab) }
         </> },
         RealState::Found | RealState::Stopped => html! { <>
-            <p>{ ui::REAL_FOUND.with(lang, &[&origin]) }</p>
+            <p>{ ui::REAL_FOUND.with(lang, &[&origin()]) }</p>
             if real.state == RealState::Stopped { <p data-testid="stopped">{ ui::REAL_STOPPED.get(lang) }</p> }
-            <div class="acts">
-                <button class="btn pri" onclick={run} data-testid="run-real">{ ui::REAL_RUN.get(lang) }</button>
-                { file_button(real, lang) }
-            </div>
+            { run_or_open(lab, real) }
         </> },
         RealState::Recording { events, interrupted } => html! { <>
             <p class="recording"><i></i>{ ui::REAL_RECORDING.with(lang, &[&grouped(*events as u64)]) }</p>
             if *interrupted { <p class="err">{ ui::REAL_INTERRUPTED.get(lang) }</p> }
             <div class="acts">
-                <button class="btn" onclick={stop} data-testid="stop-real">{ ui::STOP.get(lang) }</button>
+                <button class="btn" onclick={real.stop.reform(|_| ())} data-testid="stop-real">{ ui::STOP.get(lang) }</button>
             </div>
         </> },
         RealState::Failed(trouble) => html! { <>
             <p class="err">{ ui::REAL_FAILED.get(lang) }</p>
             { told(trouble, lang) }
-            <div class="acts">
-                <button class="btn" onclick={look}>{ ui::REAL_RETRY.get(lang) }</button>
-                { file_button(real, lang) }
-            </div>
+            { look_or_open(real, lang) }
         </> },
         RealState::Refused(why) => html! { <>
             <p class="err" role="alert" data-testid="refused">{ why }</p>
-            <div class="acts">
-                <button class="btn" onclick={look}>{ ui::REAL_RETRY.get(lang) }</button>
-                { file_button(real, lang) }
-            </div>
+            { look_or_open(real, lang) }
             { how_to_record(lab) }
         </> },
-    };
+    }
+}
+
+/// Where the page came from: a lab server would answer there.
+fn origin() -> String {
+    web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
+}
+
+fn look_or_open(real: &Real, lang: Lang) -> Html {
     html! {
-        <div class="realbox" data-testid="real" aria-live="polite">
-            <h2>{ ui::REAL_TITLE.get(lang) }</h2>
-            <p class="lead">{ ui::REAL_LEAD.get(lang) }</p>
-            { body }
-            if lab.shown().is_some_and(|replay| replay.from_file) {
-                <p class="said" data-testid="from-file"><b>{ ui::EVENTS_FILE.get(lang) }</b>{ ": " }{ ui::FROM_FILE.get(lang) }</p>
-            }
+        <div class="acts">
+            <button class="btn" onclick={real.look.reform(|_| ())}>{ ui::REAL_RETRY.get(lang) }</button>
+            { file_button(real, lang) }
+        </div>
+    }
+}
+
+fn run_or_open(lab: &Lab, real: &Real) -> Html {
+    let spec = lab.spec.clone();
+    html! {
+        <div class="acts">
+            <button class="btn pri" onclick={real.run.reform(move |_| spec.clone())} data-testid="run-real">
+                { ui::REAL_RUN.get(lab.lang) }
+            </button>
+            { file_button(real, lab.lang) }
         </div>
     }
 }
