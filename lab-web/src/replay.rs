@@ -244,16 +244,8 @@ impl Replay {
     }
 
     /// The event at which it is known that a check is broken; the last event where it fails as a whole.
-    ///
-    /// A check of what was never answered names the sending, when nothing was lost yet. Unless another request of
-    /// the check failed before, only the end of the run tells.
     pub(crate) fn broken_at(&self, check: &Check) -> usize {
-        let Some(index) = check.event.map(EventId::index) else { return self.last() };
-        if !self.event(index).is_some_and(|event| matches!(event.kind, Kind::Requested { .. })) {
-            return index.min(self.last());
-        }
-        let completed = check.offenders.iter().filter_map(|id| self.operation(*id)?.completed);
-        completed.map(|(index, _)| index).min().unwrap_or(self.last())
+        check.event.map_or(self.last(), EventId::index).min(self.last())
     }
 
     /// The event at which the first check of the goal that failed is known to be broken.

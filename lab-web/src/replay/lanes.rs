@@ -1,5 +1,6 @@
 //! What the lanes of the timeline show of a run: freshness of the focus key in each server, marks, notices.
 
+use lab_core::report::Check;
 use lab_core::trace::{Actor, Event, Kind, Verb, Why};
 use lab_core::value::{Instant, Version};
 
@@ -177,15 +178,16 @@ pub(super) fn marks(replay: &Replay) -> Vec<Mark> {
             })
         })
         .collect();
-    // A check may name an event that is no answer: the query too many, the second computation. A sending that was
-    // never answered is not bad in itself.
-    for check in replay.report.checks.iter().filter(|check| check.goal && !check.holds) {
+    // A check that is not about answers names an event of its own: the query too many, the second computation. One
+    // about answers that names another event means the end of the run, where some are lacking.
+    let failed = |check: &&Check| check.goal && !check.holds && check.offenders.is_empty();
+    for check in replay.report.checks.iter().filter(failed) {
         let Some(index) = check.event.map(lab_core::trace::EventId::index) else { continue };
         let Some(event) = events.get(index) else { continue };
         let server =
             event.operation.and_then(|id| replay.operation(id)).map(|operation| operation.server.index());
         if let Some(server) = server
-            && !matches!(event.kind, Kind::Requested { .. } | Kind::Answered { .. } | Kind::Completed { .. })
+            && !matches!(event.kind, Kind::Answered { .. } | Kind::Completed { .. })
         {
             marks.push(Mark { index, server, at: event.at, bad: true });
         }
