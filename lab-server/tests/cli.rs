@@ -75,6 +75,24 @@ fn the_same_seed_gives_the_same_run_and_the_trace_is_that_run() {
 }
 
 #[test]
+fn a_run_that_fails_leaves_the_place_of_its_trace_as_it_was() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("run.jsonl");
+    let nowhere = "--redis redis://127.0.0.1:1 --postgres postgresql://lab@127.0.0.1:1/lab";
+    let fails = format!("run stampede-lock --world real {nowhere} --trace {}", file.display());
+    assert_eq!(code(&fails), 3);
+    assert!(!file.exists(), "an empty file is no recording");
+
+    // Longer than the recording that takes its place in the end.
+    let notes = "mine\n".repeat(1_000_000);
+    fs::write(&file, &notes).expect("a file of the user's");
+    assert_eq!(code(&fails), 3);
+    assert!(fs::read_to_string(&file).expect("it is there") == notes, "the user's file was changed");
+    assert_eq!(code(&format!("run stampede-lock --policy lock --trace {}", file.display())), 0);
+    Recording::read(&fs::read_to_string(&file).expect("the trace")).expect("a whole recording");
+}
+
+#[test]
 fn wrong_usage_is_told_apart() {
     let cases = [
         ("", "Usage"),

@@ -1,8 +1,8 @@
 //! `lab run`: one scenario, one policy, one or many seeds.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -94,29 +94,52 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     Ok(if outcome.verdict.held == outcome.verdict.tried { Held::Yes } else { Held::No })
 }
 
-/// The file that a trace goes to.
+/// Where a trace goes.
 struct Output<'a> {
     path: &'a Path,
-    file: File,
+    /// What was there before the run, as it was; nothing otherwise, so that a run that fails leaves nothing.
+    file: Option<File>,
 }
 
 impl<'a> Output<'a> {
-    /// Opens it. What it held stays until there is a recording.
+    /// Makes sure that it can be written.
     fn open(path: &'a Path) -> Result<Self, CliError> {
-        let file = File::options().create(true).truncate(false).write(true).open(path);
         let refused = |error| CliError::Usage(format!("cannot write --trace {}: {error}", path.display()));
-        Ok(Self { path, file: file.map_err(refused)? })
+        match File::create_new(path) {
+            Ok(_) => {
+                fs::remove_file(path).map_err(refused)?;
+                Ok(Self { path, file: None })
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // What is behind a link need not exist.
+                let file = File::options().create(true).truncate(false).write(true).open(path);
+                Ok(Self { path, file: Some(file.map_err(refused)?) })
+            }
+            Err(error) => Err(refused(error)),
+        }
     }
 
-    fn write(mut self, recording: &Recording) -> Result<(), CliError> {
-        let writing = |error| CliError::Io(format!("write {}", self.path.display()), error);
+    fn write(self, recording: &Recording) -> Result<(), CliError> {
+        let Self { path, file } = self;
+        let is_new = file.is_none();
+        let writing = |error| CliError::Io(format!("write {}", path.display()), error);
         let lines = recording.to_json_lines().map_err(|error| writing(error.into()))?;
-        // A pipe cannot be emptied.
-        if self.file.metadata().map_err(writing)?.is_file() {
-            self.file.set_len(0).map_err(writing)?;
+        let written = file.map_or_else(|| File::create(path), Ok).and_then(|file| fill(file, &lines));
+        if written.is_err() && is_new {
+            // A part of a recording is of no use. If it cannot go either, the first error says enough.
+            let _ = fs::remove_file(path);
         }
-        self.file.write_all(lines.as_bytes()).map_err(writing)
+        written.map_err(writing)
     }
+}
+
+/// Gives a file its content.
+fn fill(mut file: File, lines: &str) -> io::Result<()> {
+    // A pipe cannot be emptied.
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    file.write_all(lines.as_bytes())
 }
 
 fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
