@@ -15,6 +15,7 @@
 //! * [`metrics`]: hits, misses, errors and latencies
 
 mod acknowledge;
+mod answer;
 mod compute;
 mod lease;
 mod local;
@@ -34,9 +35,9 @@ use crate::ports::{Observer, Ports};
 use crate::trace::{Kind, Note, Why};
 use crate::value::{Key, Version};
 
+pub use answer::{Read, ReadError};
 pub use compute::ComputeError;
 pub use metrics::{Answered, Metrics, TierMetrics};
-pub use read::{Demand, Read, ReadError};
 pub use write::WriteError;
 
 use acknowledge::Acknowledgements;

@@ -63,3 +63,34 @@ impl Session {
         *floor = version.max(*floor);
     }
 }
+
+/// What a reader asks of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand {
+    level: Level,
+    floor: Version,
+}
+
+impl Demand {
+    /// A level without a session: at [`Level::Session`], whatever a tier has.
+    pub fn level(level: Level) -> Self {
+        Self { level, floor: Version(0) }
+    }
+
+    /// A level as a session asks for it.
+    pub fn of(session: &Session, level: Level, key: &Key) -> Self {
+        let floor = if level == Level::Session { session.floor(key) } else { Version(0) };
+        Self { level, floor }
+    }
+
+    /// Whether only the primary can answer it.
+    pub(crate) fn is_strong(self) -> bool {
+        self.level == Level::Strong
+    }
+
+    /// Whether a cached entry with this stamp is good enough.
+    #[inline]
+    pub(crate) fn accepts(self, stamp: &Stamp, now: Instant) -> bool {
+        self.level.accepts(stamp, now, self.floor)
+    }
+}

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::cache::{Demand, TieredCache, WriteError};
-use crate::consistency::Session;
+use crate::cache::{TieredCache, WriteError};
+use crate::consistency::{Demand, Session};
 use crate::ports::{Clock, Entropy, Ports};
 use crate::trace::{Kind, Note, Outcome, RequestKind};
 use crate::value::{Entry, Key, Tier, Value, Version};

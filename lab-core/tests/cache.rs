@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use lab_core::cache::{Answered, Demand, Read, TieredCache};
-use lab_core::consistency::{Level, Session};
+use lab_core::cache::{Answered, Read, TieredCache};
+use lab_core::consistency::{Demand, Level, Session};
 use lab_core::policy::{Policy, SharedWrite, Switch};
 use lab_core::ports::{Audience, Body, Bus, Clock, Database, Notice, Ports};
 use lab_core::sim::{self, SimPorts};

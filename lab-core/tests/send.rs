@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lab_core::cache::{Demand, TieredCache};
-use lab_core::consistency::{Level, Session};
+use lab_core::cache::TieredCache;
+use lab_core::consistency::{Demand, Level, Session};
 use lab_core::policy::Policy;
 use lab_core::ports::{Ports, contract};
 use lab_core::scenario::{self, ScenarioId, Settings};

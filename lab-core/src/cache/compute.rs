@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::TieredCache;
-use super::read::{Demand, Read};
-use crate::consistency::Level;
+use super::answer::Read;
+use crate::consistency::{Demand, Level};
 use crate::lock::Lock;
 use crate::policy::{ComputeRule, LockRule, LockWait};
 use crate::ports::{Body, Clock, Entropy, Ports, SharedCache, SharedError};

@@ -11,10 +11,10 @@ use std::time::Duration;
 use futures_util::future::select;
 
 use super::TieredCache;
+use super::answer::{Landing, Read};
 use super::local::Epoch;
-use super::read::{Demand, Read};
 use super::signal::Ticket;
-use super::single_flight::Landing;
+use crate::consistency::Demand;
 use crate::policy::Fleet;
 use crate::ports::{Body, Clock, Entropy, Leased, Ports, SharedCache, Stored};
 use crate::trace::{Kind, WaitFor};

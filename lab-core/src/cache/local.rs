@@ -10,7 +10,7 @@ use std::time::Duration;
 use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
-use super::read::Demand;
+use crate::consistency::Demand;
 use crate::policy::{Acknowledge, Policy};
 use crate::trace::Why;
 use crate::value::{Entry, Instant, Key};

@@ -5,55 +5,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::TieredCache;
+use super::answer::{Landing, Read, ReadError};
 use super::local::{Epoch, Found};
-use super::single_flight::{Landing, Seat};
-use crate::consistency::{Level, Session};
+use super::single_flight::Seat;
+use crate::consistency::Demand;
 use crate::policy::{Fleet, SharedWrite};
-use crate::ports::{Clock, Database, DatabaseError, Ports, ReadFrom, SharedCache, Stored};
+use crate::ports::{Clock, Database, Ports, ReadFrom, SharedCache, Stored};
 use crate::trace::{self, Kind, WaitFor, Why};
-use crate::value::{Entry, Instant, Key, Lookup, Stamp, Tier, Version};
-
-/// What a reader asks of an answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Demand {
-    level: Level,
-    floor: Version,
-}
-
-impl Demand {
-    /// A level without a session: at [`Level::Session`], whatever a tier has.
-    pub fn level(level: Level) -> Self {
-        Self { level, floor: Version(0) }
-    }
-
-    /// A level as a session asks for it.
-    pub fn of(session: &Session, level: Level, key: &Key) -> Self {
-        let floor = if level == Level::Session { session.floor(key) } else { Version(0) };
-        Self { level, floor }
-    }
-
-    #[inline]
-    pub(super) fn accepts(self, stamp: &Stamp, now: Instant) -> bool {
-        self.level.accepts(stamp, now, self.floor)
-    }
-}
-
-/// An answer to a reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Read {
-    /// The row.
-    pub entry: Entry,
-    /// Where it came from.
-    pub tier: Tier,
-}
-
-/// Why a reader got no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The last resort failed.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-}
+use crate::value::{Entry, Instant, Key, Lookup, Tier};
 
 impl<P: Ports> TieredCache<P> {
     /// Reads a row at the policy's level.
@@ -75,7 +34,7 @@ impl<P: Ports> TieredCache<P> {
             self.shared.metrics.answered(Tier::L1, &entry, self.now().since(started));
             return Ok(Read { entry, tier: Tier::L1 });
         }
-        let read = if demand.level == Level::Strong {
+        let read = if demand.is_strong() {
             self.read_database(key).await
         } else if self.shared.policy.miss.single_flight && self.shared.local.withheld(started).is_none() {
             self.read_together(key, demand).await

@@ -10,12 +10,10 @@ use std::sync::Mutex;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use super::read::{Read, ReadError};
+use super::answer::Landing;
 use crate::trace::EventId;
 use crate::value::Key;
 
-/// The result of a read that is shared.
-pub(super) type Landing = Result<Read, ReadError>;
 /// A landing, and the last event of the read, from which the passengers' next events follow.
 pub(super) type Arrived = (Landing, Option<EventId>);
 type Flight = Shared<BoxFuture<'static, Arrived>>;
