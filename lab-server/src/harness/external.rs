@@ -61,8 +61,8 @@ pub(crate) async fn redis(
             }
             Err(error) if error.is_timeout() => {
                 let why = format!(
-                    "it did not answer within {REDIS_WITHIN:?}: does something other than Redis listen there, or \
-                     has the node stopped?"
+                    "it did not answer within {REDIS_WITHIN:?} (does something other than Redis listen there, or \
+                     has the node stopped?)"
                 );
                 failure = HarnessError::named(node, why);
             }

@@ -27,14 +27,14 @@ pub enum OperatorError {
     Refused(Error),
     /// There was no connection, or no answer to its start-up.
     #[error(
-        "it did not answer the start-up of a connection within {0:?}: does something other than PostgreSQL listen \
-         there, or has the server stopped?"
+        "it did not answer the start-up of a connection within {0:?} (does something other than PostgreSQL listen \
+         there, or has the server stopped?)"
     )]
     NoStart(Duration),
     /// The statement was sent. Whether it is done is not known.
     #[error(
-        "it did not answer within {0:?}: has the server stopped, is it very busy, or does another session hold a \
-         lock (see pg_stat_activity)?"
+        "it did not answer within {0:?} (has the server stopped, is it very busy, or does another session hold a \
+         lock? see pg_stat_activity)"
     )]
     NoAnswer(Duration),
 }
