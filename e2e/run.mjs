@@ -551,6 +551,47 @@ async function progressFiles(browser, url) {
   await close();
 }
 
+async function keptProgress(browser, url) {
+  await check("two tabs add to one progress, and what neither can read stays in it", async () => {
+    const { page, errors, close } = await openPage(browser, url);
+    const kept = () => page.evaluate(() => JSON.parse(localStorage.getItem("cache-lab-progress")));
+    const seeItFail = async (tab) => {
+      await at(tab, "run-verdict").waitFor();
+      await tab.keyboard.press("2");
+    };
+    await at(page, "run-verdict").waitFor();
+    const stored = { "thundering-herd": { guess: null, mark: "won" }, "split-brain": { mark: "red" } };
+    await page.evaluate((told) => localStorage.setItem("cache-lab-progress", JSON.stringify(told)), stored);
+    const second = await page.context().newPage();
+    await second.goto(`${url}/#stampede-lock`);
+    await seeItFail(second);
+    await until("the second tab's mark", kept, (progress) => progress["stampede-lock"]?.mark === "red");
+    await page.bringToFront();
+    await seeItFail(page);
+    await until("the first tab's mark", kept, (progress) => progress["invalidation-delay"]?.mark === "red");
+    const both = await kept();
+    assert(both["stampede-lock"].mark === "red", `the second tab's mark is gone: ${JSON.stringify(both)}`);
+    for (const slug of Object.keys(stored)) {
+      assert(JSON.stringify(both[slug]) === JSON.stringify(stored[slug]), `${slug}: ${JSON.stringify(both)}`);
+    }
+    assert(errors.length === 0, errors.join("\n"));
+    await close();
+  });
+
+  await check("seeds under which the situation does not arise make no lesson green, and are told", async () => {
+    const { page, close } = await openPage(browser, url, {
+      hash: "#invalidation-delay/hold?policy=+acknowledged-invalidation+strong-reads",
+      progress: SOLVED,
+    });
+    await until("the seeds", () => at(page, "unshown").allInnerTexts(), ([told]) => told?.includes("200"));
+    assert((await text(page, "verdict-count")).startsWith("0 /"), await text(page, "verdict-count"));
+    const green = page.locator('[data-testid="lesson-invalidation-delay"] .k-green');
+    assert((await green.count()) === 0, "the lesson is marked green");
+    await shot(page, "verdict-unshown");
+    await close();
+  });
+}
+
 async function cannotStart(browser, url) {
   await check("a simulator that does not start says so, and offers to try again", async () => {
     const context = await browser.newContext();
@@ -719,6 +760,7 @@ try {
   await links(browser, served.url);
   await deadWorkers(browser, served.url);
   await progressFiles(browser, served.url);
+  await keptProgress(browser, served.url);
   await cannotStart(browser, served.url);
   await capsulesKeepClear(browser, served.url);
   await narrowScreens(browser, served.url);

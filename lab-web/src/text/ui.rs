@@ -186,7 +186,7 @@ texts! {
     KNOBS = "Faults and load", "障害と負荷";
     SEEDS_GREEN = "seeds green", "シードが緑";
     SEEDS_TRIED = "{} of {}", "{} / {}";
-    SEEDS_UNSHOWN = "{} seeds showed nothing (○): the situation that the lesson is about did not arise, so they count neither as green nor as red.",
+    SEEDS_UNSHOWN = "Seeds that showed nothing (○): {}. The situation that the lesson is about did not arise, so they count neither as green nor as red.",
         "{} シードでは何も確かめられません（○）。レッスンの状況が起きなかったため、緑にも赤にも数えません。";
     STOP = "Stop", "停止";
     HOLD_AGAIN = "Try {} seeds", "{} シードを試す";
