@@ -260,17 +260,18 @@ impl Replay {
         at.into_iter().collect()
     }
 
-    /// The events that lead to `index`, by their causes, and itself.
-    pub(crate) fn past(&self, index: usize) -> BTreeSet<usize> {
-        let mut past = BTreeSet::new();
+    /// The chain of causes that ends in `index`, itself among them: what it did in order to get there. Its past, all
+    /// that can have told it anything, is [`SpaceTime::past`].
+    pub(crate) fn causes(&self, index: usize) -> BTreeSet<usize> {
+        let mut causes = BTreeSet::new();
         let mut next = Some(index);
         while let Some(index) = next {
-            if !past.insert(index) {
+            if !causes.insert(index) {
                 break;
             }
             next = self.event(index).and_then(|event| event.cause).map(EventId::index);
         }
-        past
+        causes
     }
 
     /// The operation that the Code panel follows at `index`: the event's own, or the last one that was at a line

@@ -76,8 +76,8 @@ pub(crate) struct Lab {
     pub(crate) undo: Vec<RunSpec>,
     /// The request that the Code panel follows, where one was chosen.
     pub(crate) followed: Option<OperationId>,
-    /// Whether the Events list shows only the causal past of the current event.
-    pub(crate) past_only: bool,
+    /// Whether the Events list shows only the causes of the current event.
+    pub(crate) causes_only: bool,
     /// What the learner has done so far.
     pub(crate) progress: Progress,
     /// How often all of it was to be forgotten: each time, what the browser has kept is to be taken away.
@@ -130,7 +130,7 @@ impl Lab {
             hint: false,
             undo: Vec::new(),
             followed: None,
-            past_only: false,
+            causes_only: false,
             progress,
             forgotten: 0,
             notices: Vec::new(),
@@ -449,7 +449,7 @@ impl Lab {
             Action::Reveal => self.reveal(),
             Action::Hint => self.hint = !self.hint,
             Action::Follow(operation) => self.followed = operation,
-            Action::PastOnly(only) => self.past_only = only,
+            Action::CausesOnly(only) => self.causes_only = only,
             Action::Import(progress) => {
                 self.progress.add(progress);
                 self.notices.push(ui::PROGRESS_IMPORTED.get(self.lang).to_owned());

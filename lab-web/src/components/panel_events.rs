@@ -31,7 +31,7 @@ pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
         text: (*filter).to_lowercase(),
         answers: *answers,
         focus: *focus,
-        past: lab.past_only.then_some(lab.index),
+        causes_of: lab.causes_only.then_some(lab.index),
         horizon: lab.horizon(),
     };
     let rows = use_memo((shown.clone(), wish), |(shown, wish)| {
@@ -53,9 +53,9 @@ pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
         let state = state.clone();
         Callback::from(move |_: MouseEvent| state.set(!*state))
     };
-    let past = {
-        let (dispatcher, only) = (lab.dispatcher(), lab.past_only);
-        Callback::from(move |_: MouseEvent| dispatcher.dispatch(Action::PastOnly(!only)))
+    let only_causes = {
+        let (dispatcher, only) = (lab.dispatcher(), lab.causes_only);
+        Callback::from(move |_: MouseEvent| dispatcher.dispatch(Action::CausesOnly(!only)))
     };
     let title = match lab.world {
         WorldKind::Real if replay.0.from_file => ui::EVENTS_FILE,
@@ -72,7 +72,7 @@ pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
                     aria-label={ui::FILTER.get(lang)} value={(*filter).clone()} />
                 { chip(*focus, ui::FOCUS_ONLY.with(lang, &[&key]), toggled(&focus)) }
                 { chip(*answers, ui::READS_ONLY.get(lang).to_owned(), toggled(&answers)) }
-                { chip(lab.past_only, ui::ONLY_PAST.get(lang).to_owned(), past) }
+                { chip(lab.causes_only, ui::ONLY_CAUSES.get(lang).to_owned(), only_causes) }
             </div>
             <div class="ev hd">
                 <span>{ ui::TIME.get(lang) }</span><span>{ ui::ACTOR.get(lang) }</span>
@@ -90,17 +90,17 @@ struct Wish {
     text: String,
     answers: bool,
     focus: bool,
-    past: Option<usize>,
+    causes_of: Option<usize>,
     horizon: usize,
 }
 
 impl Wish {
     fn pick(&self, replay: &Replay) -> Vec<usize> {
-        let past = self.past.map(|index| replay.past(index));
+        let causes = self.causes_of.map(|index| replay.causes(index));
         let events = replay.trace.events.iter().enumerate().take(self.horizon + 1);
         events
             .filter(|(index, event)| {
-                past.as_ref().is_none_or(|past| past.contains(index)) && self.wants(replay, event)
+                causes.as_ref().is_none_or(|causes| causes.contains(index)) && self.wants(replay, event)
             })
             .map(|(index, _)| index)
             .collect()

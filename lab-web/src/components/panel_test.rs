@@ -173,17 +173,17 @@ fn foot(lab: &UseReducerHandle<Lab>) -> Html {
     let Some(violation) = lab.shown().and_then(|replay| replay.first_violation()) else {
         return Html::default();
     };
-    let (go, past) = (lab.dispatcher(), lab.dispatcher());
+    let (go, causes) = (lab.dispatcher(), lab.dispatcher());
     html! {
         <div class="foot">
             <div class="acts">
                 <button class="btn pri" data-testid="go-to-violation"
                     onclick={move |_| go.dispatch(Action::Seek(violation))}>{ ui::GO_TO_VIOLATION.get(lang) }</button>
                 <button class="btn" onclick={move |_| {
-                    past.dispatch(Action::Seek(violation));
-                    past.dispatch(Action::PastOnly(true));
-                    past.dispatch(Action::Tab(Tab::Events));
-                }}>{ ui::ONLY_PAST.get(lang) }</button>
+                    causes.dispatch(Action::Seek(violation));
+                    causes.dispatch(Action::CausesOnly(true));
+                    causes.dispatch(Action::Tab(Tab::Events));
+                }}>{ ui::ONLY_CAUSES.get(lang) }</button>
             </div>
             <p class="note"><b>{ ui::WHY_IT_FAILS.get(lang) }</b>{ " " }{ lesson::lesson(lab.scenario()).why.get(lang) }</p>
         </div>

@@ -35,6 +35,17 @@ impl Lane {
         }
     }
 
+    /// Its row among [`lanes_of`](super::lanes_of) so many servers.
+    pub(crate) fn row(self, servers: usize) -> usize {
+        match self {
+            Self::Clients => 0,
+            Self::Server(place) => place + 1,
+            Self::Bus => servers + 1,
+            Self::Redis => servers + 2,
+            Self::Postgres => servers + 3,
+        }
+    }
+
     /// Its name on the left.
     pub(crate) fn name(self) -> String {
         match self {

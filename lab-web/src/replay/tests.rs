@@ -276,3 +276,11 @@ fn every_notice_and_every_answer_is_an_arrow_in_both_worlds() {
         }
     }
 }
+
+#[test]
+fn every_lane_knows_its_row() {
+    for servers in [1, 4, 8] {
+        let rows: Vec<usize> = lanes_of(servers).into_iter().map(|lane| lane.row(servers)).collect();
+        assert_eq!(rows, (0..servers + 4).collect::<Vec<_>>());
+    }
+}

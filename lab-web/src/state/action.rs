@@ -83,8 +83,8 @@ pub(crate) enum Action {
     Reset,
     /// Follow a request in the Code panel, or the current event's.
     Follow(Option<OperationId>),
-    /// Show only the causal past, or everything.
-    PastOnly(bool),
+    /// Show only the causes of the current event, or everything.
+    CausesOnly(bool),
     /// Every tried seed was green.
     AllGreen,
     /// Take in progress from a file.

@@ -165,7 +165,7 @@ texts! {
     EXACTLY = "exactly {}", "ちょうど {}";
     OUT_OF = "{} of {}", "{} / {}";
     GO_TO_VIOLATION = "Go to the first bad event", "最初の違反へ移動";
-    ONLY_PAST = "Only its causal past", "原因だけを表示";
+    ONLY_CAUSES = "Only its causes", "原因だけを表示";
     WHY_IT_FAILS = "Why it fails.", "失敗の理由。";
     NO_SOURCE = "The source of {} is not embedded in this build.", "{} のソースはこのビルドに含まれていません。";
     NO_LINE = "No line of the cache is at work at this event. Step on, or choose a request below.",

@@ -114,13 +114,7 @@ impl Rows {
 
     /// The row of an actor, where it has one and lanes are not folded.
     pub(super) fn row_of(self, actor: Actor) -> Option<usize> {
-        let row = match Lane::of(actor)? {
-            Lane::Clients => 0,
-            Lane::Server(place) => place + 1,
-            Lane::Bus => self.servers + 1,
-            Lane::Redis => self.servers + 2,
-            Lane::Postgres => self.servers + 3,
-        };
+        let row = Lane::of(actor)?.row(self.servers);
         (!self.folded).then_some(row)
     }
 
