@@ -1,20 +1,17 @@
 //! The command line: what can be asked, and which exit code answers.
 //!
-//! * `scenarios`, `run`, `verify`, `up`, `serve`: one command a file
+//! * `scenarios`, `run`, `verify`, `recording`, `up`, `serve`: one command a file
 //! * `batch`: many seeds of the simulator on every core; `stores`: real servers, started or named, and runs on them
+//! * `named`: which servers were named, by options or in the environment
 //! * `interrupt`: Ctrl-C
-//! * `text`: how a run is told to a person
+//! * `output`: the two streams; `text`: how a run is told to a person
 
-/// Prints a line. A reader that has seen enough (`lab scenarios | head`) is no error.
-macro_rules! say {
-    ($($line:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($line)*);
-    }};
-}
-
+#[macro_use]
+mod output;
 mod batch;
 mod interrupt;
+mod named;
+mod recording;
 mod run;
 mod scenarios;
 mod serve;
@@ -26,13 +23,14 @@ mod verify;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use lab_core::report::WorldKind;
 use lab_core::scenario::ScenarioId;
 use lab_core::world::WorldError;
 
 use crate::harness::HarnessError;
 use crate::real::error::RunError;
+use named::NamedServers;
 
 /// Cache Lab: see a tiered cache fail, find out why, and make it hold: in a simulator, and on a real Redis Cluster
 /// and PostgreSQL.
@@ -57,6 +55,10 @@ Examples:
       Another size; the report as JSON, every event in a file.
   lab verify --world both --seeds 200
       That every red is red and every green is green, in both worlds.
+  LAB_REDIS=redis://host:7000 LAB_POSTGRES=postgresql://user@host/db lab run stampede-lock --world real
+      On servers that somebody else runs; PGPASSWORD, PGPASSFILE and REDISCLI_AUTH hold their passwords.
+  lab recording check run.jsonl
+      Whether a recorded run is whole.
 
 Exit codes:
   0    the goal held under every seed
@@ -74,6 +76,8 @@ enum Command {
     Run(run::Options),
     /// Check that every red is red and every green is green: the table of all scenarios and policies
     Verify(verify::Options),
+    /// Say what a recorded run is, and whether it is whole
+    Recording(recording::Options),
     /// Start a real Redis Cluster and PostgreSQL, and keep them until Ctrl-C
     Up,
     /// Serve the API that runs scenarios on real servers, and the built lab
@@ -99,24 +103,15 @@ impl From<WorldChoice> for WorldKind {
     }
 }
 
-/// Real servers that somebody else runs. No faults can be injected there, and no data there is touched.
-#[derive(Clone, Debug, Default, Args)]
-struct NamedServers {
-    /// Nodes of an empty Redis Cluster that already runs (`redis://host:port`, several with commas); needs --postgres
-    #[arg(long, value_name = "URL", value_delimiter = ',', requires = "postgres")]
-    redis: Vec<String>,
-    /// A PostgreSQL that already runs (`postgresql://user:password@host,replica/database`), where the lab makes a
-    /// schema `cache_lab` and takes it away again; needs --redis
-    #[arg(long, value_name = "URL", requires = "redis")]
-    postgres: Option<String>,
-}
-
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
     /// It was asked for what cannot be.
     #[error("{0}")]
     Usage(String),
+    /// Its arguments are wrong, and that was told.
+    #[error("wrong usage")]
+    Misread,
     /// The real servers could not be had.
     #[error("{0}")]
     Servers(#[from] HarnessError),
@@ -132,6 +127,9 @@ enum CliError {
     /// The operating system refused.
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
+    /// Whoever read standard output has seen enough.
+    #[error("nobody reads the output any more")]
+    Unread,
     /// Somebody pressed Ctrl-C, or sent a signal that asks for the end.
     #[error("interrupted")]
     Interrupted {
@@ -143,8 +141,10 @@ enum CliError {
 impl CliError {
     fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Misread => 2,
             Self::Servers(_) | Self::World(_) | Self::Run(_) | Self::Incomplete(_) | Self::Io(..) => 3,
+            // As of a command that SIGPIPE ended.
+            Self::Unread => 141,
             Self::Interrupted { code } => *code,
         }
     }
@@ -159,24 +159,47 @@ enum Held {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let done = match cli.command {
+    match done(Cli::try_parse()) {
+        Ok(Held::Yes) => ExitCode::SUCCESS,
+        Ok(Held::No) => ExitCode::from(1),
+        Err(error) => {
+            if !matches!(error, CliError::Misread | CliError::Unread) {
+                note!("error: {error}");
+            }
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+/// Does what was asked, and makes sure that its result was written.
+fn done(cli: Result<Cli, clap::Error>) -> Result<Held, CliError> {
+    let held = match cli {
+        Ok(cli) => obey(cli.command)?,
+        Err(error) if error.use_stderr() => {
+            // As for every line there: if it cannot be written there is nobody to tell.
+            let _ = error.print();
+            return Err(CliError::Misread);
+        }
+        Err(help) => {
+            output::written(help.print());
+            Held::Yes
+        }
+    };
+    output::finish()?;
+    Ok(held)
+}
+
+fn obey(command: Command) -> Result<Held, CliError> {
+    match command {
         Command::Scenarios(options) => {
             scenarios::run(&options);
             Ok(Held::Yes)
         }
         Command::Run(options) => run::run(&options),
         Command::Verify(options) => verify::run(&options),
+        Command::Recording(options) => recording::run(&options),
         Command::Up => up::run(),
         Command::Serve(options) => serve::run(options),
-    };
-    match done {
-        Ok(Held::Yes) => ExitCode::SUCCESS,
-        Ok(Held::No) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.code())
-        }
     }
 }
 

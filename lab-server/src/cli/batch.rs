@@ -10,8 +10,7 @@ use lab_core::report::Verdict;
 use lab_core::scenario::{Run, RunSpec};
 use lab_core::sim;
 
-use super::CliError;
-use super::text;
+use super::{CliError, output, text};
 
 /// What many seeds amount to, and what was asked of each.
 pub(super) struct Batch {
@@ -27,6 +26,7 @@ pub(super) fn simulate(
     watched: &[&str],
     progress: &ProgressBar,
 ) -> Result<Batch, CliError> {
+    output::check()?;
     let next = AtomicU64::new(*seeds.start());
     let empty = Batch { verdict: Verdict::default(), watched_held: 0 };
     let sum = Mutex::new((empty, None));

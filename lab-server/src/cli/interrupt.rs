@@ -32,7 +32,7 @@ impl Interrupt {
         let (asked, receiver) = watch::channel(None);
         tokio::spawn(async move {
             asked.send_replace(Some(signals.next().await));
-            eprintln!("cleaning up; Ctrl-C again ends at once");
+            note!("cleaning up; Ctrl-C again ends at once");
             process::exit(signals.next().await.into());
         });
         Ok(Self(receiver))

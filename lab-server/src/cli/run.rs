@@ -144,9 +144,8 @@ fn fill(mut file: File, lines: &str) -> io::Result<()> {
 
 fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
     let scenario = options.scenario.scenario();
-    if options.world == WorldChoice::Sim && options.named.postgres.is_some() {
-        let why = "--redis and --postgres name real servers: add --world real";
-        return Err(CliError::Usage(why.to_owned()));
+    if options.world == WorldChoice::Sim {
+        options.named.expect_none()?;
     }
     let preset = match &options.policy {
         Some(name) => {
@@ -280,13 +279,12 @@ fn tell_failure(plan: &Plan<'_>, failing: u64) {
     let (scenario, policy) = (plan.spec.scenario, plan.policy);
     let world = if plan.options.world == WorldChoice::Real { " --world real" } else { "" };
     let set = text::set_options(scenario, &plan.spec.settings);
-    let same =
-        if plan.options.named.postgres.is_some() { ", with the same --redis and --postgres" } else { "" };
-    eprintln!("it failed at {}; again{same}:", text::triple(scenario, policy, failing));
-    eprintln!("  lab run {scenario}{world} --policy {policy} --seed {failing}{set}");
+    let named =
+        plan.options.world == WorldChoice::Real && matches!(plan.options.named.servers(), Ok(Some(_)));
+    let same = if named { ", with the same --redis and --postgres" } else { "" };
+    note!("it failed at {}; again{same}:", text::triple(scenario, policy, failing));
+    note!("  lab run {scenario}{world} --policy {policy} --seed {failing}{set}");
     if plan.role == Role::Red {
-        eprintln!(
-            "this policy is meant to fail: find out why, then try another (`lab scenarios` lists them)"
-        );
+        note!("this policy is meant to fail: find out why, then try another (`lab scenarios` lists them)");
     }
 }

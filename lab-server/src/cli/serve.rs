@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::interrupt::Interrupt;
-use super::{CliError, Held, NamedServers};
+use super::{CliError, Held, NamedServers, output, stores};
 use crate::api::guard::Hosts;
 use crate::api::runs::{Runs, Source};
 use crate::api::{self, Api};
@@ -46,12 +46,15 @@ pub(super) fn run(options: Options) -> Result<Held, CliError> {
 async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> {
     let listening = |error| cannot_listen(options.listen, error);
     let interrupt = Interrupt::listen()?;
+    // Whoever starts it is there now to read what is wrong with them; the first run may come hours later.
+    let named = interrupt.or(stores::reach(&options.named)).await?;
     let listener = TcpListener::bind(options.listen).await.map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
-    let NamedServers { redis, postgres } = options.named;
+    let (redis, postgres) = named.map_or_else(Default::default, |named| (named.redis, Some(named.postgres)));
     let (runs, worker) = Runs::new(Source { redis, postgres });
     let page = if dist.is_some() { "the lab" } else { "the API (the lab itself is not built)" };
     say!("{page}: http://{address} (Ctrl-C ends it)");
+    output::check()?;
     let app = api::app(Api { hosts: Hosts::new(address, options.allow_host), runs, dist });
     let (stop, stopped) = watch::channel(false);
     // A task of its own: whatever a run does, requests are answered.

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use lab_core::scenario::{Run, RunSpec};
 
 use super::interrupt::Interrupt;
-use super::{CliError, NamedServers, text};
+use super::named::{Named, NamedServers};
+use super::{CliError, output, text};
 use crate::adapters::observer::Recorder;
 use crate::real;
 use crate::real::error::RunError;
 use crate::real::stores::Stores;
 
 pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<Arc<Stores>, CliError> {
+    let servers = named.servers()?;
     // Nothing is written to named servers here, and what was started of our own ends when it is dropped.
     let opening = async {
-        if let Some(postgres) = &named.postgres {
-            return Ok(Stores::connect_to(&named.redis, postgres).await?);
+        if let Some(Named { redis, postgres }) = &servers {
+            return Ok(Stores::connect_to(redis, postgres).await?);
         }
         let spinner = text::spinner("starting a Redis Cluster and PostgreSQL".to_owned());
         let started = Stores::start().await;
@@ -25,12 +27,13 @@ pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<
     interrupt.or(opening).await.map(Arc::new)
 }
 
-/// Whether the servers that the user named can be reached.
-pub(super) async fn reach(named: &NamedServers) -> Result<(), CliError> {
-    if let Some(postgres) = &named.postgres {
-        Stores::connect_to(&named.redis, postgres).await?;
+/// The servers that the user named, if any, once they were reached.
+pub(super) async fn reach(named: &NamedServers) -> Result<Option<Named>, CliError> {
+    let named = named.servers()?;
+    if let Some(Named { redis, postgres }) = &named {
+        Stores::connect_to(redis, postgres).await?;
     }
-    Ok(())
+    Ok(named)
 }
 
 /// Makes a run, or gives it up when the command is asked to end, and cleans up after it either way.
@@ -39,6 +42,7 @@ pub(super) async fn run(
     spec: &RunSpec,
     interrupt: &Interrupt,
 ) -> Result<Run, CliError> {
+    output::check()?;
     let run = real::run(stores, spec, Recorder::start(), interrupt.asked()).await;
     run.map_err(|error| match error {
         RunError::Interrupted => interrupt.error(),

@@ -67,7 +67,9 @@ pub(super) fn progress(steps: u64, what: String) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {wide_bar} {pos}/{len} {elapsed}") {
         bar.set_style(style);
     }
-    bar.enable_steady_tick(TICK);
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(TICK);
+    }
     bar
 }
 
@@ -77,6 +79,8 @@ pub(super) fn spinner(what: String) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
         spinner.set_style(style);
     }
-    spinner.enable_steady_tick(TICK);
+    if !spinner.is_hidden() {
+        spinner.enable_steady_tick(TICK);
+    }
     spinner
 }

@@ -5,7 +5,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
 use super::interrupt::Interrupt;
-use super::{CliError, Held, NamedServers, stores};
+use super::{CliError, Held, NamedServers, output, stores};
 use crate::harness::RedisNode;
 use crate::real::stores::Stores;
 
@@ -14,6 +14,7 @@ pub(super) fn run() -> Result<Held, CliError> {
         let interrupt = Interrupt::listen()?;
         let stores = stores::open(&NamedServers::default(), &interrupt).await?;
         tell(&stores);
+        output::check()?;
         interrupt.asked().await;
         Ok(Held::Yes)
     })

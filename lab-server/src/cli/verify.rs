@@ -73,11 +73,11 @@ struct Row {
 }
 
 pub(super) fn run(options: &Options) -> Result<Held, CliError> {
-    if options.world == Worlds::Sim && options.named.postgres.is_some() {
-        return Err(CliError::Usage("--redis and --postgres name real servers: add --world real".to_owned()));
+    if options.world == Worlds::Sim {
+        options.named.expect_none()?;
     }
     let runtime = super::runtime()?;
-    if options.world == Worlds::Both && options.named.postgres.is_some() {
+    if options.world == Worlds::Both {
         // Servers that are not there are told of now, not after all the simulations.
         runtime.block_on(stores::reach(&options.named))?;
     }

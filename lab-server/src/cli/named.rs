@@ -1,0 +1,119 @@
+//! Which servers that somebody else runs a command was given: by options, or in the environment, where no list of
+//! processes shows them.
+
+use std::env;
+
+use clap::Args;
+
+use super::CliError;
+
+/// Where the URLs may stand instead of the options.
+const REDIS_VARIABLE: &str = "LAB_REDIS";
+const POSTGRES_VARIABLE: &str = "LAB_POSTGRES";
+
+/// Real servers that somebody else runs. No faults can be injected there, and no data there is touched.
+#[derive(Clone, Default, Args)]
+pub(super) struct NamedServers {
+    /// Nodes of an empty Redis Cluster that already runs (`redis://host:port`, several with commas); needs --postgres.
+    /// Its password may stand in `REDISCLI_AUTH`, and all of this in `LAB_REDIS`: other users of this machine can see what
+    /// a command was started with, and not its environment
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    redis: Vec<String>,
+    /// A PostgreSQL that already runs (`postgresql://user@host,replica/database`), where the lab makes a schema
+    /// `cache_lab` and takes it away again; needs --redis. Its password may stand in PGPASSWORD or in a file (PGPASSFILE,
+    /// ~/.pgpass), and all of this in `LAB_POSTGRES`
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+}
+
+/// The servers that a command is to use.
+#[derive(Clone)]
+pub(super) struct Named {
+    pub(super) redis: Vec<String>,
+    pub(super) postgres: String,
+}
+
+impl NamedServers {
+    /// Refuses them where only the simulator is asked for. What stands in the environment is not meant for it.
+    pub(super) fn expect_none(&self) -> Result<(), CliError> {
+        if self.redis.is_empty() && self.postgres.is_none() {
+            return Ok(());
+        }
+        Err(CliError::Usage("--redis and --postgres name real servers: add --world real".to_owned()))
+    }
+
+    /// The servers to use, if any are named.
+    pub(super) fn servers(&self) -> Result<Option<Named>, CliError> {
+        self.servers_in(|name| env::var(name).ok().filter(|text| !text.is_empty()))
+    }
+
+    fn servers_in(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Named>, CliError> {
+        let mut redis = self.redis.clone();
+        if redis.is_empty() {
+            redis.extend(variable(REDIS_VARIABLE).iter().flat_map(|urls| urls.split(',')).map(str::to_owned));
+        }
+        match (redis.is_empty(), self.postgres.clone().or_else(|| variable(POSTGRES_VARIABLE))) {
+            (true, None) => Ok(None),
+            (false, Some(postgres)) => Ok(Some(Named { redis, postgres })),
+            (true, Some(_)) => Err(alone(("--postgres", POSTGRES_VARIABLE), ("--redis", REDIS_VARIABLE))),
+            (false, None) => Err(alone(("--redis", REDIS_VARIABLE), ("--postgres", POSTGRES_VARIABLE))),
+        }
+    }
+}
+
+fn alone(named: (&str, &str), missing: (&str, &str)) -> CliError {
+    CliError::Usage(format!(
+        "{} (or {}) is given without {} (or {}): name both, or neither, and the lab starts its own servers",
+        named.0, named.1, missing.0, missing.1
+    ))
+}
+
+impl std::fmt::Debug for NamedServers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URLs may hold passwords.
+        f.debug_struct("NamedServers").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_come_before_the_environment_and_neither_store_stands_alone() {
+        let named = |redis: &[&str], postgres: Option<&str>| NamedServers {
+            redis: redis.iter().map(|&url| url.to_owned()).collect(),
+            postgres: postgres.map(str::to_owned),
+        };
+        let environment = |name: &str| match name {
+            REDIS_VARIABLE => Some("redis://a,redis://b".to_owned()),
+            POSTGRES_VARIABLE => Some("postgresql://c/lab".to_owned()),
+            _ => None,
+        };
+        let nothing = |_: &str| None;
+        let of = |servers: Result<Option<Named>, CliError>| {
+            servers.map(|named| named.map(|named| (named.redis.join(" "), named.postgres)))
+        };
+        let both = |redis: &str, postgres: &str| Some((redis.to_owned(), postgres.to_owned()));
+
+        assert_eq!(of(named(&[], None).servers_in(nothing)).expect("none"), None);
+        let found = of(named(&[], None).servers_in(environment)).expect("both");
+        assert_eq!(found, both("redis://a redis://b", "postgresql://c/lab"));
+        let found = of(named(&["redis://d"], None).servers_in(environment)).expect("one of each");
+        assert_eq!(found, both("redis://d", "postgresql://c/lab"));
+        for (alone, missing) in
+            [(named(&["redis://d"], None), "--postgres"), (named(&[], Some("x")), "--redis")]
+        {
+            assert!(alone.expect_none().is_err(), "the simulator has no use for it");
+            let said = alone.servers_in(nothing).err().expect("the other is missing").to_string();
+            assert!(said.contains(&format!("without {missing}")), "{said}");
+        }
+        named(&[], None).expect_none().expect("the environment is not meant for the simulator");
+    }
+
+    #[test]
+    fn nothing_that_is_shown_holds_a_password() {
+        let named = NamedServers { redis: vec!["redis://:geheim@a".to_owned()], postgres: None };
+        assert!(!format!("{named:?}").contains("geheim"));
+    }
+}
