@@ -7,7 +7,8 @@
 //! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name;
 //! - `redis_cluster`, `postgres`: what makes them servers of the lab; `operator`: a connection to a node whose
 //!   answers have limits;
-//! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs;
+//! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs; `notices`: what is told
+//!   of them although it stops nothing;
 //! - `place`: the names of app servers and nodes; `links`: the links between them and the faults on them;
 //! - `proxy`: carries the links' bytes;
 //! - `error`: what can go wrong.
@@ -43,6 +44,7 @@ mod error;
 mod external;
 mod links;
 mod node;
+mod notices;
 mod operator;
 mod place;
 mod ports;
@@ -61,9 +63,10 @@ use tokio::try_join;
 use binaries::Binaries;
 pub use binaries::Search;
 use directory::Directory;
-pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint};
+pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint, ToldBy};
 pub use error::HarnessError;
 pub use links::{Link, Links, Way};
+pub use notices::Notices;
 pub use operator::OperatorError;
 pub(crate) use operator::{Operator, describe};
 pub use place::{AppServer, PostgresNode, RedisNode};
@@ -233,6 +236,7 @@ impl Harness {
 fn direct(redis: &RedisCluster, postgres: &PostgresCluster) -> Reach {
     let redis = redis.nodes.iter().map(|server| RedisEndpoint {
         node: server.name(),
+        told_by: ToldBy::Lab,
         slots: redis.slots(server.name().shard()),
         advertised: server.announces().into(),
         data: server.listens().into(),
@@ -240,6 +244,7 @@ fn direct(redis: &RedisCluster, postgres: &PostgresCluster) -> Reach {
     });
     let postgres = postgres.nodes.iter().map(|server| PostgresEndpoint {
         node: server.name(),
+        told_by: ToldBy::Lab,
         config: postgres::config(server.listens(), postgres::DATABASE),
     });
     Reach {

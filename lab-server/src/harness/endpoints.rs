@@ -11,7 +11,8 @@ use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionI
 use tokio_postgres::Config;
 
 use super::error::HarnessError;
-use super::external;
+use super::external::{self, Passwords};
+use super::notices::Notices;
 use super::place::{AppServer, PostgresNode, RedisNode};
 
 /// The addresses of all nodes, for each app server and for direct use.
@@ -21,6 +22,7 @@ pub struct Endpoints {
     /// the direct ones.
     servers: Vec<Reach>,
     direct: Reach,
+    notices: Notices,
 }
 
 /// How one party reaches every node.
@@ -39,6 +41,8 @@ pub struct Reach {
 pub struct RedisEndpoint {
     /// Its name, by the role that it had at the start.
     pub node: RedisNode,
+    /// Who says that it is there.
+    pub told_by: ToldBy,
     /// The slots that its shard had at the start, first and last included.
     pub slots: Vec<RangeInclusive<u16>>,
     /// What the cluster itself calls it, in MOVED and CLUSTER SLOTS.
@@ -54,8 +58,21 @@ pub struct RedisEndpoint {
 pub struct PostgresEndpoint {
     /// Its name, by the role that it had at the start.
     pub node: PostgresNode,
+    /// Who says that it is there.
+    pub told_by: ToldBy,
     /// One host, one port, user and database, ready to connect.
     pub config: Config,
+}
+
+/// Who says that a node is at its address: whoever has to correct it where it is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToldBy {
+    /// The lab has started it.
+    Lab,
+    /// The user has named it.
+    You,
+    /// The cluster, through the node at this address.
+    Cluster(Address),
 }
 
 /// A host, by name or number, and a port.
@@ -69,17 +86,27 @@ pub struct Address {
 
 impl Endpoints {
     pub(crate) fn new(servers: Vec<Reach>, direct: Reach) -> Self {
-        Self { servers, direct }
+        Self { servers, direct, notices: Notices::default() }
     }
 
     /// Asks servers that somebody else runs for their nodes. `redis` names one or more nodes of a cluster, the
     /// first that answers tells the rest; `postgres` may name several hosts, exactly one of them a primary. No
     /// fault can be injected there.
     pub async fn connect_to(redis: &[String], postgres: &str) -> Result<Self, HarnessError> {
-        let (clients, config) = (external::redis_clients(redis)?, external::postgres_config(postgres)?);
-        let (redis, redis_settings) = external::redis(&clients).await?;
-        let postgres = external::postgres(&config).await?;
-        Ok(Self { servers: Vec::new(), direct: Reach { redis, postgres, redis_settings } })
+        let (passwords, notices) = (Passwords::of_environment(), Notices::default());
+        let nodes = external::redis_nodes(redis, &passwords)?;
+        let (hosts, told) = external::postgres_hosts(postgres, &passwords)?;
+        for sentence in told {
+            notices.add(sentence);
+        }
+        let (redis, redis_settings) = external::redis(&nodes, &notices).await?;
+        let postgres = external::postgres(&hosts, &notices).await?;
+        Ok(Self { servers: Vec::new(), direct: Reach { redis, postgres, redis_settings }, notices })
+    }
+
+    /// What a user should be told of these servers although it stops nothing.
+    pub fn notices(&self) -> &Notices {
+        &self.notices
     }
 
     /// How an app server reaches the nodes.
@@ -127,6 +154,46 @@ impl From<SocketAddr> for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        // The colons of IPv6 would run into the port's.
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl ToldBy {
+    /// What to look at where nothing answers at such an address.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Lab | Self::You => "",
+            Self::Cluster(_) => {
+                "; the lab must reach every node where the cluster says that it is: see cluster-announce-ip and \
+                 cluster-announce-port there"
+            }
+        }
+    }
+}
+
+impl fmt::Display for ToldBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lab => Ok(()),
+            Self::You => f.write_str(", which you named"),
+            Self::Cluster(asked) => write!(f, ", as the cluster says that you named ({asked})"),
+        }
+    }
+}
+
+impl fmt::Display for RedisEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}{}", self.node, self.data, self.told_by)
+    }
+}
+
+impl fmt::Display for PostgresEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}{}", self.node, external::address_of(&self.config), self.told_by)
     }
 }

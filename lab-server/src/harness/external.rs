@@ -1,18 +1,34 @@
 //! Servers that somebody else runs, named by `--redis` and `--postgres`: finds their nodes and roles. Starts and
-//! breaks nothing.
+//! breaks nothing. A node that others must not miss is an error with the server's own reason; a replica is only looked
+//! at, so one that does not answer is told and left out.
+//!
+//! * `redis_url`, `postgres_url`: what the URLs say, word by word; `passwords`: those that stand elsewhere
+//! * `voice`: who listens there instead
 
-use std::collections::BTreeMap;
+mod passwords;
+mod postgres_url;
+mod redis_url;
+mod voice;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, RedisConnectionInfo, RedisResult, Value, cmd};
+use futures_util::future::join_all;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
 
-use super::endpoints::{Address, PostgresEndpoint, RedisEndpoint};
+use super::endpoints::{Address, PostgresEndpoint, RedisEndpoint, ToldBy};
 use super::error::HarnessError;
-use super::operator::{Operator, OperatorError, describe};
+use super::notices::Notices;
+use super::operator::{Operator, OperatorError};
 use super::place::{PostgresNode, RedisNode};
+pub(crate) use passwords::Passwords;
+pub(crate) use postgres_url::{NamedHost, hosts as postgres_hosts};
+pub(crate) use redis_url::{NamedNode, nodes as redis_nodes};
 
 /// A connection to a Redis node with its start-up, and then each answer.
 const REDIS_WITHIN: Duration = Duration::from_secs(3);
@@ -22,81 +38,84 @@ const SLOTS: usize = 16384;
 
 /// What a password does to a URL that it is a part of: where a piece of it is taken for the host, that piece would be
 /// looked up and shown.
-const ENCODE: &str = "in a password, @ is written %40, / %2F, a comma %2C, ? %3F, # %23 and % itself %25";
+const ENCODE: &str =
+    "in a password, @ is written %40, / %2F, a comma %2C, ? %3F, # %23, & %26, : %3A and % itself %25";
+
+/// What to do where TLS is wanted.
+const TUNNEL: &str =
+    "the lab speaks no TLS: let a tunnel do it (stunnel, or `ssh -L`), and name the tunnel's own end";
+
+/// Whether a `%` is there that encodes nothing: a raw one of a password, which would be read as something else.
+fn has_stray_percent(text: &str) -> bool {
+    text.split('%').skip(1).any(|after| {
+        let digits = after.as_bytes();
+        digits.len() < 2 || !digits[..2].iter().all(u8::is_ascii_hexdigit)
+    })
+}
 
 /// One line of CLUSTER SLOTS: a range, and the nodes that hold it, the master first.
 type Range = (RangeInclusive<u16>, Vec<Address>);
 
-/// Whom the URLs name. Nobody is asked yet.
-pub(crate) fn redis_clients(urls: &[String]) -> Result<Vec<Client>, HarnessError> {
-    urls.iter().map(|url| redis_client(url)).collect()
-}
-
-fn redis_client(url: &str) -> Result<Client, HarnessError> {
-    // The URL itself is not shown: it may hold a password.
-    let wrong = |why: &str| {
-        HarnessError::named("--redis", format!("this is no address like redis://host:port ({why}); {ENCODE}"))
-    };
-    let address = url.split_once("://").map_or(url, |(_, address)| address);
-    if address.split_once(['/', '?', '#']).is_some_and(|(_, rest)| rest.contains('@')) {
-        return Err(wrong("an @ comes after its host and port"));
-    }
-    Client::open(url).map_err(|error| wrong(&error.to_string()))
-}
-
 /// The nodes of the cluster that the first reachable node belongs to, and how to log in.
 pub(crate) async fn redis(
-    clients: &[Client],
+    named: &[NamedNode],
+    notices: &Notices,
 ) -> Result<(Vec<RedisEndpoint>, RedisConnectionInfo), HarnessError> {
-    let mut failure = HarnessError::named("--redis", "it names no node");
-    for client in clients {
-        let node = format!("the Redis node at {}", client.get_connection_info().addr());
-        match cluster_slots(client).await {
-            Ok((ranges, settings)) => {
-                check_covered(&node, &ranges)?;
-                return Ok((redis_endpoints(ranges), settings));
+    let mut failures = Vec::new();
+    for node in named {
+        match cluster_slots(node).await {
+            Ok(ranges) => {
+                check_covered(node, &ranges)?;
+                let settings = node.client.get_connection_info().redis_settings().clone();
+                let endpoints = reachable(ranges, named, node, &settings, notices).await?;
+                for failure in failures {
+                    notices.add(format!("{failure}; another node that you named told of its cluster"));
+                }
+                return Ok((endpoints, settings));
             }
-            Err(error) if error.to_string().contains("cluster support disabled") => {
-                failure = HarnessError::named(node, "it is no part of a cluster (cluster-enabled is off)");
+            Err(error) => {
+                let why = why_not_redis(&error, &node.address).await;
+                failures.push(format!("the Redis node at {}, which you named: {why}", node.address));
             }
-            Err(error) if error.is_timeout() => {
-                let why = format!(
-                    "it did not answer within {REDIS_WITHIN:?} (does something other than Redis listen there, or \
-                     has the node stopped?)"
-                );
-                failure = HarnessError::named(node, why);
-            }
-            Err(error) => failure = HarnessError::named(node, error.to_string()),
         }
     }
-    Err(failure)
+    let mut failures = failures.into_iter();
+    let first = failures.next().unwrap_or_else(|| "--redis: it names no node".to_owned());
+    let (what, why) = first.split_once(": ").unwrap_or((&first, ""));
+    let others = failures.len();
+    let others =
+        if others == 0 { String::new() } else { format!(" (nor does any of the {others} others answer)") };
+    Err(HarnessError::named(what, format!("{why}{others}")))
 }
 
 /// A cluster that is being built, or has lost a shard, would refuse some of the keys.
-fn check_covered(node: &str, ranges: &[Range]) -> Result<(), HarnessError> {
+fn check_covered(node: &NamedNode, ranges: &[Range]) -> Result<(), HarnessError> {
     let covered: usize = ranges.iter().map(|(range, _)| range.len()).sum();
     if covered == SLOTS {
         return Ok(());
     }
-    Err(HarnessError::named(node, format!("its cluster has nodes for {covered} of its {SLOTS} slots only")))
+    let what = format!("the Redis node at {}, which you named", node.address);
+    Err(HarnessError::named(what, format!("its cluster has nodes for {covered} of its {SLOTS} slots only")))
 }
 
-async fn cluster_slots(client: &Client) -> RedisResult<(Vec<Range>, RedisConnectionInfo)> {
+async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(REDIS_WITHIN))
         .set_response_timeout(Some(REDIS_WITHIN));
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+async fn cluster_slots(node: &NamedNode) -> RedisResult<Vec<Range>> {
+    let mut connection = connect(&node.client).await?;
     let lines: Vec<(u16, u16, Vec<Value>)> =
         slot_lines(cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?)?;
-    let info = client.get_connection_info();
-    let asked = info.addr().to_string();
-    let host = asked.rsplit_once(':').map_or(asked.as_str(), |(host, _)| host);
     let mut ranges = Vec::new();
     for (first, last, nodes) in lines {
-        let nodes = nodes.into_iter().map(|node| address(node, host)).collect::<RedisResult<_>>()?;
+        let nodes =
+            nodes.into_iter().map(|told| address(told, &node.address.host)).collect::<RedisResult<_>>()?;
         ranges.push((first..=last, nodes));
     }
-    Ok((ranges, info.redis_settings().clone()))
+    Ok(ranges)
 }
 
 fn slot_lines(lines: Vec<Vec<Value>>) -> RedisResult<Vec<(u16, u16, Vec<Value>)>> {
@@ -119,205 +138,208 @@ fn address(node: Value, asked: &str) -> RedisResult<Address> {
     Ok(Address { host, port })
 }
 
-/// Shards are named in the order of their first slots. The lab shows one replica of each shard: others are left
-/// out.
-fn redis_endpoints(mut ranges: Vec<Range>) -> Vec<RedisEndpoint> {
-    ranges.sort_by_key(|(range, _)| *range.start());
-    let mut shards: BTreeMap<u16, (Vec<RangeInclusive<u16>>, Vec<Address>)> = BTreeMap::new();
-    for (range, nodes) in ranges {
-        match shards.values_mut().find(|(_, known)| known.first() == nodes.first()) {
-            Some((slots, _)) => slots.push(range),
-            None => drop(shards.insert(*range.start(), (vec![range], nodes))),
+/// Why a node could not be asked, in its own words where it has said some.
+async fn why_not_redis(error: &RedisError, address: &Address) -> String {
+    let said = error.to_string();
+    if said.contains("cluster support disabled") {
+        return "it is no part of a cluster (cluster-enabled is off)".to_owned();
+    }
+    if said.contains("NOAUTH") || error.kind() == redis::ErrorKind::AuthenticationFailed {
+        return format!(
+            "{said}; write redis://:password@host or redis://user:password@host, or give the password in \
+                        REDISCLI_AUTH; {ENCODE}"
+        );
+    }
+    if said.contains("NOPERM") {
+        return format!("{said}; its user needs the right to this command (ACL SETUSER)");
+    }
+    // What the server itself refused needs no other voice.
+    let is_answer = error.code().is_some();
+    let instead = if is_answer { None } else { voice::hear(address).await.instead_of_redis() };
+    match instead {
+        Some(instead) => instead,
+        None if error.is_timeout() => format!(
+            "it did not answer within {REDIS_WITHIN:?} (does something other than Redis listen there, or has the \
+             node stopped?)"
+        ),
+        None => said,
+    }
+}
+
+/// The endpoints of a cluster whose masters all answer, with one replica of each shard that does.
+async fn reachable(
+    ranges: Vec<Range>,
+    named: &[NamedNode],
+    asked: &NamedNode,
+    settings: &RedisConnectionInfo,
+    notices: &Notices,
+) -> Result<Vec<RedisEndpoint>, HarnessError> {
+    let shards = shards(ranges);
+    let told_by = |address: &Address| {
+        if named.iter().any(|node| node.address == *address) {
+            ToldBy::You
+        } else {
+            ToldBy::Cluster(asked.address.clone())
+        }
+    };
+    let addresses: BTreeSet<&Address> = shards.iter().flat_map(|(_, nodes)| nodes).collect();
+    let looks = addresses.into_iter().map(async |address| (address, look(address, settings).await));
+    let mut failures: BTreeMap<&Address, String> = BTreeMap::new();
+    for (address, looked) in join_all(looks).await {
+        if let Err(why) = looked {
+            failures.insert(address, why);
         }
     }
-    let endpoint = |node, slots: &[RangeInclusive<u16>], address: &Address| RedisEndpoint {
-        node,
-        slots: slots.to_vec(),
-        advertised: address.clone(),
-        data: address.clone(),
-        bus: address.clone(),
-    };
     let (mut masters, mut replicas) = (Vec::new(), Vec::new());
-    for (shard, (slots, nodes)) in (0..).zip(shards.values()) {
-        masters.extend(nodes.first().map(|address| endpoint(RedisNode::Master(shard), slots, address)));
-        replicas.extend(nodes.get(1).map(|address| endpoint(RedisNode::Replica(shard), slots, address)));
+    for (shard, (slots, nodes)) in (0..).zip(&shards) {
+        let endpoint = |node, address: &Address| RedisEndpoint {
+            node,
+            told_by: told_by(address),
+            slots: slots.clone(),
+            advertised: address.clone(),
+            data: address.clone(),
+            bus: address.clone(),
+        };
+        let Some((master, others)) = nodes.split_first() else { continue };
+        let master = endpoint(RedisNode::Master(shard), master);
+        if let Some(why) = failures.get(&master.data) {
+            return Err(HarnessError::named(master.to_string(), format!("{why}{}", master.told_by.advice())));
+        }
+        masters.push(master);
+        // The lab shows one replica of each shard: others are left out.
+        let mut replica = None;
+        for other in others {
+            let other = endpoint(RedisNode::Replica(shard), other);
+            match failures.get(&other.data) {
+                None => replica = replica.or(Some(other)),
+                Some(why) => notices.add(format!("{other} is left out, since it is only looked at: {why}")),
+            }
+        }
+        replicas.extend(replica);
     }
     masters.append(&mut replicas);
-    masters
+    Ok(masters)
 }
 
-/// What a PostgreSQL URL says. Nobody is asked yet.
-pub(crate) fn postgres_config(url: &str) -> Result<Config, HarnessError> {
-    let misread = |why: &str| HarnessError::named("--postgres", format!("{why}; {ENCODE}"));
-    // The crate takes the host to begin after the first.
-    if url.contains("://") && url.matches('@').count() > 1 {
-        return Err(misread("it has more than one @, so that nobody can tell where its host begins"));
+/// Whether a node takes a connection and can serve.
+async fn look(address: &Address, settings: &RedisConnectionInfo) -> Result<(), String> {
+    let asking = async {
+        let info = redis::ConnectionAddr::Tcp(address.host.clone(), address.port);
+        let info = redis::IntoConnectionInfo::into_connection_info(info)?;
+        let mut connection = connect(&Client::open(info.set_redis_settings(settings.clone()))?).await?;
+        cmd("CLUSTER").arg("INFO").query_async::<String>(&mut connection).await
+    };
+    match asking.await {
+        Ok(info) if info.contains("cluster_state:fail") => {
+            Err("its cluster is down (cluster_state:fail): see `redis-cli --cluster check`".to_owned())
+        }
+        Ok(_) => Ok(()),
+        // It is there, and may do all that the lab needs without that command.
+        Err(error) if error.code().is_some_and(|code| ["NOPERM", "ERR"].contains(&code)) => Ok(()),
+        Err(error) => Err(why_not_redis(&error, address).await),
     }
-    let whole: Config = url.parse().map_err(|error| {
-        let why =
-            format!("this is no address like postgresql://user@host:port/database ({})", describe(&error));
-        HarnessError::named("--postgres", why)
-    })?;
-    if whole.get_ssl_mode() == SslMode::Require {
-        return Err(HarnessError::named(
-            "--postgres",
-            "it wants TLS (sslmode=require), which the lab cannot do",
-        ));
-    }
-    if whole.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if !may_be_host(name))) {
-        return Err(misread("what stands where its host does is no host's name"));
-    }
-    Ok(whole)
 }
 
-fn may_be_host(name: &str) -> bool {
-    !name.contains(['@', '/', '?', '#']) && !name.contains(char::is_whitespace)
+/// Each shard's slots and nodes, in the order of their first slots.
+fn shards(mut ranges: Vec<Range>) -> Vec<(Vec<RangeInclusive<u16>>, Vec<Address>)> {
+    ranges.sort_by_key(|(range, _)| *range.start());
+    let mut shards: Vec<(Vec<RangeInclusive<u16>>, Vec<Address>)> = Vec::new();
+    for (range, nodes) in ranges {
+        match shards.iter_mut().find(|(_, known)| known.first() == nodes.first()) {
+            Some((slots, _)) => slots.push(range),
+            None => shards.push((vec![range], nodes)),
+        }
+    }
+    shards
 }
 
 /// The nodes of that PostgreSQL, the primary first.
-pub(crate) async fn postgres(whole: &Config) -> Result<Vec<PostgresEndpoint>, HarnessError> {
-    let (mut primaries, mut replicas) = (Vec::new(), Vec::new());
-    for (index, host) in whole.get_hosts().iter().enumerate() {
-        let config = single_host(whole, host, index);
-        let is_replica = is_replica(&config).await.map_err(|error| {
-            HarnessError::named(format!("the PostgreSQL at {}", address_of(&config)), error.to_string())
-        })?;
-        if is_replica {
-            replicas.push(config);
-        } else {
-            primaries.push(config);
+pub(crate) async fn postgres(
+    hosts: &[NamedHost],
+    notices: &Notices,
+) -> Result<Vec<PostgresEndpoint>, HarnessError> {
+    let (mut primaries, mut replicas, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    for (host, role) in hosts.iter().zip(join_all(hosts.iter().map(is_replica)).await) {
+        match role {
+            Ok(true) => replicas.push(host.config.clone()),
+            Ok(false) => primaries.push(host.config.clone()),
+            Err(why) => failures
+                .push((format!("the PostgreSQL at {}, which you named", address_of(&host.config)), why)),
         }
     }
-    let [primary] = <[Config; 1]>::try_from(primaries).map_err(|primaries| {
-        let why = format!("one of its hosts must be a primary, and {} are", primaries.len());
-        HarnessError::named("--postgres", why)
-    })?;
+    let primary = match (<[Config; 1]>::try_from(primaries), failures.is_empty()) {
+        (Ok([primary]), _) => primary,
+        // The primary may be among those that did not answer.
+        (Err(none), false) if none.is_empty() => {
+            let (what, why) = failures.swap_remove(0);
+            return Err(HarnessError::named(what, why));
+        }
+        (Err(primaries), _) => {
+            let why = format!("one of its hosts must be a primary, and {} are", primaries.len());
+            return Err(HarnessError::named("--postgres", why));
+        }
+    };
+    for (what, why) in failures {
+        notices.add(format!("{what}, is left out, since the primary answers: {why}"));
+    }
     let replicas = (1..).map(PostgresNode::Replica).zip(replicas);
     let nodes = std::iter::once((PostgresNode::Primary, primary)).chain(replicas);
-    Ok(nodes.map(|(node, config)| PostgresEndpoint { node, config }).collect())
+    let endpoint = |(node, config)| PostgresEndpoint { node, told_by: ToldBy::You, config };
+    Ok(nodes.map(endpoint).collect())
 }
 
-async fn is_replica(config: &Config) -> Result<bool, OperatorError> {
-    let operator = Operator::connect(config).await?;
-    Ok(operator.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0))
+async fn is_replica(host: &NamedHost) -> Result<bool, String> {
+    let asking = async {
+        let operator = Operator::connect(&host.config).await?;
+        Ok(operator.query_one("SELECT pg_is_in_recovery()", &[]).await?.get(0))
+    };
+    match asking.await {
+        Ok(is_replica) => Ok(is_replica),
+        Err(error) => Err(why_not_postgres(&error, host).await),
+    }
+}
+
+/// Why a host could not be asked, in its own words where it has said some.
+async fn why_not_postgres(error: &OperatorError, host: &NamedHost) -> String {
+    let said = error.to_string();
+    if let Some(code) = error.code() {
+        return match *code {
+            SqlState::INVALID_PASSWORD => format!("{said}; {}; {ENCODE}", host.password),
+            _ if said.contains("no encryption") => format!("{said}; where that asks for TLS: {TUNNEL}"),
+            _ => said,
+        };
+    }
+    if said.contains("password missing") {
+        return format!(
+            "it wants a password, and none was given: give it in PGPASSWORD, in a password file (PGPASSFILE, or \
+             ~/.pgpass), or in the URL; {ENCODE}"
+        );
+    }
+    let instead = match tcp_address(&host.config) {
+        Some(address) => voice::hear(&address).await.instead_of_postgres(),
+        None => None,
+    };
+    instead.unwrap_or(said)
+}
+
+fn tcp_address(config: &Config) -> Option<Address> {
+    match config.get_hosts().first()? {
+        Host::Tcp(name) => {
+            Some(Address { host: name.clone(), port: config.get_ports().first().copied().unwrap_or(5432) })
+        }
+        Host::Unix(_) => None,
+    }
 }
 
 /// Where a configuration for one host leads.
-fn address_of(config: &Config) -> String {
+pub(crate) fn address_of(config: &Config) -> String {
     let port = config.get_ports().first().unwrap_or(&5432);
-    match config.get_hosts().first() {
-        Some(Host::Tcp(name)) => format!("{name}:{port}"),
-        Some(Host::Unix(directory)) => format!("{} (port {port})", directory.display()),
-        None => "nowhere".to_owned(),
+    match (tcp_address(config), config.get_hosts().first()) {
+        (Some(address), _) => address.to_string(),
+        (None, Some(Host::Unix(directory))) => format!("{} (port {port})", directory.display()),
+        (None, _) => "nowhere".to_owned(),
     }
-}
-
-/// The same settings for one host only, so that the roles stay apart.
-fn single_host(whole: &Config, host: &Host, index: usize) -> Config {
-    let mut config = Config::new();
-    match host {
-        Host::Tcp(name) => config.host(name),
-        Host::Unix(directory) => config.host_path(directory),
-    };
-    // One port for all hosts, or one each.
-    let ports = whole.get_ports();
-    if let Some(port) = ports.get(index).or_else(|| ports.first()) {
-        config.port(*port);
-    }
-    if let Some(user) = whole.get_user() {
-        config.user(user);
-    }
-    if let Some(password) = whole.get_password() {
-        config.password(password);
-    }
-    if let Some(database) = whole.get_dbname() {
-        config.dbname(database);
-    }
-    if let Some(within) = whole.get_connect_timeout() {
-        config.connect_timeout(*within);
-    }
-    config
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    /// Longer than any limit, shorter than for ever.
-    const SOON: Duration = Duration::from_secs(20);
-
-    /// Takes every connection, and never says a word.
-    async fn silent() -> (TcpListener, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("its address").to_string();
-        (listener, address)
-    }
-
-    async fn refused<T>(asking: impl Future<Output = Result<T, HarnessError>>) -> String {
-        let begun = Instant::now();
-        let answer = tokio::time::timeout(SOON, asking).await;
-        let answer = answer.unwrap_or_else(|_| panic!("nothing after {:?}", begun.elapsed()));
-        answer.err().expect("nobody is there").to_string()
-    }
-
-    /// Each is written by somebody whose password has a character that ends a part of a URL.
-    #[test]
-    fn a_piece_of_a_password_is_no_host() {
-        for url in [
-            "postgresql://lab:ge@heim@db/lab",
-            "postgresql://lab:ge@hei/m@db/lab",
-            "postgresql://lab:ge@hei?m=1@db/lab",
-            "postgresql://lab:ge@heim,x@db/lab",
-            "postgresql://lab:x@ge%40heim/lab",
-            "host='ge heim' user=lab",
-        ] {
-            let said = postgres_config(url).expect_err(url).to_string();
-            assert!(!said.contains("ge") && !said.contains("hei"), "{url}: {said}");
-            assert!(said.contains("%40"), "{url}: {said}");
-        }
-        for url in
-            ["redis://u:12/heim@db", "redis://u:12?heim@db", "redis://u:12#heim@db", "redis://u:12,heim@db"]
-        {
-            let urls: Vec<_> = url.split(',').map(str::to_owned).collect();
-            let said = redis_clients(&urls).expect_err(url).to_string();
-            assert!(!said.contains("12") && !said.contains("heim"), "{url}: {said}");
-            assert!(said.contains("%40"), "{url}: {said}");
-        }
-    }
-
-    #[test]
-    fn what_is_encoded_is_read() {
-        let config = postgres_config("postgresql://lab:ge%40h%2F@db,[::1]:5433/lab").expect("an address");
-        assert_eq!(config.get_password(), Some(b"ge@h/".as_slice()));
-        assert_eq!(config.get_hosts(), [Host::Tcp("db".to_owned()), Host::Tcp("::1".to_owned())]);
-        postgres_config("host=/run/postgresql user=lab").expect("a directory is a host");
-        let clients = redis_clients(&["redis://u:ge%40h%2F@db:7000/0".to_owned()]).expect("an address");
-        let info = clients[0].get_connection_info();
-        assert_eq!(
-            (info.redis_settings().password(), info.addr().to_string()),
-            (Some("ge@h/"), "db:7000".to_owned())
-        );
-    }
-
-    #[tokio::test]
-    async fn a_silent_postgresql_is_told_and_not_waited_for() {
-        let (_listener, address) = silent().await;
-        let url = format!("postgresql://lab@{address}/lab?connect_timeout=1");
-        let said = refused(postgres(&postgres_config(&url).expect("an address"))).await;
-        assert!(said.contains(&address) && said.contains("within 6s"), "{said}");
-        assert!(said.contains("something other than PostgreSQL"), "{said}");
-    }
-
-    #[tokio::test]
-    async fn a_silent_redis_is_told_and_not_waited_for() {
-        let (_listener, address) = silent().await;
-        let clients = redis_clients(&[format!("redis://{address}")]).expect("an address");
-        let said = refused(redis(&clients)).await;
-        assert!(said.contains(&address) && said.contains("within 3s"), "{said}");
-        assert!(said.contains("something other than Redis"), "{said}");
-    }
-}
+mod tests;
