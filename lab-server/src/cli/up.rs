@@ -6,7 +6,7 @@ use tokio_postgres::config::Host;
 
 use super::interrupt::Interrupt;
 use super::{CliError, Held, NamedServers, output, stores};
-use crate::harness::RedisNode;
+use crate::harness::{Casualty, RedisNode};
 use crate::real::stores::Stores;
 
 pub(super) fn run() -> Result<Held, CliError> {
@@ -15,9 +15,26 @@ pub(super) fn run() -> Result<Held, CliError> {
         let stores = stores::open(&NamedServers::default(), &interrupt).await?;
         tell(&stores);
         output::check()?;
-        interrupt.asked().await;
-        Ok(Held::Yes)
+        tokio::select! {
+            biased;
+            () = interrupt.asked() => Ok(Held::Yes),
+            casualties = stores.harness().casualty() => {
+                mourn(&casualties);
+                interrupt.asked().await;
+                Err(CliError::Incomplete("not every server lived to the end".to_owned()))
+            }
+        }
     })
+}
+
+/// Tells of servers that ended by themselves, and what can be done.
+fn mourn(casualties: &[Casualty]) {
+    for casualty in casualties {
+        note!("{casualty}");
+    }
+    note!(
+        "the other servers are left running, to be looked at; Ctrl-C ends them, and `lab up` starts all anew"
+    );
 }
 
 /// How to reach the servers, with commands to copy.
