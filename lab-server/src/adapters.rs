@@ -10,7 +10,7 @@
 //! * [`membership`]: leases in a table
 //! * [`bus`]: Redis pub/sub with a subscriber connection of its own
 //! * [`time`]: clock, tasks and chance
-//! * [`observer`]: the journal that all servers of a run write; [`refusals`]: what the stores refused meanwhile
+//! * [`observer`]: the journal that all servers of a run write
 
 pub mod bus;
 mod cluster;
@@ -19,7 +19,6 @@ pub(crate) mod keyspace;
 pub mod membership;
 pub mod observer;
 mod pool;
-pub mod refusals;
 mod scripts;
 pub mod shared_cache;
 pub mod time;
@@ -102,11 +101,10 @@ impl RealPorts {
         let clock = recorder.clock();
         let entropy = OsEntropy::default();
         let incarnation = time::incarnation();
-        let cluster = Cluster::connect(server, &reach, Arc::clone(&recorder)).await?;
+        let cluster = Cluster::connect(server, &reach).await?;
         let database =
             PostgresDatabase::connect(server, &reach, connections, query_time, Arc::clone(&recorder)).await?;
-        let membership =
-            PostgresMembership::connect(server, incarnation, &reach, Arc::clone(&recorder)).await?;
+        let membership = PostgresMembership::connect(server, incarnation, &reach).await?;
         Ok(Self(Arc::new(Inner {
             server,
             incarnation,

@@ -2,10 +2,10 @@
 //! with us. It runs no scenario and holds no cache: the adapters connect to what [`Endpoints`] names.
 //!
 //! # Layout
-//! - `binaries`: where the servers' programs are; `directory`: the temporary directory;
+//! - `binaries`: where the servers' programs are; `account`: whom they run as; `password`: what is drawn for them;
+//! - `directory`: the temporary directory; `private`: what in it is closed to others;
 //! - `shared_memory`: what killed servers leave in the system;
-//! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name; `casualty`: one
-//!   that ended by itself;
+//! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name;
 //! - `redis_cluster`, `postgres`: what makes them servers of the lab; `operator`: a connection to a node whose
 //!   answers have limits;
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs; `notices`: what is told
@@ -38,8 +38,8 @@
 //! # }
 //! ```
 
+mod account;
 mod binaries;
-mod casualty;
 mod directory;
 mod endpoints;
 mod error;
@@ -48,9 +48,11 @@ mod links;
 mod node;
 mod notices;
 mod operator;
+mod password;
 mod place;
 mod ports;
 mod postgres;
+mod private;
 mod process;
 mod proxy;
 mod redis_cluster;
@@ -64,7 +66,6 @@ use tokio::try_join;
 
 use binaries::Binaries;
 pub use binaries::Search;
-pub use casualty::Casualty;
 use directory::Directory;
 pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint, ToldBy};
 pub use error::HarnessError;
@@ -72,16 +73,15 @@ pub use links::{Link, Links, Way};
 pub use notices::Notices;
 pub use operator::OperatorError;
 pub(crate) use operator::{Operator, describe};
+pub use password::PasswordFiles;
+use password::Passwords;
 pub use place::{AppServer, PostgresNode, RedisNode};
-use postgres::PostgresCluster;
 pub use postgres::PostgresServer;
+use postgres::{PostgresCluster, Site};
 use process::Deadline;
 use proxy::Proxy;
 pub use redis_cluster::RedisServer;
 use redis_cluster::{ClusterPlan, RedisCluster};
-
-/// Between two looks at whether every server of our own still runs.
-const WATCH_EVERY: Duration = Duration::from_millis(50);
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -160,6 +160,7 @@ struct Own {
     proxy: Proxy,
     redis: RedisCluster,
     postgres: PostgresCluster,
+    password_files: PasswordFiles,
     _directory: Directory,
 }
 
@@ -172,7 +173,9 @@ impl Harness {
         }
         spec.check()?;
         let binaries = Binaries::find(&spec.search)?;
-        let directory = Directory::create()?;
+        let (account, passwords) = (account::of_servers()?, Passwords::draw()?);
+        let directory = Directory::create(account.as_ref())?;
+        let password_files = PasswordFiles::write(directory.path(), &passwords)?;
         let deadline = Deadline::after(spec.ready_within);
         let plan = ClusterPlan {
             masters: spec.masters,
@@ -180,30 +183,33 @@ impl Harness {
             node_timeout: spec.node_timeout,
             redis_server: &binaries.redis_server,
             setpriv: &binaries.setpriv,
+            account: account.as_ref(),
+            password: &passwords.redis,
             directory: directory.path().join("redis"),
         };
         let proxy = Proxy::new(Links::new(links(&plan.names(), &spec)))?;
-        let postgres_directory = directory.path().join(directory::POSTGRES);
+        let site = Site {
+            binaries: &binaries,
+            directory: directory.path().join(directory::POSTGRES),
+            account: account.as_ref(),
+            passwords: &passwords,
+            deadline,
+        };
         let (redis, postgres) = try_join!(
             RedisCluster::start(&plan, &proxy, deadline),
-            PostgresCluster::start(&binaries, postgres_directory, spec.postgres_replicas, &proxy, deadline)
+            PostgresCluster::start(&site, spec.postgres_replicas, &proxy)
         )?;
-        let direct = direct(&redis, &postgres);
-        let servers =
-            (1..=spec.servers).map(|server| proxied(&direct, AppServer(server), &redis, &postgres, &proxy));
+        let own = Own { proxy, redis, postgres, password_files, _directory: directory };
+        let direct = own.direct(redis_cluster::settings(&passwords.redis));
+        let servers = (1..=spec.servers).map(|server| own.proxied(&direct, AppServer(server)));
         let endpoints = Endpoints::new(servers.collect::<Result<_, _>>()?, direct);
-        Ok(Self { endpoints, own: Some(Own { proxy, redis, postgres, _directory: directory }) })
+        Ok(Self { endpoints, own: Some(own) })
     }
 
     /// Uses servers that somebody else runs: see [`Endpoints::connect_to`]. Everything that breaks something
     /// answers [`HarnessError::External`].
     pub async fn connect_to(redis: &[String], postgres: &str) -> Result<Self, HarnessError> {
         Ok(Self { endpoints: Endpoints::connect_to(redis, postgres).await?, own: None })
-    }
-
-    /// Whether the servers are our own children.
-    pub fn is_own(&self) -> bool {
-        self.own.is_some()
     }
 
     /// How to reach the servers.
@@ -238,22 +244,9 @@ impl Harness {
         found.ok_or_else(|| HarnessError::UnknownPlace(node.to_string()))
     }
 
-    /// Servers of our own that have ended although nothing here ended them. What somebody else runs is not watched.
-    pub fn casualties(&self) -> Vec<Casualty> {
-        let Some(own) = &self.own else { return Vec::new() };
-        let redis = own.redis.nodes.iter().filter_map(RedisServer::casualty);
-        redis.chain(own.postgres.nodes.iter().filter_map(PostgresServer::casualty)).collect()
-    }
-
-    /// Waits until there are such.
-    pub async fn casualty(&self) -> Vec<Casualty> {
-        loop {
-            let casualties = self.casualties();
-            if !casualties.is_empty() {
-                return casualties;
-            }
-            tokio::time::sleep(WATCH_EVERY).await;
-        }
+    /// Where the passwords of our own servers are, for whoever runs the lab and for nobody else.
+    pub fn password_files(&self) -> Result<&PasswordFiles, HarnessError> {
+        Ok(&self.own("a drawn password")?.password_files)
     }
 
     fn own(&self, wanted: &'static str) -> Result<&Own, HarnessError> {
@@ -261,49 +254,43 @@ impl Harness {
     }
 }
 
-/// The servers' real addresses.
-fn direct(redis: &RedisCluster, postgres: &PostgresCluster) -> Reach {
-    let redis = redis.nodes.iter().map(|server| RedisEndpoint {
-        node: server.name(),
-        told_by: ToldBy::Lab,
-        slots: redis.slots(server.name().shard()),
-        advertised: server.announces().into(),
-        data: server.listens().into(),
-        bus: server.listens().into(),
-    });
-    let postgres = postgres.nodes.iter().map(|server| PostgresEndpoint {
-        node: server.name(),
-        told_by: ToldBy::Lab,
-        config: postgres::config(server.listens(), postgres::DATABASE),
-    });
-    Reach {
-        redis: redis.collect(),
-        postgres: postgres.collect(),
-        redis_settings: RedisConnectionInfo::default(),
+impl Own {
+    /// The servers' real addresses.
+    fn direct(&self, redis_settings: RedisConnectionInfo) -> Reach {
+        let redis = self.redis.nodes.iter().map(|server| RedisEndpoint {
+            node: server.name(),
+            told_by: ToldBy::Lab,
+            slots: self.redis.slots(server.name().shard()),
+            advertised: server.announces().into(),
+            data: server.listens().into(),
+            bus: server.listens().into(),
+        });
+        let postgres = self.postgres.nodes.iter().map(|server| PostgresEndpoint {
+            node: server.name(),
+            told_by: ToldBy::Lab,
+            config: self.postgres.app_config(server.listens()),
+        });
+        Reach { redis: redis.collect(), postgres: postgres.collect(), redis_settings }
     }
-}
 
-/// An app server's own addresses for every node: 127.0.(10 + server).x, x = i for commands to Redis node i,
-/// 100 + i for subscriptions to it, 200 + j for PostgreSQL node j.
-fn proxied(
-    direct: &Reach,
-    server: AppServer,
-    redis: &RedisCluster,
-    postgres: &PostgresCluster,
-    proxy: &Proxy,
-) -> Result<Reach, HarnessError> {
-    let address = |last: u8| Ipv4Addr::new(127, 0, 10 + server.0, last);
-    let mut reach = direct.clone();
-    for (number, (node, endpoint)) in (1..).zip(redis.nodes.iter().zip(&mut reach.redis)) {
-        let (data, bus) = (Link::Data(server, node.name()), Link::Bus(server, node.name()));
-        endpoint.data = proxy.listen(address(number), node.listens(), data)?.into();
-        endpoint.bus = proxy.listen(address(100 + number), node.listens(), bus)?.into();
+    /// An app server's own addresses for every node: 127.0.(10 + server).x, x = i for commands to Redis node i,
+    /// 100 + i for subscriptions to it, 200 + j for PostgreSQL node j.
+    fn proxied(&self, direct: &Reach, server: AppServer) -> Result<Reach, HarnessError> {
+        let Self { proxy, redis, postgres, .. } = self;
+        let address = |last: u8| Ipv4Addr::new(127, 0, 10 + server.0, last);
+        let mut reach = direct.clone();
+        for (number, (node, endpoint)) in (1..).zip(redis.nodes.iter().zip(&mut reach.redis)) {
+            let (data, bus) = (Link::Data(server, node.name()), Link::Bus(server, node.name()));
+            endpoint.data = proxy.listen(address(number), node.listens(), data)?.into();
+            endpoint.bus = proxy.listen(address(100 + number), node.listens(), bus)?.into();
+        }
+        for (number, (node, endpoint)) in (1..).zip(postgres.nodes.iter().zip(&mut reach.postgres)) {
+            let listens =
+                proxy.listen(address(200 + number), node.listens(), Link::Sql(server, node.name()))?;
+            endpoint.config = postgres.app_config(listens);
+        }
+        Ok(reach)
     }
-    for (number, (node, endpoint)) in (1..).zip(postgres.nodes.iter().zip(&mut reach.postgres)) {
-        let listens = proxy.listen(address(200 + number), node.listens(), Link::Sql(server, node.name()))?;
-        endpoint.config = postgres::config(listens, postgres::DATABASE);
-    }
-    Ok(reach)
 }
 
 /// Every link that can be broken here.

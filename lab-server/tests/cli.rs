@@ -2,8 +2,10 @@
 
 mod support;
 
-use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::{env, fs};
 
 use lab_core::recording::Recording;
 use lab_core::report::WorldKind;
@@ -204,20 +206,58 @@ fn the_table_says_ok_in_the_simulator() {
     assert!(table.ends_with(&format!("{0} of {0} as expected\n", presets())), "{table}");
 }
 
+/// What a shell makes of a line that was copied into it, with `lab` on its PATH.
+fn in_shell(line: &str) -> Output {
+    let lab = Path::new(env!("CARGO_BIN_EXE_lab")).parent().expect("a directory").display();
+    let path = format!("{lab}:{}", env::var("PATH").expect("a PATH"));
+    Command::new("/bin/sh").args(["-c", line]).env("PATH", path).output().expect("a shell")
+}
+
+/// Each line is given to a shell as it stands, with a question at its end.
+fn what_is_printed_works_when_it_is_copied(lines: &[String]) {
+    let ask = |line: &str, question: &str| {
+        let command = line.split_once(char::is_whitespace).expect("a node and its command").1;
+        let output = in_shell(&format!("{command} {question}"));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned() + &String::from_utf8_lossy(&output.stderr)
+    };
+    let (redis, postgres): (Vec<_>, Vec<_>) = (
+        lines.iter().filter(|line| line.starts_with("redis-")).collect(),
+        lines.iter().filter(|line| line.starts_with("pg-")).collect(),
+    );
+    assert_eq!((redis.len(), postgres.len()), (6, 3), "{lines:#?}");
+    for line in redis {
+        assert_eq!(ask(line, "PING"), "PONG", "{line}");
+    }
+    for line in postgres {
+        assert_eq!(ask(line, "-At -c 'SELECT current_user'"), "lab", "{line}");
+        assert!(line.contains("//lab@"), "no password stands in a command: {line}");
+    }
+    let url =
+        |start: &str| lines.iter().map(|line| line.trim()).find(|line| line.starts_with(start)).expect(start);
+    let redis = format!("x redis-cli --no-auth-warning -u {}", url("redis://"));
+    assert_eq!(ask(&redis, "PING"), "PONG", "{redis}");
+    let postgres = format!("x psql -At {}", url("postgresql://"));
+    assert_eq!(ask(&postgres, "-c 'SELECT 1'"), "1", "{postgres}");
+}
+
 /// Servers that somebody else runs, played by a `lab up`: scenarios without faults run there and leave nothing
 /// behind; a fault is refused with a reason; and `lab up` ends on SIGTERM with all of its servers.
 #[test]
 fn named_servers_are_used_and_not_broken() {
     let mut up = Running::start("up");
     let lines = up.read_until("ready");
-    let command = lines.iter().find_map(|line| line.trim().strip_prefix("lab ")).expect("a command to copy");
-    let named = &command[command.find("--redis").expect("servers to name")..];
+    what_is_printed_works_when_it_is_copied(&lines);
+    let command = lines.iter().find(|line| line.contains(" lab run ")).expect("a command to copy");
+    let (environment, of_lab) = command.split_once(" lab ").expect("a command of lab");
+    let (as_printed, named) = of_lab.split_at(of_lab.find("--redis").expect("servers to name"));
+    let run = |arguments: &str| in_shell(&format!("{environment} lab {arguments} {named}"));
+    assert_eq!(run(as_printed).status.code(), Some(1), "an unprotected run is red: {command}");
 
     for _ in 0..2 {
-        let output = run(&format!("run stampede-lock --world real --policy lock-push {named}"));
+        let output = run("run stampede-lock --world real --policy lock-push");
         assert_eq!(output.status.code(), Some(0), "{}", told(&output));
     }
-    let output = run(&format!("run invalidation-delay --world real {named}"));
+    let output = run("run invalidation-delay --world real");
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("without --redis and --postgres"),
@@ -225,10 +265,10 @@ fn named_servers_are_used_and_not_broken() {
         told(&output)
     );
     // The refused run has left nothing either.
-    let output = run(&format!("run stampede-lock --world real --policy lock {named}"));
+    let output = run("run stampede-lock --world real --policy lock");
     assert_eq!(output.status.code(), Some(0), "{}", told(&output));
 
-    let output = run(&format!("verify --world real {named}"));
+    let output = run("verify --world real");
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
     let not_run = ScenarioId::InvalidationDelay.scenario().presets.len();

@@ -121,13 +121,18 @@ async fn postgres(reach: &Reach, node: PostgresNode) -> tokio_postgres::Client {
 
 async fn servers_of_somebody_else_are_used_and_not_broken(harness: &Harness) {
     let direct = harness.endpoints().direct();
-    let redis = vec!["redis://127.0.0.1:1".to_owned(), format!("redis://{}", direct.redis[4].advertised)];
+    let redis_password = direct.redis_settings.password().expect("a drawn password");
+    let node = format!("redis://:{redis_password}@{}", direct.redis[4].advertised);
+    let redis = vec!["redis://127.0.0.1:1".to_owned(), node];
     let address = |index: usize| harness.postgres_servers().expect("our own")[index].listens();
     let hosts = |list: [SocketAddr; 3]| list.map(|address| address.ip().to_string()).join(",");
     let ports = |list: [SocketAddr; 3]| list.map(|address| address.port().to_string()).join(",");
     // A replica first: roles are asked for, not taken from the order.
     let all = [address(2), address(0), address(1)];
-    let postgres = format!("host={} port={} user=lab dbname=lab", hosts(all), ports(all));
+    let password = direct.postgres[0].config.get_password().expect("a drawn password");
+    let password = String::from_utf8_lossy(password);
+    let login = format!("user=lab password={password} dbname=lab");
+    let postgres = format!("host={} port={} {login}", hosts(all), ports(all));
     let theirs = Harness::connect_to(&redis, &postgres).await.expect("running servers");
     let names = |endpoints: &Endpoints| {
         let reach = endpoints.direct();
@@ -252,13 +257,15 @@ async fn reset_ends_connections_and_admits_new(harness: &Harness) {
     raw_link(harness).await;
 }
 
-/// A plain connection over server 1's data link, of which an answer was seen.
+/// A plain connection over server 1's data link, which has logged in.
 async fn raw_link(harness: &Harness) -> (Link, TcpStream) {
     let reach = harness.endpoints().server(AppServer(1)).expect("an app server");
     let address = &reach.redis[0].data;
     let mut raw = TcpStream::connect((address.host.as_str(), address.port)).await.expect("connected");
-    raw.write_all(b"PING\r\n").await.expect("written");
-    let mut answer = [0; 7];
+    let password = reach.redis_settings.password().expect("a drawn password");
+    raw.write_all(format!("AUTH {password}\r\n").as_bytes()).await.expect("written");
+    let mut answer = [0; 5];
     timeout(LIMIT, raw.read_exact(&mut answer)).await.expect("in time").expect("an answer");
+    assert_eq!(&answer, b"+OK\r\n");
     (Link::Data(AppServer(1), first_master()), raw)
 }

@@ -93,7 +93,7 @@ async fn a_port_that_is_taken_is_given_up_for_another() {
     let instead = Instead::of(
         "redis-server",
         r#"if mkdir "$HERE/once"; then
-             setpriv --pdeathsig KILL /usr/bin/redis-server --port "$2" --bind "$4" --save '' >"$HERE/log" &
+             setpriv --pdeathsig KILL /usr/bin/redis-server --port "$3" --bind "$5" --save '' >"$HERE/log" &
              until grep -q 'Ready to accept' "$HERE/log"; do sleep 0.01; done
            fi
            exec /usr/bin/redis-server "$@""#,

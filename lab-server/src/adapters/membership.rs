@@ -1,6 +1,5 @@
 //! Who must acknowledge: leases in a table of the primary, by its clock.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use lab_core::ports::{DatabaseError, Member, Membership};
@@ -8,8 +7,7 @@ use lab_core::value::ServerId;
 
 use super::ConnectError;
 use super::database::primary;
-use super::observer::Recorder;
-use super::pool::{NodePool, answered};
+use super::pool::{NodePool, answered, settle};
 use crate::harness::{Reach, describe};
 
 /// The lease counts from inside the statement, a little before its commit; the server itself counts from when it sent
@@ -35,9 +33,8 @@ impl PostgresMembership {
         server: ServerId,
         incarnation: u64,
         reach: &Reach,
-        recorder: Arc<Recorder>,
     ) -> Result<Self, ConnectError> {
-        let connection = NodePool::new(server, primary(server, reach)?, 1, recorder)?;
+        let connection = NodePool::new(server, primary(server, reach)?, 1)?;
         connection.warm(server, &[RENEW, LIVE]).await?;
         Ok(Self { server, incarnation, connection })
     }
@@ -51,13 +48,13 @@ impl Membership for PostgresMembership {
         let answer =
             answered(Duration::ZERO, connection.execute(&statement, &[&server, &incarnation, &seconds]))
                 .await;
-        self.connection.settle(connection, answer).map(drop)
+        settle(connection, answer).map(drop)
     }
 
     async fn live(&self) -> Result<Vec<Member>, DatabaseError> {
         let (connection, statement) = self.connection.get(LIVE).await?;
         let answer = answered(Duration::ZERO, connection.query(&statement, &[])).await;
-        self.connection.settle(connection, answer)?.iter().map(member).collect()
+        settle(connection, answer)?.iter().map(member).collect()
     }
 }
 

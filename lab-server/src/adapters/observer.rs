@@ -9,7 +9,6 @@ use lab_core::trace::{Actor, Event, EventId, Journal, MessageId, Note, Operation
 use lab_core::value::ServerId;
 use tokio::sync::watch;
 
-use super::refusals::{Answer, Refusal, Refusals, Store};
 use super::time::RunClock;
 
 /// The journal of a run.
@@ -18,7 +17,6 @@ pub struct Recorder {
     pages: Mutex<Pages>,
     /// How far the journal is, for those who follow it.
     progress: watch::Sender<Progress>,
-    refusals: Mutex<Refusals>,
 }
 
 enum Pages {
@@ -42,7 +40,6 @@ impl Recorder {
             clock: RunClock::start(),
             pages: Mutex::new(Pages::Open(Journal::default())),
             progress: watch::Sender::new(Progress::default()),
-            refusals: Mutex::default(),
         })
     }
 
@@ -84,16 +81,6 @@ impl Recorder {
             Pages::Open(journal) => journal.events().get(event.index())?.message,
             Pages::Closed(_) => None,
         }
-    }
-
-    /// Counts what a store did instead of what it was asked for.
-    pub(super) fn refused(&self, store: Store, answer: Answer, words: &str) {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).add(store, answer, words);
-    }
-
-    /// What the stores have refused so far.
-    pub fn refusals(&self) -> Vec<Refusal> {
-        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 
     /// At most `limit` events from the one at `from` on.

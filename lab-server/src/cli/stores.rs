@@ -19,12 +19,17 @@ pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<
         if let Some(Named { redis, postgres }) = &servers {
             return Ok(Stores::connect_to(redis, postgres).await?);
         }
-        let spinner = text::spinner("starting a Redis Cluster and PostgreSQL".to_owned());
-        let started = Stores::start().await;
-        spinner.finish_and_clear();
-        Ok(started?)
+        start().await
     };
     interrupt.or(opening).await.map(Arc::new)
+}
+
+/// Servers of the lab's own, whatever others are named.
+pub(super) async fn start() -> Result<Stores, CliError> {
+    let spinner = text::spinner("starting a Redis Cluster and PostgreSQL".to_owned());
+    let started = Stores::start().await;
+    spinner.finish_and_clear();
+    Ok(started?)
 }
 
 /// The servers that the user named, if any, once they were reached.

@@ -10,7 +10,8 @@ use std::process;
 use tempfile::TempDir;
 
 use super::error::HarnessError;
-use super::shared_memory;
+use super::process::Account;
+use super::{private, shared_memory};
 
 const PREFIX: &str = "cache-lab-";
 
@@ -21,7 +22,8 @@ pub(crate) const POSTGRES: &str = "postgres";
 /// means nothing) leaves the directory alone.
 const LOCK_FILE: &str = "owner.lock";
 
-/// A temporary directory that others may pass through (mode 0711) and that goes when this value goes.
+/// A temporary directory that the servers' account may pass through, and nobody else, and that goes when this value
+/// goes.
 pub(crate) struct Directory {
     // Removed first, the lock is let go after.
     directory: TempDir,
@@ -30,13 +32,13 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// Sweeps what dead processes left, then makes a new directory.
-    pub(crate) fn create() -> Result<Self, HarnessError> {
+    pub(crate) fn create(account: Option<&Account>) -> Result<Self, HarnessError> {
         let base = base_directory();
         sweep(&base);
         let directory = tempfile::Builder::new()
             .prefix(&format!("{PREFIX}{}-", process::id()))
-            .permissions(fs::Permissions::from_mode(0o711))
             .tempdir_in(&base)
+            .and_then(|directory| private::let_pass(directory.path(), account).map(|()| directory))
             .map_err(HarnessError::io(format!("make a temporary directory in {}", base.display())))?;
         let locking = || HarnessError::io(format!("lock {}", directory.path().display()));
         let lock = File::create(directory.path().join(LOCK_FILE)).map_err(locking())?;

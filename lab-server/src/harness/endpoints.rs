@@ -32,7 +32,7 @@ pub struct Reach {
     pub redis: Vec<RedisEndpoint>,
     /// The PostgreSQL nodes, the primary first.
     pub postgres: Vec<PostgresEndpoint>,
-    /// The user, password and protocol for every Redis node; our own nodes ask for none.
+    /// The user, password and protocol for every Redis node.
     pub redis_settings: RedisConnectionInfo,
 }
 

@@ -27,6 +27,16 @@ pub enum HarnessError {
         /// The Debian package that brings it.
         package: &'static str,
     },
+    /// The process's user has a number and no name.
+    #[error(
+        "this process runs as user number {user_id}, which has no name on this machine, and PostgreSQL does not start \
+         for such a user: give it one (a line in /etc/passwd), run the lab as a user that has one, or name running \
+         servers with --redis and --postgres"
+    )]
+    Nameless {
+        /// The number.
+        user_id: u32,
+    },
     /// The newest PostgreSQL on this machine is older than 15.
     #[error("PostgreSQL 15 or newer is needed, found {found}: run `cargo xtask setup`")]
     OldPostgres {

@@ -2,13 +2,15 @@
 //!
 //! Set for speed (`fsync=off`): a killed process loses nothing, since the operating system keeps its pages; a
 //! killed machine would.
+//!
+//! Three roles, each with a drawn password: the superuser is the harness's own and an operator's; the app servers' role
+//! owns its database and nothing else; the replicas' role streams and cannot log in otherwise.
 
 use std::ffi::OsString;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::chown;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,20 +19,24 @@ use rustix::process::Signal;
 use tokio_postgres::{Client, Config};
 
 use super::binaries::Binaries;
-use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::links::Link;
 use super::node::Node;
-use super::operator::{Operator, OperatorError};
+use super::operator::Operator;
+use super::password::{Password, Passwords};
 use super::place::PostgresNode;
 use super::ports;
+use super::private;
 use super::process::{Account, Deadline, Launch, Process};
 use super::proxy::Proxy;
 
-/// The account, the database and its user: all without a password, on loopback only.
-const OS_USER: &str = "postgres";
-pub(crate) const USER: &str = "lab";
-pub(crate) const DATABASE: &str = "lab";
+/// The superuser.
+pub(crate) const OPERATOR: &str = "lab_operator";
+/// The role of the app servers, and the database that it owns.
+pub(crate) const APP: &str = "lab";
+const DATABASE: &str = "lab";
+/// The role of the replicas.
+const REPLICATION: &str = "lab_replication";
 
 /// How often a node is tried on another port when another program took its own.
 const PORT_ATTEMPTS: usize = 5;
@@ -59,21 +65,28 @@ wal_retrieve_retry_interval = 200ms
 hot_standby = on
 ";
 
-const HOST_AUTHENTICATION: &str = "
-host all all 127.0.0.0/8 trust
-host replication all 127.0.0.0/8 trust
-";
+/// Who may connect at all (`all` does not mean replication). Every local user can try.
+fn host_authentication() -> String {
+    format!(
+        "host all {REPLICATION} all reject\n\
+         host all all 127.0.0.0/8 scram-sha-256\n\
+         host replication {REPLICATION} 127.0.0.0/8 scram-sha-256\n"
+    )
+}
 
 /// A primary, then its replicas. Dropping it ends them.
 pub(crate) struct PostgresCluster {
     pub(crate) nodes: Vec<PostgresServer>,
+    /// The app servers'.
+    password: Password,
 }
 
 /// One PostgreSQL node.
 pub struct PostgresServer {
     name: PostgresNode,
     listens: SocketAddr,
-    data_directory: PathBuf,
+    /// The superuser's.
+    password: Password,
     node: Node,
 }
 
@@ -94,34 +107,28 @@ impl Drop for PostgresServer {
     }
 }
 
-/// Where nodes live and as whom they run.
-struct Site<'a> {
-    binaries: &'a Binaries,
-    directory: PathBuf,
-    account: Option<Account>,
-    deadline: Deadline,
+/// Where nodes live, as whom they run, and who may log in.
+pub(crate) struct Site<'a> {
+    pub(crate) binaries: &'a Binaries,
+    /// Not there yet.
+    pub(crate) directory: PathBuf,
+    /// Another account than ours to run as.
+    pub(crate) account: Option<&'a Account>,
+    pub(crate) passwords: &'a Passwords,
+    pub(crate) deadline: Deadline,
 }
 
 impl PostgresCluster {
     /// Starts the primary, then all replicas at once; ready when every replica streams and has replayed what
     /// the primary had. Each replica reaches the primary through a link of its own.
-    pub(crate) async fn start(
-        binaries: &Binaries,
-        directory: PathBuf,
-        replicas: u8,
-        proxy: &Proxy,
-        deadline: Deadline,
-    ) -> Result<Self, HarnessError> {
-        let site = Site { binaries, directory, account: server_account()?, deadline };
-        site.make_directory()?;
+    pub(crate) async fn start(site: &Site<'_>, replicas: u8, proxy: &Proxy) -> Result<Self, HarnessError> {
+        site.prepare()?;
         site.initdb().await?;
         let primary = site.start_node(PostgresNode::Primary, Vec::new()).await?;
-        let client = primary.connect_to("postgres").await?;
-        let created = client.batch_execute(&format!("CREATE DATABASE {DATABASE}")).await;
-        created.map_err(HarnessError::postgres(format!("create the database {DATABASE}")))?;
+        site.create_roles(&primary).await?;
         let names = (1..=replicas).map(PostgresNode::Replica);
         let starts = names.map(|name| {
-            let (site, primary) = (&site, &primary);
+            let primary = &primary;
             async move {
                 let upstream = proxy.listen(upstream_address(name), primary.listens, Link::Wal(name))?;
                 site.start_replica(name, primary, upstream).await
@@ -130,18 +137,36 @@ impl PostgresCluster {
         let mut replicas = try_join_all(starts).await?;
         let mut nodes = vec![primary];
         nodes.append(&mut replicas);
-        Ok(Self { nodes })
+        Ok(Self { nodes, password: site.passwords.app.clone() })
+    }
+
+    /// How an app server connects to a node, directly or through the proxy.
+    pub(crate) fn app_config(&self, address: SocketAddr) -> Config {
+        config(address, APP, &self.password)
     }
 }
 
 impl Site<'_> {
-    fn make_directory(&self) -> Result<(), HarnessError> {
-        let doing = || HarnessError::io(format!("make {}", self.directory.display()));
-        fs::create_dir(&self.directory).map_err(doing())?;
-        if let Some(account) = &self.account {
-            chown(&self.directory, Some(account.user_id), Some(account.group_id)).map_err(doing())?;
-        }
-        Ok(())
+    fn prepare(&self) -> Result<(), HarnessError> {
+        private::make_passage(&self.directory, self.account)?;
+        private::write(&self.configuration(), SETTINGS, self.account)?;
+        private::write(&self.host_authentication(), &host_authentication(), self.account)?;
+        let password = self.passwords.replication.as_str();
+        private::write(&self.pass_file(), &format!("*:*:*:{REPLICATION}:{password}\n"), self.account)
+    }
+
+    /// One for all nodes, in the place of what initdb writes.
+    fn configuration(&self) -> PathBuf {
+        self.directory.join("postgresql.conf")
+    }
+
+    fn host_authentication(&self) -> PathBuf {
+        self.directory.join("pg_hba.conf")
+    }
+
+    /// Where the replicas find their password.
+    fn pass_file(&self) -> PathBuf {
+        self.directory.join("replication.pgpass")
     }
 
     fn data_directory(&self, name: PostgresNode) -> PathBuf {
@@ -151,7 +176,7 @@ impl Site<'_> {
     fn launch(&self, name: String, program: &Path, arguments: Vec<OsString>) -> Launch {
         Launch {
             setpriv: self.binaries.setpriv.clone(),
-            account: self.account.clone(),
+            account: self.account.cloned(),
             program: program.to_owned(),
             arguments,
             directory: self.directory.clone(),
@@ -162,12 +187,30 @@ impl Site<'_> {
 
     async fn initdb(&self) -> Result<(), HarnessError> {
         let data = self.data_directory(PostgresNode::Primary);
-        let mut arguments: Vec<OsString> = vec!["-D".into(), data.clone().into()];
-        arguments.extend(["-U", USER, "-E", "UTF8", "--locale=C", "--auth=trust"].map(OsString::from));
-        arguments.extend(["--no-sync", "--no-instructions"].map(OsString::from));
+        private::make_directory(&data, self.account)?;
+        let password = self.directory.join("operator.password");
+        private::write(&password, self.passwords.operator.as_str(), self.account)?;
+        let mut arguments: Vec<OsString> = vec!["-D".into(), data.into()];
+        arguments.extend(["-U", OPERATOR, "-E", "UTF8", "--locale=C"].map(OsString::from));
+        arguments.extend(["--auth=scram-sha-256", "--no-sync", "--no-instructions"].map(OsString::from));
+        arguments.push(assigned("--pwfile=", &password));
         self.launch("initdb".to_owned(), &self.binaries.initdb, arguments).run(self.deadline).await?;
-        append(&data.join("postgresql.conf"), SETTINGS)?;
-        append(&data.join("pg_hba.conf"), HOST_AUTHENTICATION)
+        fs::remove_file(&password).map_err(HarnessError::io(format!("remove {}", password.display())))
+    }
+
+    /// The roles and the database, before anybody else connects.
+    async fn create_roles(&self, primary: &PostgresServer) -> Result<(), HarnessError> {
+        let (app, replication) = (self.passwords.app.verifier(), self.passwords.replication.verifier());
+        let roles = format!(
+            "CREATE ROLE {APP} LOGIN PASSWORD '{app}'; \
+             CREATE ROLE {REPLICATION} LOGIN REPLICATION PASSWORD '{replication}'"
+        );
+        let operator = primary.connect_to("postgres").await?;
+        let created = operator.batch_execute(&roles).await;
+        created.map_err(HarnessError::postgres("create the roles of the lab"))?;
+        // A statement of its own: a database is not created within a transaction.
+        let created = operator.batch_execute(&format!("CREATE DATABASE {DATABASE} OWNER {APP}")).await;
+        created.map_err(HarnessError::postgres(format!("create the database {DATABASE}")))
     }
 
     async fn start_replica(
@@ -178,16 +221,30 @@ impl Site<'_> {
     ) -> Result<PostgresServer, HarnessError> {
         // The name of a slot allows no hyphen.
         let slot = name.to_string().replace('-', "_");
-        let source = connection_string(primary.listens, name);
-        let mut arguments: Vec<OsString> = vec!["-D".into(), self.data_directory(name).into()];
-        arguments.extend(["-d", &source, "-C", "-S", &slot, "-R", "-X", "stream"].map(OsString::from));
+        let data = self.data_directory(name);
+        private::make_directory(&data, self.account)?;
+        let mut arguments: Vec<OsString> = vec!["-D".into(), data.into()];
+        arguments.extend(["-d".into(), self.connection_string(primary.listens, name)]);
+        arguments.extend(["-C", "-S", &slot, "-R", "-X", "stream"].map(OsString::from));
         arguments.extend(["--checkpoint=fast", "--no-sync"].map(OsString::from));
         let copy = format!("pg_basebackup of {name}");
         self.launch(copy, &self.binaries.pg_basebackup, arguments).run(self.deadline).await?;
-        let upstream = format!("primary_conninfo={}", connection_string(upstream, name));
-        let replica = self.start_node(name, vec!["-c".into(), upstream.into()]).await?;
+        let mut upstream_setting = OsString::from("primary_conninfo=");
+        upstream_setting.push(self.connection_string(upstream, name));
+        let replica = self.start_node(name, vec!["-c".into(), upstream_setting]).await?;
         primary.is_followed_by(&replica, self.deadline).await?;
         Ok(replica)
+    }
+
+    /// How a replica reaches the primary. Others can read it in the process list: the password is in a file.
+    fn connection_string(&self, address: SocketAddr, name: PostgresNode) -> OsString {
+        let (host, port) = (address.ip(), address.port());
+        let to = format!(
+            "host={host} port={port} user={REPLICATION} application_name={name} connect_timeout=2 passfile="
+        );
+        let mut text = OsString::from(to);
+        text.push(quoted(&self.pass_file()));
+        text
     }
 
     /// Starts a node on its data directory; on a port clash again on another port.
@@ -213,15 +270,19 @@ impl Site<'_> {
         let address = address(name);
         let (port, held) = ports::reserve(&name.to_string(), [(address, 0)])?;
         drop(held);
-        let data_directory = self.data_directory(name);
-        let mut arguments: Vec<OsString> = vec!["-D".into(), data_directory.clone().into()];
-        for setting in [format!("listen_addresses={address}"), format!("port={port}")] {
-            arguments.extend(["-c".into(), setting.into()]);
-        }
+        let mut arguments: Vec<OsString> = vec!["-D".into(), self.data_directory(name).into()];
+        let settings = [
+            format!("listen_addresses={address}").into(),
+            format!("port={port}").into(),
+            assigned("config_file=", &self.configuration()),
+            assigned("hba_file=", &self.host_authentication()),
+        ];
+        arguments.extend(settings.into_iter().flat_map(|setting| ["-c".into(), setting]));
         arguments.extend_from_slice(more);
         let launch = self.launch(name.to_string(), &self.binaries.postgres, arguments);
         let listens = SocketAddr::new(IpAddr::V4(address), port);
-        let server = PostgresServer { name, listens, data_directory, node: Node::start(launch).await? };
+        let password = self.passwords.operator.clone();
+        let server = PostgresServer { name, listens, password, node: Node::start(launch).await? };
         server.answers(self.deadline).await.map_err(|error| port_clash(error, port))?;
         Ok(server)
     }
@@ -241,11 +302,6 @@ impl PostgresServer {
     /// The postmaster that runs now, or ran last.
     pub fn pid(&self) -> u32 {
         self.process().pid()
-    }
-
-    /// How it ended, if nothing here ended it.
-    pub fn casualty(&self) -> Option<Casualty> {
-        self.node.casualty()
     }
 
     /// SIGKILL to the postmaster and all its backends: a crash.
@@ -269,7 +325,7 @@ impl PostgresServer {
         self.node.resume();
     }
 
-    /// A connection to the lab's database, not through the proxy.
+    /// The superuser's connection to the lab's database, not through the proxy.
     pub async fn connect(&self) -> Result<Client, HarnessError> {
         Ok(self.connect_to(DATABASE).await?.into_client())
     }
@@ -292,27 +348,23 @@ impl PostgresServer {
     }
 
     async fn connect_to(&self, database: &str) -> Result<Operator, HarnessError> {
-        let connected = Operator::connect(&config(self.listens, database)).await;
+        let connected = Operator::connect(&self.operator(database)).await;
         connected.map_err(HarnessError::postgres(format!("connect to {}", self.name)))
     }
 
-    /// Waits until it accepts connections (a replica does once it has replayed to a consistent state), and not
-    /// another PostgreSQL that took its port.
+    fn operator(&self, database: &str) -> Config {
+        let mut config = config(self.listens, OPERATOR, &self.password);
+        config.dbname(database);
+        config
+    }
+
+    /// Waits until it accepts connections (a replica does once it has replayed to a consistent state). Another
+    /// PostgreSQL that took its port knows no such role and password.
     async fn answers(&self, deadline: Deadline) -> Result<(), HarnessError> {
-        let process = self.process();
-        let config = config(self.listens, "postgres");
-        let probe = async || {
-            let row = Operator::connect(&config).await?.query_one("SHOW data_directory", &[]).await?;
-            Ok::<_, OperatorError>(Path::new(row.get::<_, &str>(0)) == self.data_directory)
-        };
-        let answers = || async {
-            match probe().await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(format!("{} on {}", self.name, self.listens)),
-                Err(error) => Err(error.to_string()),
-            }
-        };
-        process.ready(deadline, answers).await
+        let config = self.operator("postgres");
+        let probe = async || Operator::connect(&config).await?.query_one("SELECT 1", &[]).await;
+        let answers = || async { probe().await.map(drop).map_err(|error| error.to_string()) };
+        self.process().ready(deadline, answers).await
     }
 
     /// Waits until the replica streams and has replayed all that was committed here before this call. The
@@ -351,16 +403,31 @@ impl PostgresServer {
 }
 
 /// How to connect to a node of ours at this address.
-pub(crate) fn config(address: SocketAddr, database: &str) -> Config {
+fn config(address: SocketAddr, role: &str, password: &Password) -> Config {
     let mut config = Config::new();
     config.host(address.ip().to_string()).port(address.port());
-    config.user(USER).dbname(database).connect_timeout(CONNECT_WITHIN);
+    config.user(role).password(password.as_str()).dbname(DATABASE).connect_timeout(CONNECT_WITHIN);
     config
 }
 
-fn connection_string(address: SocketAddr, name: PostgresNode) -> String {
-    let (host, port) = (address.ip(), address.port());
-    format!("host={host} port={port} user={USER} application_name={name} connect_timeout=2")
+/// An option or a setting whose value is a path, of whatever bytes.
+fn assigned(name: &str, path: &Path) -> OsString {
+    let mut text = OsString::from(name);
+    text.push(path);
+    text
+}
+
+/// A path as a value in a connection string.
+fn quoted(path: &Path) -> OsString {
+    let mut bytes = vec![b'\''];
+    for &byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b'\'' | b'\\') {
+            bytes.push(b'\\');
+        }
+        bytes.push(byte);
+    }
+    bytes.push(b'\'');
+    OsString::from_vec(bytes)
 }
 
 /// Where a node listens.
@@ -381,13 +448,6 @@ fn position(name: PostgresNode) -> u8 {
     }
 }
 
-fn append(file: &Path, text: &str) -> Result<(), HarnessError> {
-    use std::io::Write as _;
-    let doing = || HarnessError::io(format!("write {}", file.display()));
-    let mut file = fs::File::options().append(true).open(file).map_err(doing())?;
-    file.write_all(text.as_bytes()).map_err(doing())
-}
-
 fn port_clash(error: HarnessError, port: u16) -> HarnessError {
     match error {
         HarnessError::Died { server, log_tail, .. } if log_tail.contains("could not bind") => {
@@ -395,24 +455,4 @@ fn port_clash(error: HarnessError, port: u16) -> HarnessError {
         }
         other => other,
     }
-}
-
-/// PostgreSQL refuses to run as root: then it runs as the account that its package made.
-fn server_account() -> Result<Option<Account>, HarnessError> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(None);
-    }
-    Ok(Some(Account { user_id: number_of("-u")?, group_id: number_of("-g")? }))
-}
-
-fn number_of(flag: &str) -> Result<u32, HarnessError> {
-    let output = Command::new("id")
-        .args([flag, OS_USER])
-        .output()
-        .map_err(HarnessError::io(format!("id {flag} {OS_USER}")))?;
-    let missing = || HarnessError::MissingBinary {
-        program: format!("PostgreSQL's own account ({OS_USER})"),
-        package: "postgresql",
-    };
-    String::from_utf8_lossy(&output.stdout).trim().parse().map_err(|_| missing())
 }

@@ -3,9 +3,11 @@
 //!
 //! Node i listens on 127.0.1.i, connects from there too (`bind-source-addr`) and announces 127.0.2.i, where the
 //! proxy listens: everyone who follows the cluster's own addresses, its nodes first of all, goes through a link.
+//!
+//! Clients and replicas need the drawn password. The cluster's bus knows none: whoever reaches a bus port can speak
+//! to the nodes as a node does.
 
 use std::ffi::OsString;
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -13,15 +15,18 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisResult, Value, cmd};
+use redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo, RedisConnectionInfo, RedisResult, Value, cmd,
+};
 
-use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::links::Link;
 use super::node::Node;
+use super::password::Password;
 use super::place::RedisNode;
 use super::ports::{self, BUS_OFFSET};
-use super::process::{Deadline, Launch, Process};
+use super::private;
+use super::process::{Account, Deadline, Launch, Process};
 use super::proxy::Proxy;
 
 /// Slots of a Redis Cluster.
@@ -40,7 +45,10 @@ pub(crate) struct ClusterPlan<'a> {
     pub(crate) node_timeout: Duration,
     pub(crate) redis_server: &'a Path,
     pub(crate) setpriv: &'a Path,
-    /// Where each node gets a directory.
+    /// Another account than ours to run as.
+    pub(crate) account: Option<&'a Account>,
+    pub(crate) password: &'a Password,
+    /// Where each node gets a directory; not there yet.
     pub(crate) directory: PathBuf,
 }
 
@@ -55,6 +63,7 @@ pub struct RedisServer {
     slots: Option<RangeInclusive<u16>>,
     listens: SocketAddr,
     announces: SocketAddr,
+    settings: RedisConnectionInfo,
     node: Node,
 }
 
@@ -71,6 +80,23 @@ impl ClusterPlan<'_> {
         let replicas = (0..self.masters * self.replicas_per_master).map(RedisNode::Replica);
         masters.chain(replicas).collect()
     }
+
+    /// What every node reads at its start, and nobody else can.
+    fn configuration(&self) -> PathBuf {
+        self.directory.join("redis.conf")
+    }
+
+    fn prepare(&self) -> Result<(), HarnessError> {
+        private::make_passage(&self.directory, self.account)?;
+        let password = self.password.as_str();
+        let secrets = format!("requirepass {password}\nmasterauth {password}\n");
+        private::write(&self.configuration(), &secrets, self.account)
+    }
+}
+
+/// How to log in to a node.
+pub(crate) fn settings(password: &Password) -> RedisConnectionInfo {
+    RedisConnectionInfo::default().set_password(password.as_str())
 }
 
 impl RedisCluster {
@@ -80,6 +106,7 @@ impl RedisCluster {
         proxy: &Proxy,
         deadline: Deadline,
     ) -> Result<Self, HarnessError> {
+        plan.prepare()?;
         let mut nodes = Vec::new();
         for (server, announced) in start_nodes(plan, deadline).await? {
             server.serve(announced, plan, proxy)?;
@@ -201,14 +228,16 @@ async fn start_node(
     let (port, [clients, bus, own_clients, own_bus]) = ports::reserve(&name.to_string(), claims)?;
     let directory = plan.directory.join(name.to_string());
     // The directory of an earlier attempt may be there: nothing was stored in it.
-    fs::create_dir_all(&directory).map_err(HarnessError::io(format!("make {}", directory.display())))?;
+    private::make_directory(&directory, plan.account)?;
+    let mut arguments = vec![plan.configuration().into_os_string()];
+    arguments.extend(options(real, shown, port, plan.node_timeout));
     let launch = Launch {
         name: name.to_string(),
         setpriv: plan.setpriv.to_owned(),
-        account: None,
+        account: plan.account.cloned(),
         program: plan.redis_server.to_owned(),
-        arguments: arguments(real, shown, port, plan.node_timeout),
-        log: directory.join("redis.log"),
+        arguments,
+        log: plan.directory.join(format!("{name}.log")),
         directory,
     };
     // From here on the node itself must be able to listen.
@@ -218,26 +247,27 @@ async fn start_node(
         slots: slots(name, plan.masters),
         listens: SocketAddr::new(IpAddr::V4(real), port),
         announces: SocketAddr::new(IpAddr::V4(shown), port),
+        settings: settings(plan.password),
         node: Node::start(launch).await?,
     };
     server.answers(deadline).await.map_err(|error| port_clash(error, port))?;
     Ok((server, Announced { clients, bus }))
 }
 
-fn arguments(real: Ipv4Addr, shown: Ipv4Addr, port: u16, node_timeout: Duration) -> Vec<OsString> {
+fn options(real: Ipv4Addr, shown: Ipv4Addr, port: u16, node_timeout: Duration) -> Vec<OsString> {
     let (bus, timeout_ms) = (port + BUS_OFFSET, node_timeout.as_millis());
     let settings = format!(
-        "--port {port} --bind {real} --bind-source-addr {real} --protected-mode no --appendonly no \
+        "--port {port} --bind {real} --bind-source-addr {real} --appendonly no \
          --cluster-enabled yes --cluster-config-file nodes.conf --cluster-node-timeout {timeout_ms} \
          --cluster-announce-ip {shown} --cluster-announce-port {port} --cluster-announce-bus-port {bus} \
          --replica-announce-ip {shown} --replica-announce-port {port} \
          --cluster-replica-validity-factor 0 --cluster-allow-replica-migration no \
-         --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 --enable-debug-command local"
+         --repl-diskless-sync-delay 0 --repl-ping-replica-period 1"
     );
-    let mut arguments: Vec<OsString> = settings.split_whitespace().map(OsString::from).collect();
+    let mut options: Vec<OsString> = settings.split_whitespace().map(OsString::from).collect();
     // No snapshots: an empty word, which splitting would lose.
-    arguments.extend(["--save".into(), OsString::new()]);
-    arguments
+    options.extend(["--save".into(), OsString::new()]);
+    options
 }
 
 /// A master's share of the slots: equal ranges, cut where `redis-cli --cluster create` cuts them.
@@ -287,11 +317,6 @@ impl RedisServer {
         self.process().pid()
     }
 
-    /// How it ended, if nothing here ended it.
-    pub fn casualty(&self) -> Option<Casualty> {
-        self.node.casualty()
-    }
-
     /// SIGKILL. What was not replicated is lost; its memory is gone, its place in the cluster
     /// (`nodes.conf`) is kept for [`restart`](Self::restart).
     pub fn kill(&self) {
@@ -324,27 +349,17 @@ impl RedisServer {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN));
-        let client = Client::open(format!("redis://{}", self.listens))?;
+        let address = format!("redis://{}", self.listens).into_connection_info()?;
+        let client = Client::open(address.set_redis_settings(self.settings.clone()))?;
         client.get_multiplexed_async_connection_with_config(&config).await
     }
 
-    /// Waits until it answers, and not another Redis that took its port.
+    /// Waits until it answers. Another Redis that took its port knows no such password.
     async fn answers(&self, deadline: Deadline) -> Result<(), HarnessError> {
-        let process = self.process();
-        let own = format!("process_id:{}", process.pid());
-        let probe = async || -> RedisResult<bool> {
-            let mut connection = self.try_connect().await?;
-            let info: String = cmd("INFO").arg("server").query_async(&mut connection).await?;
-            Ok(info.lines().any(|line| line.trim_end() == own))
-        };
-        let answers = || async {
-            match probe().await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(format!("{} on {}", own, self.listens)),
-                Err(error) => Err(error.to_string()),
-            }
-        };
-        process.ready(deadline, answers).await
+        let probe =
+            async || -> RedisResult<()> { cmd("PING").query_async(&mut self.try_connect().await?).await };
+        let answers = || async { probe().await.map_err(|error| error.to_string()) };
+        self.process().ready(deadline, answers).await
     }
 
     async fn ask<T: redis::FromRedisValue>(

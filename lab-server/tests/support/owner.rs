@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lab_server::harness::{Harness, HarnessSpec, PostgresNode, PostgresServer, RedisNode, RedisServer};
+use lab_server::harness::{Harness, HarnessSpec, PostgresNode, PostgresServer};
 use lab_server::real::stores::Stores;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 pub(crate) struct Owner {
     harness: Harness,
     masters: Vec<MultiplexedConnection>,
-    /// A connection to the database.
+    /// The superuser's connection to the database.
     pub(crate) primary: Client,
 }
 
@@ -33,27 +33,23 @@ impl Owner {
         Self { harness, masters, primary }
     }
 
-    /// Connects to the database anew, after it was started anew.
-    pub(crate) async fn reconnect(&mut self) {
-        self.primary = self.primary_server().connect().await.expect("connected");
-    }
-
     /// What is given to `--redis` and `--postgres`.
     pub(crate) fn urls(&self) -> (String, String) {
         let direct = self.harness.endpoints().direct();
         let hosts = self.harness.postgres_servers().expect("our own").iter();
         let hosts: Vec<_> = hosts.map(|server| server.listens().to_string()).collect();
-        (format!("redis://{}", direct.redis[0].data), format!("postgresql://lab@{}/lab", hosts.join(",")))
+        let postgres = direct.postgres[0].config.get_password().expect("a drawn password");
+        let postgres = String::from_utf8_lossy(postgres);
+        let redis = direct.redis_settings.password().expect("a drawn password");
+        (
+            format!("redis://:{redis}@{}", direct.redis[0].data),
+            format!("postgresql://lab:{postgres}@{}/lab", hosts.join(",")),
+        )
     }
 
     /// The PostgreSQL that takes writes.
     pub(crate) fn primary_server(&self) -> &PostgresServer {
         self.harness.postgres(PostgresNode::Primary).expect("the primary")
-    }
-
-    /// A node of the Redis Cluster.
-    pub(crate) fn redis_server(&self, node: RedisNode) -> &RedisServer {
-        self.harness.redis(node).expect("a node of the cluster")
     }
 
     /// The lab as a guest here.
@@ -80,14 +76,6 @@ impl Owner {
             }
         }
         panic!("no master answers {words:?}");
-    }
-
-    /// Sends every master a command.
-    pub(crate) async fn tell(&self, words: &[&str]) {
-        for master in &self.masters {
-            let told = cmd(words[0]).arg(&words[1..]).query_async::<()>(&mut master.clone()).await;
-            told.unwrap_or_else(|error| panic!("{words:?}: {error}"));
-        }
     }
 
     /// Executes statements at the primary.
