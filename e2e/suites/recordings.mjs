@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { assert, check, until } from "../lib/check.mjs";
 import { SOLVED, at, chosen, openPage, results, shot, text } from "../lib/page.mjs";
 
-/** The recording of a simulated run, as `lab run --trace` writes it, told to be of real servers. */
+/** The recording of a run, as `lab run --trace` writes it. */
 function recording(lab, ...how) {
   const file = join(results, "run.jsonl");
   const { status, stderr } = spawnSync(lab, ["run", ...how, "--trace", file]);
@@ -22,7 +22,7 @@ export async function files({ browser, url, lab }) {
   });
   const open = (name, content) => at(page, "open-recording").setInputFiles(chosen(name, content));
   const simulated = recording(lab, "stampede-lock", "--policy", "lock", "--seed", "7");
-  const real = simulated.replace('"world":"sim"', '"world":"real"');
+  const real = recording(lab, "stampede-lock", "--policy", "lock", "--seed", "7", "--world", "real");
 
   await check("a file that is no whole recording is refused with a reason, and changes nothing", async () => {
     await until("the box", () => text(page, "real"), (told) => !told.includes("Looking"));
@@ -32,7 +32,7 @@ export async function files({ browser, url, lab }) {
       ["bare events", real.slice(real.indexOf("\n") + 1), "which run it is"],
       ["cut off", real.slice(0, -40), "cut off"],
       ["changed", real.replace('"at":', '"at":1'), ""],
-      ["of another format", real.replace('"format":1', '"format":9'), "format 9"],
+      ["of another format", real.replace('"format":2', '"format":9'), "format 9"],
     ];
     for (const [name, content, reason] of bad) {
       await open(`${name}.jsonl`, content);

@@ -1,20 +1,22 @@
 //! A run as a file: one line that says which run it is, then its events, one a line, all as JSON.
 //!
-//! The first line names the scenario, the whole policy, the seed, the settings and the world, how many events follow
-//! and their digest. So a file says by itself what it shows, and one that was cut off, or whose events were changed,
-//! is told apart from a whole one. That is no signature: who wants to can write any run, and any first line above it.
+//! The first line names the scenario, the whole policy, the seed, the settings and the world, how many events follow,
+//! why the run has no verdict where it has none, and a digest of the whole file. So a file says by itself what it shows,
+//! and one that was cut off or changed anywhere is told apart from a whole one. That is no signature: who wants to can write any run, and any first line above it.
 //! [`Recording::read`] gives all of a recording or none of it, and none whose numbers would make a reader run wild.
+
+use std::hash::Hasher;
 
 use serde::{Deserialize, Serialize};
 
 use crate::report::WorldKind;
 use crate::scenario::{RunSpec, ScenarioId, Settings};
-use crate::trace::{Event, Trace};
+use crate::trace::{Digest, Event, Trace};
 use crate::value::Instant;
 use crate::{policy::Policy, trace::EventId};
 
 /// The format that is written, and the only one that is read.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 /// The largest text that is read, in bytes.
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The longest line that is read, in bytes.
@@ -31,6 +33,9 @@ pub struct Recording {
     pub spec: RunSpec,
     /// Where it took place.
     pub world: WorldKind,
+    /// Why it has no verdict: the run was given up, or something broke that it is not about. Nothing for a run that came
+    /// to its end.
+    pub unfinished: Option<String>,
     /// What happened.
     pub trace: Trace,
 }
@@ -45,8 +50,11 @@ struct Header {
     seed: u64,
     settings: Settings,
     policy: Policy,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unfinished: Option<String>,
     events: u64,
-    /// [`Trace::digest`], as 16 hexadecimal digits: JSON's numbers do not hold 64 bits everywhere.
+    /// Of all lines, this one with [`UNKNOWN`] in the digest's place; as 16 hexadecimal digits, since JSON's numbers do
+    /// not hold 64 bits everywhere.
     digest: String,
 }
 
@@ -101,8 +109,8 @@ pub enum RecordingError {
         /// Events that its header promises.
         wanted: u64,
     },
-    /// Its events are not those that its header was written for.
-    #[error("its events do not have the digest that its first line says: it was changed")]
+    /// It is not as it was written.
+    #[error("its lines do not have the digest that its first line says: it was changed")]
     WrongDigest,
 }
 
@@ -112,17 +120,26 @@ impl Recording {
     /// # Errors
     /// Never for events that this crate made; the serialiser's own error otherwise.
     pub fn to_json_lines(&self) -> Result<String, serde_json::Error> {
-        let RunSpec { scenario, policy, seed, settings } = self.spec.clone();
-        let (events, digest) = (self.trace.events.len() as u64, digits(&self.trace));
-        let header =
-            Header { format: FORMAT, scenario, world: self.world, seed, settings, policy, events, digest };
-        let mut lines = serde_json::to_string(&header)?;
-        lines.push('\n');
+        let mut events = String::new();
         for event in &self.trace.events {
-            lines.push_str(&serde_json::to_string(event)?);
-            lines.push('\n');
+            events.push_str(&serde_json::to_string(event)?);
+            events.push('\n');
         }
-        Ok(lines)
+        let RunSpec { scenario, policy, seed, settings } = self.spec.clone();
+        let header = Header {
+            format: FORMAT,
+            scenario,
+            world: self.world,
+            seed,
+            settings,
+            policy,
+            unfinished: self.unfinished.clone(),
+            events: self.trace.events.len() as u64,
+            digest: UNKNOWN.to_owned(),
+        };
+        let header = serde_json::to_string(&header)?;
+        let digest = digest(&header, events.lines());
+        Ok(format!("{}\n{events}", with_digest(&header, UNKNOWN, &digest)))
     }
 
     /// Reads what [`Recording::to_json_lines`] wrote.
@@ -133,8 +150,8 @@ impl Recording {
         if text.len() > BYTES_MAX {
             return Err(RecordingError::TooBig(text.len()));
         }
-        let mut lines = text.lines().zip(1..);
-        let (first, _) = lines.next().ok_or(RecordingError::Empty)?;
+        let mut lines = text.lines();
+        let first = lines.next().ok_or(RecordingError::Empty)?;
         let header = Header::read(first)?;
         let spec = RunSpec {
             scenario: header.scenario,
@@ -145,7 +162,7 @@ impl Recording {
         spec.validate().map_err(|error| RecordingError::Impossible(error.to_string()))?;
         let wrong_count = |found: u64| RecordingError::WrongCount { found, wanted: header.events };
         let mut events: Vec<Event> = Vec::new();
-        for (line, number) in lines {
+        for (line, number) in lines.clone().zip(2..) {
             let found = events.len() as u64;
             if found == header.events {
                 return Err(wrong_count(found + 1));
@@ -158,16 +175,33 @@ impl Recording {
         if events.len() as u64 != header.events {
             return Err(wrong_count(events.len() as u64));
         }
-        let trace = Trace { events };
-        if digits(&trace) != header.digest {
+        let blank = with_digest(first, &header.digest, UNKNOWN);
+        if digest(&blank, lines) != header.digest {
             return Err(RecordingError::WrongDigest);
         }
-        Ok(Self { spec, world: header.world, trace })
+        Ok(Self { spec, world: header.world, unfinished: header.unfinished, trace: Trace { events } })
     }
 }
 
-fn digits(trace: &Trace) -> String {
-    format!("{:016x}", trace.digest())
+/// What stands in the digest's place while it is worked out.
+const UNKNOWN: &str = "----------------";
+
+/// The fingerprint of a file: of its text and not of what it means, so that nothing in it is left out. How its lines are
+/// ended does not count, since that changes on the way from one system to another.
+fn digest<'a>(header: &str, events: impl Iterator<Item = &'a str>) -> String {
+    let mut digest = Digest::default();
+    digest.write(header.as_bytes());
+    for event in events {
+        digest.write(b"\n");
+        digest.write(event.as_bytes());
+    }
+    format!("{:016x}", digest.finish64())
+}
+
+/// The first line with another digest in it.
+fn with_digest(header: &str, is: &str, becomes: &str) -> String {
+    let field = |digest: &str| format!("\"digest\":\"{digest}\"");
+    header.replacen(&field(is), &field(becomes), 1)
 }
 
 impl Header {

@@ -11,7 +11,7 @@ fn recording(scenario: ScenarioId, preset: &str) -> Recording {
         spec.settings.set(scenario, "clients", 60).expect("60 clients are allowed");
     }
     let run = sim::run(&spec).unwrap_or_else(|error| panic!("{scenario} {preset}: {error}"));
-    Recording { spec, world: WorldKind::Sim, trace: run.trace }
+    Recording { spec, world: WorldKind::Sim, unfinished: None, trace: run.trace }
 }
 
 fn text() -> String {
@@ -38,6 +38,12 @@ fn every_preset_comes_back_as_it_was() {
             let recording = recording(id, preset.name);
             let lines = recording.to_json_lines().expect("events are JSON");
             assert_eq!(Recording::read(&lines).expect("what we wrote we can read"), recording);
+            // As a file comes back from another system.
+            let lines = lines.replace('\n', "\r\n");
+            assert_eq!(Recording::read(&lines).expect("what we wrote we can read"), recording);
+            let unfinished = Recording { unfinished: Some("\"redis-a\" ended:\n{}".to_owned()), ..recording };
+            let lines = unfinished.to_json_lines().expect("events are JSON");
+            assert_eq!(Recording::read(&lines).expect("what we wrote we can read"), unfinished);
         }
     }
 }
@@ -54,7 +60,11 @@ fn a_file_that_does_not_say_which_run_it_is_is_refused() {
 
 #[test]
 fn a_header_must_be_one_that_can_be() {
-    assert_eq!(error(&with_header(|header| header["format"] = 2.into())), RecordingError::UnknownFormat(2));
+    for other in [1, 3] {
+        let another = error(&with_header(|header| header["format"] = other.into()));
+        assert_eq!(another, RecordingError::UnknownFormat(other));
+        assert!(another.to_string().contains("record it anew with this lab"), "{another}");
+    }
     let lacking = with_header(|header| drop(header.as_object_mut().map(|fields| fields.remove("seed"))));
     assert!(matches!(error(&lacking), RecordingError::BadHeader(why) if why.contains("seed")));
     let more = with_header(|header| header["verified"] = true.into());
@@ -84,6 +94,19 @@ fn a_file_that_was_changed_is_told() {
     let changed = text.replacen("\"value\":\"50\"", "\"value\":\"51\"", 1);
     assert_ne!(changed, text);
     assert_eq!(error(&changed), RecordingError::WrongDigest);
+    // Also what decides no run's own digest, and what only says which run it is.
+    for (was, becomes) in [
+        ("\"line\":", "\"line\":1"),
+        ("lab-core/src/", "lab-core/crs/"),
+        ("\"seed\":1,", "\"seed\":2,"),
+        ("\"world\":\"sim\"", "\"world\":\"real\""),
+        ("\"events\":", "\"unfinished\":\"why\",\"events\":"),
+        (",", ", "),
+    ] {
+        let changed = text.replacen(was, becomes, 1);
+        assert_ne!(changed, text);
+        assert_eq!(error(&changed), RecordingError::WrongDigest, "{was} became {becomes}");
+    }
     let digest = with_header(|header| header["digest"] = "0000000000000000".into());
     assert_eq!(error(&digest), RecordingError::WrongDigest);
 }

@@ -10,7 +10,7 @@
 //! * [`membership`]: leases in a table
 //! * [`bus`]: Redis pub/sub with a subscriber connection of its own
 //! * [`time`]: clock, tasks and chance
-//! * [`observer`]: the journal that all servers of a run write
+//! * [`observer`]: the journal that all servers of a run write; [`refusals`]: what the stores refused meanwhile
 
 pub mod bus;
 mod cluster;
@@ -19,6 +19,7 @@ pub(crate) mod keyspace;
 pub mod membership;
 pub mod observer;
 mod pool;
+pub mod refusals;
 mod scripts;
 pub mod shared_cache;
 pub mod time;
@@ -101,10 +102,11 @@ impl RealPorts {
         let clock = recorder.clock();
         let entropy = OsEntropy::default();
         let incarnation = time::incarnation();
-        let cluster = Cluster::connect(server, &reach).await?;
+        let cluster = Cluster::connect(server, &reach, Arc::clone(&recorder)).await?;
         let database =
             PostgresDatabase::connect(server, &reach, connections, query_time, Arc::clone(&recorder)).await?;
-        let membership = PostgresMembership::connect(server, incarnation, &reach).await?;
+        let membership =
+            PostgresMembership::connect(server, incarnation, &reach, Arc::clone(&recorder)).await?;
         Ok(Self(Arc::new(Inner {
             server,
             incarnation,

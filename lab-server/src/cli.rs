@@ -4,7 +4,7 @@
 //! * `batch`: many seeds of the simulator on every core; `stores`: real servers, started or named, and runs on them
 //! * `named`: which servers were named, by options or in the environment
 //! * `interrupt`: Ctrl-C; `shell`: words of commands to copy
-//! * `output`: the two streams; `text`: how a run is told to a person
+//! * `output`: the two streams; `text`: how a run is told to a person; `trace_file`: where its recording goes
 
 #[macro_use]
 mod output;
@@ -18,6 +18,7 @@ mod serve;
 mod shell;
 mod stores;
 mod text;
+mod trace_file;
 mod up;
 mod verify;
 
@@ -30,7 +31,7 @@ use lab_core::scenario::ScenarioId;
 use lab_core::world::WorldError;
 
 use crate::harness::HarnessError;
-use crate::real::error::RunError;
+use crate::real::error::{RunError, StoresError};
 use named::NamedServers;
 
 /// Cache Lab: see a tiered cache fail, find out why, and make it hold: in a simulator, and on a real Redis Cluster
@@ -54,6 +55,8 @@ Examples:
       The same body on real servers, which the lab starts and ends.
   lab run stampede-lock --set requests=50 --json --trace run.jsonl
       Another size; the report as JSON, every event in a file.
+  lab run thundering-herd --policy lease --world real --seeds 2000
+      Two thousand real runs in a row on one set of servers.
   lab verify --world both --seeds 200
       That every red is red and every green is green, in both worlds.
   LAB_REDIS=redis://host:7000 LAB_POSTGRES=postgresql://user@host/db lab run stampede-lock --world real
@@ -65,7 +68,8 @@ Exit codes:
   0    the goal held under every seed
   1    it did not
   2    wrong usage
-  3    the world could not be had
+  3    there is no verdict, or not all of it: the world could not be had, broke or refused; or there is one, and
+       something was left behind, which is told
   130  interrupted (143 by SIGTERM, 129 by SIGHUP)
 ";
 
@@ -122,6 +126,12 @@ enum CliError {
     /// A run on real servers did not come to its end.
     #[error("{0}")]
     Run(#[from] RunError),
+    /// A run on real servers is over and was told, but not everything that it had brought was taken away.
+    #[error("the run is over, but then the lab could not clean up: {0}")]
+    Left(StoresError),
+    /// Some runs of many have no verdict; why, has been told of each.
+    #[error("{0} of {1} have no verdict")]
+    NoVerdicts(u32, u32),
     /// Some of it could not be done in this world; the rest was as it should be.
     #[error("not everything was run: {0}")]
     Incomplete(String),
@@ -143,7 +153,13 @@ impl CliError {
     fn code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Misread => 2,
-            Self::Servers(_) | Self::World(_) | Self::Run(_) | Self::Incomplete(_) | Self::Io(..) => 3,
+            Self::Servers(_)
+            | Self::World(_)
+            | Self::Run(_)
+            | Self::Left(_)
+            | Self::NoVerdicts(..)
+            | Self::Incomplete(_)
+            | Self::Io(..) => 3,
             // As of a command that SIGPIPE ended.
             Self::Unread => 141,
             Self::Interrupted { code } => *code,

@@ -5,7 +5,8 @@
 //! - `binaries`: where the servers' programs are; `account`: whom they run as; `password`: what is drawn for them;
 //! - `directory`: the temporary directory; `private`: what in it is closed to others;
 //! - `shared_memory`: what killed servers leave in the system;
-//! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name;
+//! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name; `casualty`: one
+//!   that ended by itself;
 //! - `redis_cluster`, `postgres`: what makes them servers of the lab; `operator`: a connection to a node whose
 //!   answers have limits;
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs; `notices`: what is told
@@ -40,6 +41,7 @@
 
 mod account;
 mod binaries;
+mod casualty;
 mod directory;
 mod endpoints;
 mod error;
@@ -66,6 +68,7 @@ use tokio::try_join;
 
 use binaries::Binaries;
 pub use binaries::Search;
+pub use casualty::Casualty;
 use directory::Directory;
 pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint, ToldBy};
 pub use error::HarnessError;
@@ -82,6 +85,9 @@ use process::Deadline;
 use proxy::Proxy;
 pub use redis_cluster::RedisServer;
 use redis_cluster::{ClusterPlan, RedisCluster};
+
+/// Between two looks at whether every server of our own still runs.
+const WATCH_EVERY: Duration = Duration::from_millis(50);
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -212,6 +218,11 @@ impl Harness {
         Ok(Self { endpoints: Endpoints::connect_to(redis, postgres).await?, own: None })
     }
 
+    /// Whether the servers are our own children.
+    pub fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// How to reach the servers.
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
@@ -242,6 +253,24 @@ impl Harness {
     pub fn postgres(&self, node: PostgresNode) -> Result<&PostgresServer, HarnessError> {
         let found = self.postgres_servers()?.iter().find(|server| server.name() == node);
         found.ok_or_else(|| HarnessError::UnknownPlace(node.to_string()))
+    }
+
+    /// Servers of our own that have ended although nothing here ended them. What somebody else runs is not watched.
+    pub fn casualties(&self) -> Vec<Casualty> {
+        let Some(own) = &self.own else { return Vec::new() };
+        let redis = own.redis.nodes.iter().filter_map(RedisServer::casualty);
+        redis.chain(own.postgres.nodes.iter().filter_map(PostgresServer::casualty)).collect()
+    }
+
+    /// Waits until there are such.
+    pub async fn casualty(&self) -> Vec<Casualty> {
+        loop {
+            let casualties = self.casualties();
+            if !casualties.is_empty() {
+                return casualties;
+            }
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
     }
 
     /// Where the passwords of our own servers are, for whoever runs the lab and for nobody else.

@@ -4,13 +4,18 @@
 //!   behaves on servers that somebody else runs
 //! * [`world`]: what a scenario drives; `server`: an app server on a thread of its own; `faults`: which fault of the
 //!   harness a fault of the scenario is; `witness`: what the replicas hold meanwhile
+//! * [`disturbance`]: what must not happen to a run; `pauses`: whether the lab itself stood still; `vitals`: whether
+//!   somebody else's servers lived through it
 //! * [`error`]: what can go wrong
 
+pub mod disturbance;
 pub mod error;
 mod faults;
 mod guest;
+mod pauses;
 mod server;
 pub mod stores;
+mod vitals;
 mod witness;
 pub mod world;
 
@@ -22,12 +27,15 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use lab_core::ports::Clock;
 use lab_core::scenario::{self, Run, RunSpec};
-use lab_core::trace;
+use lab_core::trace::{self, Trace};
 use lab_core::world::WorldError;
 
 use crate::adapters::observer::Recorder;
+use disturbance::Disturbance;
 use error::RunError;
+use pauses::Pauses;
 use stores::Stores;
+use vitals::Vitals;
 use world::RealWorld;
 
 /// The longest run: the scenarios take seconds, but a policy that somebody made up may wait for ever.
@@ -39,7 +47,8 @@ const RUN_WITHIN: Duration = Duration::from_mins(2);
 ///
 /// # Errors
 /// When the stores are not fit for it, the world cannot do what the scenario asks or broke under way, the run was
-/// interrupted, or the scenario panicked.
+/// interrupted, or the scenario panicked; when something happened that the scenario is not about; and when the run is
+/// over but has left something behind: the run is in the error then.
 pub async fn run(
     stores: &Arc<Stores>,
     spec: &RunSpec,
@@ -47,21 +56,53 @@ pub async fn run(
     interrupted: impl Future<Output = ()>,
 ) -> Result<Run, RunError> {
     let played = match stores.prepare().await {
-        Ok(()) => play(stores, spec, &recorder, interrupted).await,
+        Ok(()) => watched(stores, spec, &recorder, interrupted).await,
         Err(error) => Err(error.into()),
     };
     let left = stores.leave().await;
     let trace = recorder.close();
-    match (played, left) {
-        (Err(why), Err(left)) => return Err(RunError::Remains { why: Box::new(why), left }),
-        (played, left) => (played?, left?),
-    };
+    let run = played.and_then(|()| judge(spec, trace));
+    match (run, left) {
+        (run, Ok(())) => run,
+        (Ok(run), Err(left)) => Err(RunError::Left { run: Box::new(run), left }),
+        (Err(why), Err(left)) => Err(RunError::Remains { why: Box::new(why), left }),
+    }
+}
+
+fn judge(spec: &RunSpec, trace: Arc<Trace>) -> Result<Run, RunError> {
     let judged = catch_unwind(AssertUnwindSafe(|| scenario::judge(spec.scenario, &trace, &spec.settings)));
     let report = judged.map_err(|panic| panicked(&*panic))?;
     Ok(Run { trace: Arc::unwrap_or_clone(trace), report })
 }
 
-/// Plays the scenario's body, and ends its servers.
+/// Plays the scenario, and looks what else happened meanwhile.
+async fn watched(
+    stores: &Arc<Stores>,
+    spec: &RunSpec,
+    recorder: &Arc<Recorder>,
+    interrupted: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let pauses = Pauses::watch().map_err(RunError::Deaf)?;
+    let before = Vitals::ask(stores).await;
+    let played = play(stores, spec, recorder, interrupted).await;
+    // What is not wanted any more, or cannot be done here, has no verdict anyway.
+    let unsupported = |error: &RunError| matches!(error, RunError::World(WorldError::Unsupported { .. }));
+    if played.as_ref().is_err_and(|error| {
+        unsupported(error) || matches!(error, RunError::Interrupted | RunError::Panicked(_))
+    }) {
+        return played;
+    }
+    let mut disturbances: Vec<_> = stores.harness().casualties().into_iter().map(Disturbance::Died).collect();
+    disturbances.extend(before.compare(&Vitals::ask(stores).await));
+    disturbances.extend(pauses.end().await.map(Disturbance::Paused));
+    disturbances.extend(faults::unexplained(recorder).map(Disturbance::Refused));
+    if disturbances.is_empty() {
+        return played;
+    }
+    Err(RunError::NoVerdict { disturbances, ended: played.err().map(Box::new) })
+}
+
+/// Plays the scenario's body, and ends its servers. A server that dies by itself ends it too.
 async fn play(
     stores: &Arc<Stores>,
     spec: &RunSpec,
@@ -75,6 +116,7 @@ async fn play(
     let played = tokio::select! {
         biased;
         () = interrupted => Err(RunError::Interrupted),
+        _ = stores.harness().casualty() => Ok(()),
         played = body => played.map_err(|panic| panicked(&*panic)).and_then(|played| Ok(played?)),
         () = tokio::time::sleep(RUN_WITHIN) => Err(RunError::World(WorldError::Stuck {
             at: recorder.clock().now(),

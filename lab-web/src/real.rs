@@ -79,7 +79,7 @@ pub(crate) fn followed(spec: RunSpec, events: Vec<Event>, report: Option<Report>
 
 /// A run from a file, judged here: a file can say of itself what it likes.
 pub(crate) fn opened(recording: &Recording) -> Rc<Replay> {
-    let Recording { spec, world, trace } = recording.clone();
+    let Recording { spec, world, trace, .. } = recording.clone();
     let report = judge(spec.scenario, &trace, &spec.settings);
     let mut replay = Replay::new(spec, world, Run { trace, report });
     replay.from_file = true;

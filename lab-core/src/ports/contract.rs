@@ -51,6 +51,7 @@ pub async fn suite<P: Ports>(one: &P, other: &P) -> Result<(), Violation> {
     leasing(shared).await.map_err(clause("one reader gets the lease, and its fill is found"))?;
     voiding(shared).await.map_err(clause("a write voids a lease: the late fill is refused"))?;
     lease_runs_out(one).await.map_err(clause("a lease runs out, and then the late fill is refused"))?;
+    lease_given_back(one, other).await.map_err(clause("a lease that is given back is free for the next"))?;
     locking(one, other).await.map_err(clause("only its owner frees a lock"))?;
     lock_runs_out(one).await.map_err(clause("a lock runs out by itself"))?;
     lock_race(one, other).await.map_err(clause("of many who try at once, one gets the lock"))?;
@@ -162,6 +163,22 @@ async fn lease_runs_out(ports: &impl Ports) -> Kept {
     same(shared.get_or_lease(&key, Token(2), LONG).await, &Leased::Granted)?;
     same(shared.fill(&key, Token(1), &entry(1), LONG).await, &Stored::Refused)?;
     same(shared.fill(&key, Token(2), &entry(2), LONG).await, &Stored::Stored)
+}
+
+async fn lease_given_back(one: &impl Ports, other: &impl Ports) -> Kept {
+    let key = key("lease-given-back");
+    let (mine, theirs) = (Token(1), Token(2));
+    same(one.shared().get_or_lease(&key, mine, LONG).await, &Leased::Granted)?;
+    same(other.shared().unlock(&key, theirs).await, &Unlocked::NotHeld)?;
+    same(other.shared().get_or_lease(&key, theirs, LONG).await, &Leased::Held)?;
+    same(one.shared().unlock(&key, mine).await, &Unlocked::Released)?;
+    same(one.shared().unlock(&key, mine).await, &Unlocked::NotHeld)?;
+    same(one.shared().fill(&key, mine, &entry(1), LONG).await, &Stored::Refused)?;
+    same(other.shared().get_or_lease(&key, theirs, LONG).await, &Leased::Granted)?;
+    // What has been filled is no lease any more.
+    same(other.shared().fill(&key, theirs, &entry(2), LONG).await, &Stored::Stored)?;
+    same(other.shared().unlock(&key, theirs).await, &Unlocked::NotHeld)?;
+    same(one.shared().get(&key).await, &Lookup::Hit(entry(2)))
 }
 
 async fn locking(one: &impl Ports, other: &impl Ports) -> Kept {

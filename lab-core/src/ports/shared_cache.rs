@@ -116,7 +116,7 @@ pub trait SharedCache: Send + Sync {
         ttl: Duration,
     ) -> impl Future<Output = Result<Locked, SharedError>> + Send;
 
-    /// Frees a lock if it holds `token`.
+    /// Frees a lock, or gives a lease back, if the slot holds `token`.
     #[track_caller]
     fn unlock(&self, name: &Key, token: Token) -> impl Future<Output = Result<Unlocked, SharedError>> + Send;
 }

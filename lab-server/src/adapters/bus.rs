@@ -91,7 +91,10 @@ impl Bus for RedisBus {
         for node in nodes {
             match tokio::time::timeout(SUBSCRIBE_WITHIN, self.subscribe_at(node)).await {
                 Ok(Ok(subscription)) => return Ok(subscription),
-                Ok(Err(error)) => failure = format!("{}: {error}", node.node),
+                Ok(Err(error)) => {
+                    self.cluster.failed(&error);
+                    failure = format!("{}: {error}", node.node);
+                }
                 Err(_) => failure = format!("{}: no answer within {SUBSCRIBE_WITHIN:?}", node.node),
             }
         }

@@ -16,6 +16,8 @@ use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, Slot, Sl
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 
 use super::ConnectError;
+use super::observer::Recorder;
+use super::refusals::{self, Store};
 use crate::harness::{Reach, RedisNode};
 
 /// The whole start of a connection: redis-rs' own can hang for ever.
@@ -46,13 +48,19 @@ pub(super) enum CallError {
 #[derive(Clone)]
 pub(super) struct Cluster {
     connection: ClusterConnection,
+    /// Where refusals are counted.
+    recorder: Arc<Recorder>,
     /// The shard that held each slot at the start. redis-rs computes slots (CRC16 of the hash tag) but does not tell
     /// their numbers, so the slots themselves are the keys.
     shards: Arc<HashMap<Slot, u8>>,
 }
 
 impl Cluster {
-    pub(super) async fn connect(server: ServerId, reach: &Reach) -> Result<Self, ConnectError> {
+    pub(super) async fn connect(
+        server: ServerId,
+        reach: &Reach,
+        recorder: Arc<Recorder>,
+    ) -> Result<Self, ConnectError> {
         let redis = |error| ConnectError::Redis(server, error);
         let client = ClusterClient::builder(reach.redis_nodes().map_err(redis)?)
             .node_address_map(reach.redis_address_map())
@@ -68,7 +76,7 @@ impl Cluster {
         let connected = tokio::time::timeout(CONNECT_WITHIN, client.get_async_connection()).await;
         let slow = |_| ConnectError::Slow { server, store: "the Redis Cluster", within: CONNECT_WITHIN };
         let connection = connected.map_err(slow)?.map_err(redis)?;
-        Ok(Self { connection, shards: Arc::new(shards(reach)) })
+        Ok(Self { connection, recorder, shards: Arc::new(shards(reach)) })
     }
 
     /// The shard that held the key's slot at the start.
@@ -83,7 +91,7 @@ impl Cluster {
 
     /// Sends a command to the master of its key's slot, and again as long as it surely was not done.
     pub(super) async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, CallError> {
-        self.ask(command).await.map_err(|error| CallError::of(&error))
+        self.ask(command).await.map_err(|error| self.failed(&error))
     }
 
     /// Like [`Cluster::call`], with redis-rs' own error.
@@ -107,7 +115,15 @@ impl Cluster {
         let answer = self.connection.clone().route_command(command, routing).await;
         answer
             .and_then(|value| redis::from_redis_value(value).map_err(RedisError::from))
-            .map_err(|error| CallError::of(&error))
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// Counts a refusal, and says what became of the call that got it.
+    pub(super) fn failed(&self, error: &RedisError) -> CallError {
+        if let Some((answer, words)) = refusals::of_redis(error) {
+            self.recorder.refused(Store::Redis, answer, &words);
+        }
+        CallError::of(error)
     }
 }
 
@@ -141,7 +157,7 @@ fn surely_not_done(error: &RedisError) -> bool {
 }
 
 impl CallError {
-    pub(super) fn of(error: &RedisError) -> Self {
+    fn of(error: &RedisError) -> Self {
         if error.is_io_error() && !error.is_connection_refusal() {
             Self::Unknown
         } else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use futures_util::future;
+use futures_util::{FutureExt, future};
 use lab_core::ports::{Clock, Committed, Database, DatabaseError, ReadFrom, Row};
 use lab_core::trace::{self, Actor, Kind, Note};
 use lab_core::value::{Instant, Key, ServerId, Value, Version};
@@ -13,13 +13,14 @@ use tokio_postgres::{Config, Statement};
 
 use super::ConnectError;
 use super::observer::Recorder;
-use super::pool::{NodePool, answered, prepare, settle};
+use super::pool::{NodePool, answered};
 use super::time::RunClock;
 use crate::harness::{PostgresNode, Reach, describe};
 
 /// The tables of the lab, in a schema of their own, which must not be there yet: `data` holds the rows; `members` says
-/// who is live, by the database's own clock.
+/// who is live, by the database's own clock. Their commit is waited for, as [`UPSERT`]'s is.
 pub(crate) const SCHEMA: &str = "
+    SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off';
     CREATE SCHEMA cache_lab;
     CREATE TABLE cache_lab.data (
         key text PRIMARY KEY, value text NOT NULL, version bigint NOT NULL
@@ -28,11 +29,18 @@ pub(crate) const SCHEMA: &str = "
         server smallint PRIMARY KEY, incarnation bigint NOT NULL, lease_until timestamptz NOT NULL
     );";
 
-/// Inserts a row as version 1, or gives it the next version.
+/// Inserts a row as version 1, or gives it the next version. Where commits are not waited for (`synchronous_commit` is
+/// off, which a role or a database may have set), this one is: [`POSITION`] would else lie before it. The setting ends
+/// with the statement's own transaction, and costs no round trip. What nobody selects from is not executed, so the row
+/// that it answers mentions it.
 pub(crate) const UPSERT: &str = "
+    WITH flushed AS (
+        SELECT set_config('synchronous_commit', 'local', true)
+        WHERE current_setting('synchronous_commit') = 'off'
+    )
     INSERT INTO cache_lab.data AS held (key, value, version) VALUES ($1, $2, 1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = held.version + 1
-    RETURNING version";
+    RETURNING version, (SELECT count(*) FROM flushed)";
 
 const READ: &str = "SELECT value, version FROM cache_lab.data WHERE key = $1";
 
@@ -42,7 +50,9 @@ const SLOW_READ: &str = "
     SELECT found.value, found.version, pg_sleep($2)
     FROM (VALUES (1)) AS always LEFT JOIN found ON true";
 
-const POSITION: &str = "SELECT pg_current_wal_insert_lsn()";
+/// How far the write-ahead log is on disk: after [`UPSERT`] its commit is in there. The position up to which records are
+/// inserted may stand behind the header of a page to come, where no replica is before the next record.
+pub(crate) const POSITION: &str = "SELECT pg_current_wal_flush_lsn()";
 
 /// How long ago, in seconds, the newest transaction was committed that this replica has replayed.
 const REPLAYED: &str = "
@@ -68,11 +78,12 @@ impl PostgresDatabase {
         query_time: Duration,
         recorder: Arc<Recorder>,
     ) -> Result<Self, ConnectError> {
-        let primary = NodePool::new(server, primary(server, reach)?, connections)?;
+        let pool = |config| NodePool::new(server, config, connections, Arc::clone(&recorder));
+        let primary = pool(primary(server, reach)?)?;
         primary.warm(server, &[READ, SLOW_READ, UPSERT, POSITION]).await?;
         let is_replica = |node| matches!(node, PostgresNode::Replica(_));
         let replicas = reach.postgres.iter().filter(|endpoint| is_replica(endpoint.node));
-        let replicas = replicas.map(|endpoint| NodePool::new(server, &endpoint.config, connections));
+        let replicas = replicas.map(|endpoint| pool(&endpoint.config));
         let replicas = replicas.collect::<Result<_, _>>()?;
         Ok(Self { server, clock: recorder.clock(), recorder, query_time, primary, replicas })
     }
@@ -97,21 +108,21 @@ impl PostgresDatabase {
             if self.query_time.is_zero() { &[&key] } else { &[&key, &seconds] };
         let as_of = self.clock.now();
         let answer = answered(self.query_time, connection.query_opt(&statement, parameters)).await;
-        row(settle(connection, answer)?.as_ref(), as_of)
+        row(self.primary.settle(connection, answer)?.as_ref(), as_of)
     }
 
     /// Asks how far the replica is, and then for the row, in one go: what it has replayed before the second statement
     /// began is in the row.
     async fn read_replica(&self, pool: &NodePool, key: &Key) -> Result<Row, DatabaseError> {
         let (connection, read) = pool.get(READ).await?;
-        let replayed = prepare(&connection, REPLAYED).await?;
+        let replayed = pool.prepare(&connection, REPLAYED).await?;
         let key = key.as_str();
         let asked = self.clock.now();
         let row_of: [&(dyn ToSql + Sync); 1] = [&key];
         let answer =
             future::try_join(connection.query_one(&replayed, &[]), connection.query_opt(&read, &row_of));
         let answer = answered(Duration::ZERO, answer).await;
-        let (replayed, found) = settle(connection, answer)?;
+        let (replayed, found) = pool.settle(connection, answer)?;
         // No transaction was replayed yet: nothing is known of the replica's age.
         let behind: Option<f64> = column(&replayed, 0)?;
         let behind = behind.map_or(Duration::MAX, |seconds| Duration::from_secs_f64(seconds.max(0.0)));
@@ -134,16 +145,22 @@ impl Database for PostgresDatabase {
 
     async fn update(&self, key: &Key, value: &Value) -> Result<Committed, DatabaseError> {
         let (connection, upsert) = self.take_primary(UPSERT).await?;
-        let position = prepare(&connection, POSITION).await?;
+        let position = self.primary.prepare(&connection, POSITION).await?;
         let (key, value) = (key.as_str(), value.as_str());
         let as_of = self.clock.now();
         // Both statements go out together, so that the position costs no round trip; each is a transaction of its
         // own, so the position is read after the commit.
         let written: [&(dyn ToSql + Sync); 2] = [&key, &value];
         let answer =
-            future::try_join(connection.query_one(&upsert, &written), connection.query_one(&position, &[]));
-        let answer = answered(Duration::ZERO, answer).await;
-        let (committed, position) = settle(connection, answer)?;
+            future::join(connection.query_one(&upsert, &written), connection.query_one(&position, &[]));
+        let answer = answered(Duration::ZERO, answer.map(Ok)).await;
+        let (committed, position) = self.primary.settle(connection, answer)?;
+        let committed = committed.map_err(|error| self.primary.refused(&error))?;
+        // Whoever asks only for the position may be refused; the row is committed all the same.
+        let position = position.map_err(|error| {
+            self.primary.refused(&error);
+            DatabaseError::Unknown
+        })?;
         let position: PgLsn = column(&position, 0)?;
         Ok(Committed { version: version(&committed, 0)?, lsn: position.into(), as_of })
     }

@@ -1,5 +1,6 @@
 //! Who must acknowledge: leases in a table of the primary, by its clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lab_core::ports::{DatabaseError, Member, Membership};
@@ -7,7 +8,8 @@ use lab_core::value::ServerId;
 
 use super::ConnectError;
 use super::database::primary;
-use super::pool::{NodePool, answered, settle};
+use super::observer::Recorder;
+use super::pool::{NodePool, answered};
 use crate::harness::{Reach, describe};
 
 /// The lease counts from inside the statement, a little before its commit; the server itself counts from when it sent
@@ -33,8 +35,9 @@ impl PostgresMembership {
         server: ServerId,
         incarnation: u64,
         reach: &Reach,
+        recorder: Arc<Recorder>,
     ) -> Result<Self, ConnectError> {
-        let connection = NodePool::new(server, primary(server, reach)?, 1)?;
+        let connection = NodePool::new(server, primary(server, reach)?, 1, recorder)?;
         connection.warm(server, &[RENEW, LIVE]).await?;
         Ok(Self { server, incarnation, connection })
     }
@@ -48,13 +51,13 @@ impl Membership for PostgresMembership {
         let answer =
             answered(Duration::ZERO, connection.execute(&statement, &[&server, &incarnation, &seconds]))
                 .await;
-        settle(connection, answer).map(drop)
+        self.connection.settle(connection, answer).map(drop)
     }
 
     async fn live(&self) -> Result<Vec<Member>, DatabaseError> {
         let (connection, statement) = self.connection.get(LIVE).await?;
         let answer = answered(Duration::ZERO, connection.query(&statement, &[])).await;
-        settle(connection, answer)?.iter().map(member).collect()
+        self.connection.settle(connection, answer)?.iter().map(member).collect()
     }
 }
 

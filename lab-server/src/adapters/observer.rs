@@ -9,6 +9,7 @@ use lab_core::trace::{Actor, Event, EventId, Journal, MessageId, Note, Operation
 use lab_core::value::ServerId;
 use tokio::sync::watch;
 
+use super::refusals::{Answer, Refusal, Refusals, Store};
 use super::time::RunClock;
 
 /// The journal of a run.
@@ -17,6 +18,7 @@ pub struct Recorder {
     pages: Mutex<Pages>,
     /// How far the journal is, for those who follow it.
     progress: watch::Sender<Progress>,
+    refusals: Mutex<Refusals>,
 }
 
 enum Pages {
@@ -40,6 +42,7 @@ impl Recorder {
             clock: RunClock::start(),
             pages: Mutex::new(Pages::Open(Journal::default())),
             progress: watch::Sender::new(Progress::default()),
+            refusals: Mutex::default(),
         })
     }
 
@@ -81,6 +84,16 @@ impl Recorder {
             Pages::Open(journal) => journal.events().get(event.index())?.message,
             Pages::Closed(_) => None,
         }
+    }
+
+    /// Counts what a store did instead of what it was asked for.
+    pub(super) fn refused(&self, store: Store, answer: Answer, words: &str) {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).add(store, answer, words);
+    }
+
+    /// What the stores have refused so far.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).all()
     }
 
     /// At most `limit` events from the one at `from` on.

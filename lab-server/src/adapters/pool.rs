@@ -1,14 +1,20 @@
 //! Connections to one PostgreSQL node: a bounded pool, first come, first served.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, QueueMode, RecyclingMethod, Runtime,
+};
 use lab_core::ports::DatabaseError;
 use lab_core::value::ServerId;
 use tokio::time::error::Elapsed;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::{Config, Error, NoTls, Statement};
 
 use super::ConnectError;
+use super::observer::Recorder;
+use super::refusals::{self, Store};
 use crate::harness::describe;
 
 /// The longest wait for a connection: a herd of a thousand over four servers, each with five connections and half a
@@ -20,12 +26,20 @@ const CREATE_WITHIN: Duration = Duration::from_secs(3);
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// A pool of connections to one node.
-#[derive(Clone)]
-pub(super) struct NodePool(Pool);
+pub(super) struct NodePool {
+    pool: Pool,
+    /// Where refusals are counted.
+    recorder: Arc<Recorder>,
+}
 
 impl NodePool {
     /// A pool that opens its connections when they are wanted.
-    pub(super) fn new(server: ServerId, config: &Config, size: u32) -> Result<Self, ConnectError> {
+    pub(super) fn new(
+        server: ServerId,
+        config: &Config,
+        size: u32,
+        recorder: Arc<Recorder>,
+    ) -> Result<Self, ConnectError> {
         let mut config = config.clone();
         config.application_name(server.to_string());
         // A connection is checked for being closed only: a test query would double every read's round trips.
@@ -39,15 +53,15 @@ impl NodePool {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| ConnectError::Postgres(server, error.to_string()))?;
-        Ok(Self(pool))
+        Ok(Self { pool, recorder })
     }
 
     /// Opens every connection and prepares `statements` on it, so that the first requests do not pay for it.
     pub(super) async fn warm(&self, server: ServerId, statements: &[&str]) -> Result<(), ConnectError> {
         let postgres = |error: String| ConnectError::Postgres(server, error);
         let mut connections = Vec::new();
-        for _ in 0..self.0.status().max_size {
-            let connection = self.0.get().await.map_err(|error| postgres(describe(&error)))?;
+        for _ in 0..self.pool.status().max_size {
+            let connection = self.pool.get().await.map_err(|error| postgres(describe(&error)))?;
             for statement in statements {
                 let prepared = connection.prepare_cached(statement).await;
                 prepared.map_err(|error| postgres(describe(&error)))?;
@@ -59,7 +73,7 @@ impl NodePool {
 
     /// How many calls wait before one that would come now; `None` if it would not wait.
     pub(super) fn queue(&self) -> Option<u32> {
-        let status = self.0.status();
+        let status = self.pool.status();
         let is_full = status.size >= status.max_size && status.available == 0;
         is_full.then(|| u32::try_from(status.waiting).unwrap_or(u32::MAX))
     }
@@ -67,8 +81,8 @@ impl NodePool {
     /// A connection, when it is this call's turn, and its prepared statement. Nothing that changes a row was sent
     /// yet: an error means "not done".
     pub(super) async fn get(&self, statement: &str) -> Result<(Object, Statement), DatabaseError> {
-        let connection = self.0.get().await.map_err(|error| DatabaseError::Failed(describe(&error)))?;
-        match prepare(&connection, statement).await {
+        let connection = self.pool.get().await.map_err(|error| self.no_connection(&error))?;
+        match self.prepare(&connection, statement).await {
             Ok(statement) => Ok((connection, statement)),
             Err(error) => {
                 // It may have given no answer at all: nobody shall wait behind it.
@@ -77,13 +91,50 @@ impl NodePool {
             }
         }
     }
-}
 
-/// A prepared statement of a connection: sent once a connection, then remembered.
-pub(super) async fn prepare(connection: &Object, statement: &str) -> Result<Statement, DatabaseError> {
-    let prepared = tokio::time::timeout(ANSWER_WITHIN, connection.prepare_cached(statement)).await;
-    let slow = |_| DatabaseError::Failed(format!("no answer to PREPARE within {ANSWER_WITHIN:?}"));
-    prepared.map_err(slow)?.map_err(|error| DatabaseError::Failed(describe(&error)))
+    /// A prepared statement of a connection: sent once a connection, then remembered.
+    pub(super) async fn prepare(
+        &self,
+        connection: &Object,
+        statement: &str,
+    ) -> Result<Statement, DatabaseError> {
+        let prepared = tokio::time::timeout(ANSWER_WITHIN, connection.prepare_cached(statement)).await;
+        let slow = |_| DatabaseError::Failed(format!("no answer to PREPARE within {ANSWER_WITHIN:?}"));
+        prepared.map_err(slow)?.map_err(|error| {
+            self.refused(&error);
+            // It changes no row, so whatever became of it nothing was done.
+            DatabaseError::Failed(describe(&error))
+        })
+    }
+
+    /// Gives a connection back with its answer. One whose answer did not come is thrown away, since the next statement
+    /// would wait behind it.
+    pub(super) fn settle<T>(
+        &self,
+        connection: Object,
+        answered: Result<Result<T, Error>, Elapsed>,
+    ) -> Result<T, DatabaseError> {
+        if let Ok(answer) = answered {
+            return answer.map_err(|error| self.refused(&error));
+        }
+        drop(Object::take(connection));
+        Err(DatabaseError::Unknown)
+    }
+
+    /// Counts a refusal, and says what became of the statement that got it.
+    pub(super) fn refused(&self, error: &Error) -> DatabaseError {
+        let (answer, words) = refusals::of_postgres(error);
+        self.recorder.refused(Store::Postgres, answer, &words);
+        classify(error)
+    }
+
+    /// No connection could be had. To wait for long is no refusal: others were there first.
+    fn no_connection(&self, error: &PoolError) -> DatabaseError {
+        if let PoolError::Backend(error) = error {
+            self.refused(error);
+        }
+        DatabaseError::Failed(describe(error))
+    }
 }
 
 /// Waits for the answer of a statement that was told to take `expected`.
@@ -94,24 +145,17 @@ pub(super) async fn answered<T>(
     tokio::time::timeout(expected + ANSWER_WITHIN, answer).await
 }
 
-/// Gives a connection back with its answer. One whose answer did not come is thrown away, since the next statement
-/// would wait behind it.
-pub(super) fn settle<T>(
-    connection: Object,
-    answered: Result<Result<T, Error>, Elapsed>,
-) -> Result<T, DatabaseError> {
-    if let Ok(answer) = answered {
-        return answer.map_err(|error| classify(&error));
+/// What the server refused was not done. A connection that broke leaves it open, and so does a server that ends the
+/// connection: a backend that is told to end may have committed already.
+fn classify(error: &Error) -> DatabaseError {
+    match error.as_db_error() {
+        Some(refusal) if !leaves_it_open(refusal) => DatabaseError::Failed(describe(error)),
+        _ => DatabaseError::Unknown,
     }
-    drop(Object::take(connection));
-    Err(DatabaseError::Unknown)
 }
 
-/// What the server refused was not done; a connection that broke leaves it open.
-fn classify(error: &Error) -> DatabaseError {
-    if error.as_db_error().is_some() {
-        DatabaseError::Failed(describe(error))
-    } else {
-        DatabaseError::Unknown
-    }
+fn leaves_it_open(refusal: &DbError) -> bool {
+    let code = refusal.code();
+    let fatal = matches!(refusal.parsed_severity(), Some(Severity::Fatal | Severity::Panic));
+    fatal || code.code().starts_with("08") || *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN
 }

@@ -1,7 +1,7 @@
 //! The conditional operations of L2: each one script on one key, so that it is atomic and has one home.
 //!
-//! What a slot holds tells itself apart by its first character: `{` begins a value (JSON), `L` a lease, `T` a lock's
-//! token.
+//! What a slot holds tells itself apart by its first character: `{` begins a value (JSON), `T` the token of a lease or
+//! of a lock.
 
 use std::sync::LazyLock;
 
@@ -63,7 +63,7 @@ pub(super) static FILL: LazyLock<Conditional> = LazyLock::new(|| {
     )
 });
 
-/// KEYS: slot. ARGV: token. 1 = released, 0 = not held.
+/// KEYS: slot. ARGV: token, of a lock or of a lease. 1 = given back, 0 = not held.
 pub(super) static UNLOCK: LazyLock<Conditional> = LazyLock::new(|| {
     Conditional::new(
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then

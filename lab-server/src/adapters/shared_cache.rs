@@ -38,7 +38,7 @@ impl RedisCache {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                 Ok(self.cluster.call(&invoke("EVAL", script.text)).await?)
             }
-            answer => Ok(answer.map_err(|error| CallError::of(&error))?),
+            answer => Ok(answer.map_err(|error| self.cluster.failed(&error))?),
         }
     }
 
@@ -80,7 +80,7 @@ impl SharedCache for RedisCache {
     }
 
     async fn get_or_lease(&self, key: &Key, token: Token, ttl: Duration) -> Result<Leased, SharedError> {
-        let arguments = [lease(token), millis(ttl).to_string()];
+        let arguments = [text_of(token), millis(ttl).to_string()];
         match self.run(&GET_OR_LEASE, key, &arguments).await? {
             Value::Int(1) => Ok(Leased::Granted),
             Value::Int(_) => Ok(Leased::Held),
@@ -98,28 +98,25 @@ impl SharedCache for RedisCache {
         entry: &Entry,
         ttl: Duration,
     ) -> Result<Stored, SharedError> {
-        let arguments = [lease(token), text(entry)?, millis(ttl).to_string()];
+        let arguments = [text_of(token), text(entry)?, millis(ttl).to_string()];
         self.store(&FILL, key, &arguments).await
     }
 
     async fn lock(&self, name: &Key, token: Token, ttl: Duration) -> Result<Locked, SharedError> {
         let mut command = cmd("SET");
-        command.arg(stored(name)).arg(lock(token)).arg("NX").arg("PX").arg(millis(ttl));
+        command.arg(stored(name)).arg(text_of(token)).arg("NX").arg("PX").arg(millis(ttl));
         let granted: bool = self.cluster.call(&command).await?;
         Ok(if granted { Locked::Granted } else { Locked::Held })
     }
 
     async fn unlock(&self, name: &Key, token: Token) -> Result<Unlocked, SharedError> {
-        let released: bool = self.run(&UNLOCK, name, &[lock(token)]).await?;
+        let released: bool = self.run(&UNLOCK, name, &[text_of(token)]).await?;
         Ok(if released { Unlocked::Released } else { Unlocked::NotHeld })
     }
 }
 
-fn lease(token: Token) -> String {
-    format!("L{token}")
-}
-
-fn lock(token: Token) -> String {
+/// A lease's and a lock's token look the same, so that either is given back in the same way.
+fn text_of(token: Token) -> String {
     format!("T{token}")
 }
 

@@ -94,6 +94,11 @@ impl Problem {
         let uri = format!("urn:cache-lab:problem:{name}");
         Self { uri, title, status: kind.status().as_u16(), detail: detail.into() }
     }
+
+    /// What is wrong here, and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
 }
 
 impl IntoResponse for Problem {

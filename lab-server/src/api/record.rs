@@ -83,13 +83,13 @@ impl Record {
 
     /// The recording of a run that is over.
     pub(super) fn recording(&self) -> Option<Recording> {
-        let recorder = match &*self.state.borrow() {
-            State::Done(recorder, _) => Some(Arc::clone(recorder)),
-            State::Failed(recorder, _) => recorder.clone(),
-            State::Queued | State::Running(_) => None,
-        }?;
+        let (recorder, unfinished) = match &*self.state.borrow() {
+            State::Done(recorder, _) => (Arc::clone(recorder), None),
+            State::Failed(recorder, problem) => (recorder.clone()?, Some(problem.detail().to_owned())),
+            State::Queued | State::Running(_) => return None,
+        };
         let trace = Trace { events: recorder.events(0, usize::MAX) };
-        Some(Recording { spec: self.spec.clone(), world: WorldKind::Real, trace })
+        Some(Recording { spec: self.spec.clone(), world: WorldKind::Real, unfinished, trace })
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -208,7 +208,11 @@ fn stopped() -> Problem {
 fn problem(error: &RunError, record: &Record) -> Problem {
     let kind = match error {
         RunError::Stores(_) => Kind::NoServers,
-        RunError::World(_) | RunError::Remains { .. } => Kind::RunFailed,
+        RunError::World(_)
+        | RunError::Remains { .. }
+        | RunError::Left { .. }
+        | RunError::NoVerdict { .. }
+        | RunError::Deaf(_) => Kind::RunFailed,
         RunError::Panicked(_) => Kind::Internal,
         RunError::Interrupted => return why_interrupted(record),
     };

@@ -57,7 +57,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn told(recording: &Recording) -> String {
-    let Recording { spec, world, trace } = recording;
+    let Recording { spec, world, unfinished, trace } = recording;
     let scenario = spec.scenario.scenario();
     let world = match world {
         WorldKind::Sim => "in the simulator",
@@ -66,8 +66,9 @@ fn told(recording: &Recording) -> String {
     let preset = scenario.presets.iter().find(|preset| (preset.policy)() == spec.policy);
     let policy = preset.map_or("one of its own", |preset| preset.name);
     let (events, digest) = (trace.events.len(), trace.digest());
+    let end = unfinished.as_ref().map_or_else(String::new, |why| format!("\nit has no verdict: {why}"));
     format!(
-        "{}, policy {policy}, {world}, seed {}: {events} events, digest {digest:016x}",
+        "{}, policy {policy}, {world}, seed {}: {events} events, digest {digest:016x}{end}",
         scenario.slug, spec.seed
     )
 }

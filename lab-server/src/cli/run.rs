@@ -1,19 +1,23 @@
 //! `lab run`: one scenario, one policy, one or many seeds.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lab_core::recording::Recording;
 use lab_core::report::{Check, Figure, Verdict, WorldKind};
 use lab_core::scenario::{Role, Run, RunSpec, ScenarioId, Settings};
+use lab_core::trace::Trace;
 use serde::Serialize;
 
 use super::interrupt::Interrupt;
+use super::trace_file::TraceFile;
 use super::{CliError, Held, NamedServers, WorldChoice, batch, seed_count, stores, text};
+use crate::adapters::observer::Recorder;
+use crate::real;
+use crate::real::error::RunError;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -71,75 +75,95 @@ struct Plan<'a> {
 }
 
 /// What came of it: the verdict over all seeds, and the run that is shown.
+#[derive(Default)]
 struct Outcome {
     verdict: Verdict,
-    seed: u64,
-    shown: Run,
+    /// Nothing where the very first run did not come to its end.
+    shown: Option<(u64, Run)>,
+    /// Why not all seeds were tried, or not all was taken away after the last.
+    broke: Option<Broke>,
+}
+
+/// The end of a command before its time.
+struct Broke {
+    error: CliError,
+    /// A run that was played and has no verdict.
+    unfinished: Option<(u64, Trace)>,
 }
 
 pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     let plan = plan(options)?;
     // Before the run: one that took minutes is not to be lost.
-    let trace = options.trace.as_deref().map(Output::open).transpose()?;
-    let outcome = match options.world {
+    let trace = options.trace.as_deref().map(TraceFile::open).transpose()?;
+    let mut outcome = match options.world {
         WorldChoice::Sim => simulate(&plan)?,
         WorldChoice::Real => super::runtime()?.block_on(on_servers(&plan))?,
     };
-    if let Some(file) = trace {
-        let spec = RunSpec { seed: outcome.seed, ..plan.spec.clone() };
-        let trace = outcome.shown.trace.clone();
-        file.write(&Recording { spec, world: options.world.into(), trace })?;
+    // What there is comes before what went wrong: a run that is over is never lost.
+    let recorded = match (trace, outcome.recording(&plan)) {
+        (Some(file), Some(recording)) => file.write(&recording),
+        _ => Ok(()),
+    };
+    if let Some((seed, run)) = &outcome.shown {
+        tell(&plan, &outcome.verdict, *seed, run)?;
     }
-    tell(&plan, &outcome)?;
-    Ok(if outcome.verdict.held == outcome.verdict.tried { Held::Yes } else { Held::No })
+    match outcome.broke.take() {
+        Some(broke) => {
+            if let Err(error) = recorded {
+                note!("error: {error}");
+            }
+            Err(broke.error)
+        }
+        None => recorded.map(|()| outcome.held()),
+    }
 }
 
-/// Where a trace goes.
-struct Output<'a> {
-    path: &'a Path,
-    /// What was there before the run, as it was; nothing otherwise, so that a run that fails leaves nothing.
-    file: Option<File>,
-}
+impl Outcome {
+    /// The run that is recorded: one that has no verdict, since somebody will want to know why, or the one that is
+    /// shown.
+    fn recording(&self, plan: &Plan<'_>) -> Option<Recording> {
+        let broke = self.broke.as_ref();
+        let unfinished = broke.and_then(|broke| Some((broke.unfinished.as_ref()?, broke.error.to_string())));
+        let (seed, trace, unfinished) = match (unfinished, &self.shown) {
+            (Some(((seed, trace), why)), _) => (*seed, trace.clone(), Some(why)),
+            (None, Some((seed, run))) => (*seed, run.trace.clone(), None),
+            (None, None) => return None,
+        };
+        let spec = RunSpec { seed, ..plan.spec.clone() };
+        Some(Recording { spec, world: plan.options.world.into(), unfinished, trace })
+    }
 
-impl<'a> Output<'a> {
-    /// Makes sure that it can be written.
-    fn open(path: &'a Path) -> Result<Self, CliError> {
-        let refused = |error| CliError::Usage(format!("cannot write --trace {}: {error}", path.display()));
-        match File::create_new(path) {
-            Ok(_) => {
-                fs::remove_file(path).map_err(refused)?;
-                Ok(Self { path, file: None })
+    fn held(&self) -> Held {
+        if self.verdict.held == self.verdict.tried { Held::Yes } else { Held::No }
+    }
+
+    /// Keeps what there is of a run on real servers that ended the command.
+    fn end(&mut self, seed: u64, error: RunError, recorder: &Recorder, interrupt: &Interrupt) -> Broke {
+        let mut unfinished = None;
+        let error = match error {
+            RunError::Interrupted => interrupt.error(),
+            RunError::Left { run, left } => {
+                self.add(seed, *run);
+                CliError::Left(left)
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                // What is behind a link need not exist.
-                let file = File::options().create(true).truncate(false).write(true).open(path);
-                Ok(Self { path, file: Some(file.map_err(refused)?) })
+            error => {
+                if let RunError::NoVerdict { .. } = error {
+                    unfinished = Some((seed, Arc::unwrap_or_clone(recorder.close())));
+                }
+                error.into()
             }
-            Err(error) => Err(refused(error)),
+        };
+        Broke { error, unfinished }
+    }
+
+    /// Adds a run on real servers; the first that fails is the one to show.
+    fn add(&mut self, seed: u64, run: Run) {
+        let was_failing = self.verdict.first_failing.is_some();
+        self.verdict.add(seed, &run.report, run.trace.schedule());
+        if self.shown.is_none() || (!was_failing && self.verdict.first_failing.is_some()) {
+            self.shown = Some((seed, run));
         }
     }
-
-    fn write(self, recording: &Recording) -> Result<(), CliError> {
-        let Self { path, file } = self;
-        let is_new = file.is_none();
-        let writing = |error| CliError::Io(format!("write {}", path.display()), error);
-        let lines = recording.to_json_lines().map_err(|error| writing(error.into()))?;
-        let written = file.map_or_else(|| File::create(path), Ok).and_then(|file| fill(file, &lines));
-        if written.is_err() && is_new {
-            // A part of a recording is of no use. If it cannot go either, the first error says enough.
-            let _ = fs::remove_file(path);
-        }
-        written.map_err(writing)
-    }
-}
-
-/// Gives a file its content.
-fn fill(mut file: File, lines: &str) -> io::Result<()> {
-    // A pipe cannot be emptied.
-    if file.metadata()?.is_file() {
-        file.set_len(0)?;
-    }
-    file.write_all(lines.as_bytes())
 }
 
 fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
@@ -172,7 +196,8 @@ fn simulate(plan: &Plan<'_>) -> Result<Outcome, CliError> {
     let verdict = batch?.verdict;
     let seed = verdict.first_failing.unwrap_or(*plan.seeds.start());
     // The same seed gives the same run: nothing had to be kept.
-    Ok(Outcome { verdict, seed, shown: batch::once(&plan.spec, seed)? })
+    let shown = Some((seed, batch::once(&plan.spec, seed)?));
+    Ok(Outcome { verdict, shown, broke: None })
 }
 
 async fn on_servers(plan: &Plan<'_>) -> Result<Outcome, CliError> {
@@ -180,21 +205,22 @@ async fn on_servers(plan: &Plan<'_>) -> Result<Outcome, CliError> {
     let stores = stores::open(&plan.options.named, &interrupt).await?;
     let count = plan.seeds.end() - plan.seeds.start() + 1;
     let progress = text::progress(count, format!("{} {} on real servers", plan.spec.scenario, plan.policy));
-    let mut verdict = Verdict::default();
-    let mut shown: Option<(u64, Run)> = None;
+    let mut outcome = Outcome::default();
     for seed in plan.seeds.clone() {
         let spec = RunSpec { seed, ..plan.spec.clone() };
-        let run = stores::run(&stores, &spec, &interrupt).await?;
+        let recorder = Recorder::start();
+        let run = real::run(&stores, &spec, Arc::clone(&recorder), interrupt.asked()).await;
         progress.inc(1);
-        let was_failing = verdict.first_failing.is_some();
-        verdict.add(seed, &run.report, run.trace.schedule());
-        if shown.is_none() || (!was_failing && verdict.first_failing.is_some()) {
-            shown = Some((seed, run));
+        match run {
+            Ok(run) => outcome.add(seed, run),
+            Err(error) => {
+                outcome.broke = Some(outcome.end(seed, error, &recorder, &interrupt));
+                break;
+            }
         }
     }
     progress.finish_and_clear();
-    let (seed, shown) = shown.ok_or_else(|| CliError::Usage("there is no seed to run".to_owned()))?;
-    Ok(Outcome { verdict, seed, shown })
+    Ok(outcome)
 }
 
 /// The report of a command, as JSON.
@@ -224,8 +250,7 @@ struct Seeds {
     first_failing: Option<u64>,
 }
 
-fn tell(plan: &Plan<'_>, outcome: &Outcome) -> Result<(), CliError> {
-    let Outcome { verdict, seed, shown } = outcome;
+fn tell(plan: &Plan<'_>, verdict: &Verdict, seed: u64, shown: &Run) -> Result<(), CliError> {
     let (scenario, policy) = (plan.spec.scenario, plan.policy);
     if plan.options.json {
         let told = Told {
@@ -240,7 +265,7 @@ fn tell(plan: &Plan<'_>, outcome: &Outcome) -> Result<(), CliError> {
                 distinct_schedules: verdict.schedules.len(),
                 first_failing: verdict.first_failing,
             },
-            seed: *seed,
+            seed,
             checks: &shown.report.checks,
             demonstration: shown.report.demonstration,
             figures: &shown.report.figures,

@@ -6,7 +6,7 @@ use tokio_postgres::config::Host;
 
 use super::interrupt::Interrupt;
 use super::{CliError, Held, output, shell, stores};
-use crate::harness::{PasswordFiles, Reach, RedisNode};
+use crate::harness::{Casualty, PasswordFiles, Reach, RedisNode};
 
 pub(super) fn run() -> Result<Held, CliError> {
     super::runtime()?.block_on(async {
@@ -14,9 +14,26 @@ pub(super) fn run() -> Result<Held, CliError> {
         let stores = interrupt.or(stores::start()).await?;
         tell(stores.harness().endpoints().direct(), stores.harness().password_files()?);
         output::check()?;
-        interrupt.asked().await;
-        Ok(Held::Yes)
+        tokio::select! {
+            biased;
+            () = interrupt.asked() => Ok(Held::Yes),
+            casualties = stores.harness().casualty() => {
+                mourn(&casualties);
+                interrupt.asked().await;
+                Err(CliError::Incomplete("not every server lived to the end".to_owned()))
+            }
+        }
     })
+}
+
+/// Tells of servers that ended by themselves, and what can be done.
+fn mourn(casualties: &[Casualty]) {
+    for casualty in casualties {
+        note!("{casualty}");
+    }
+    note!(
+        "the other servers are left running, to be looked at; Ctrl-C ends them, and `lab up` starts all anew"
+    );
 }
 
 /// How to reach the servers, with commands to copy. These take the passwords from files: what stands in a command,

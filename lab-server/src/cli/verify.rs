@@ -25,12 +25,13 @@ The table:
   held       runs in which the goal held
   schedules  runs whose events came in an order of their own
   arose      runs that showed the scenario's situation; others say nothing
+  verdict    ok, NOT OK, or ERROR where a run has none; the other lines are checked all the same
 
 Exit codes:
   0    everything is as expected
   1    something is not
   2    wrong usage
-  3    the world, or a part of it, could not be had
+  3    some line has no verdict: the world, or a part of it, could not be had
   130  interrupted (143 by SIGTERM, 129 by SIGHUP)
 ";
 
@@ -84,7 +85,10 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     let mut table = Table::default();
     if options.world != Worlds::Real {
         for (scenario, preset) in presets() {
-            table.add(&simulated(scenario, preset, options.seeds)?);
+            match simulated(scenario, preset, options.seeds) {
+                Ok(row) => table.add(&row),
+                Err(error) => table.add_error(scenario, preset, "sim", &error),
+            }
         }
     }
     if options.world != Worlds::Sim {
@@ -95,14 +99,19 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
 
 async fn verify_real(named: &NamedServers, table: &mut Table) -> Result<(), CliError> {
     let interrupt = Interrupt::listen()?;
-    let stores = stores::open(named, &interrupt).await?;
+    let mut servers = Some(stores::open(named, &interrupt).await?);
     for (scenario, preset) in presets() {
-        match on_servers(&stores, scenario, preset, &interrupt).await {
+        match on_servers(&mut servers, named, scenario, preset, &interrupt).await {
             Ok(row) => table.add(&row),
             Err(CliError::Run(RunError::World(WorldError::Unsupported { why, .. }))) => {
                 table.add_not_run(scenario, preset, why);
             }
-            Err(error) => return Err(error),
+            Err(error @ (CliError::Interrupted { .. } | CliError::Unread)) => return Err(error),
+            Err(error) => {
+                table.add_error(scenario, preset, "real", &error);
+                // After an error a server may be gone: the next line begins with new ones.
+                servers = None;
+            }
         }
     }
     Ok(())
@@ -144,11 +153,16 @@ fn simulated(scenario: ScenarioId, preset: &'static Preset, seeds: u32) -> Resul
 
 /// One real run that showed its situation, or the last of several that did not.
 async fn on_servers(
-    stores: &Arc<Stores>,
+    servers: &mut Option<Arc<Stores>>,
+    named: &NamedServers,
     scenario: ScenarioId,
     preset: &'static Preset,
     interrupt: &Interrupt,
 ) -> Result<Row, CliError> {
+    let stores = match servers {
+        Some(stores) => stores,
+        None => servers.insert(stores::open(named, interrupt).await?),
+    };
     let progress = text::spinner(format!("{scenario} {} on real servers", preset.name));
     let mut attempt = 1;
     let run = loop {
@@ -209,6 +223,8 @@ impl Row {
 struct Table {
     as_expected: u32,
     not_as_expected: u32,
+    /// Lines that have no verdict.
+    errors: u32,
     /// Lines that could not be run, and why.
     not_run: u32,
     why_not: Option<String>,
@@ -237,8 +253,26 @@ impl Table {
         self.why_not = Some(why);
     }
 
+    /// A line that has no verdict. What can be said in a line is, and the rest beside the table.
+    fn add_error(&mut self, scenario: ScenarioId, preset: &Preset, world: &str, error: &CliError) {
+        let brief = match error {
+            CliError::Run(RunError::NoVerdict { disturbances, .. }) => {
+                disturbances.first().map(ToString::to_string)
+            }
+            _ => None,
+        };
+        let whole = error.to_string();
+        let brief = brief.unwrap_or_else(|| whole.clone());
+        let line = brief.lines().next().unwrap_or_default();
+        self.print(scenario, preset, world, ["-"; 3], &format!("ERROR: {line}"));
+        if whole.lines().nth(1).is_some() {
+            note!("{scenario} {}: {whole}", preset.name);
+        }
+        self.errors += 1;
+    }
+
     fn lines(&self) -> u32 {
-        self.as_expected + self.not_as_expected + self.not_run
+        self.as_expected + self.not_as_expected + self.errors + self.not_run
     }
 
     fn print(&self, scenario: ScenarioId, preset: &Preset, world: &str, counts: [&str; 3], verdict: &str) {
@@ -253,6 +287,7 @@ impl Table {
     fn end(self) -> Result<Held, CliError> {
         say!("{} of {} as expected", self.as_expected, self.lines());
         match self.why_not {
+            _ if self.errors > 0 => Err(CliError::NoVerdicts(self.errors, self.lines())),
             _ if self.not_as_expected > 0 => Ok(Held::No),
             Some(why) => Err(CliError::Incomplete(why)),
             None => Ok(Held::Yes),

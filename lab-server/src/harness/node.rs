@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal};
 
+use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::process::{Launch, Process};
 
@@ -20,6 +21,8 @@ pub(crate) struct Node {
 struct State {
     /// The process that runs now, or ran last.
     process: Arc<Process>,
+    /// Whether it was ended from here.
+    killed: bool,
     /// While the node is paused.
     last_will: Option<LastWill>,
 }
@@ -27,7 +30,7 @@ struct State {
 impl Node {
     pub(crate) async fn start(launch: Launch) -> Result<Self, HarnessError> {
         let process = Arc::new(launch.spawn().await?);
-        Ok(Self { launch, state: Mutex::new(State { process, last_will: None }) })
+        Ok(Self { launch, state: Mutex::new(State { process, killed: false, last_will: None }) })
     }
 
     /// The process that runs now, or ran last.
@@ -37,15 +40,26 @@ impl Node {
 
     pub(crate) fn kill(&self) {
         let mut state = self.state();
+        state.killed = true;
         state.process.kill();
         state.last_will = None;
+    }
+
+    /// How the process ended, if nothing here ended it.
+    pub(crate) fn casualty(&self) -> Option<Casualty> {
+        let state = self.state();
+        let how = state.process.ended().filter(|_| !state.killed)?.to_string();
+        Some(Casualty { server: self.launch.name.clone(), how, log_tail: state.process.log_tail() })
     }
 
     /// Starts it anew in its old directory, killing what still runs.
     pub(crate) async fn respawn(&self) -> Result<Arc<Process>, HarnessError> {
         self.kill();
         let process = Arc::new(self.launch.spawn().await?);
-        self.state().process = Arc::clone(&process);
+        let mut state = self.state();
+        state.process = Arc::clone(&process);
+        state.killed = false;
+        drop(state);
         Ok(process)
     }
 

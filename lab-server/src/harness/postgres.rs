@@ -19,6 +19,7 @@ use rustix::process::Signal;
 use tokio_postgres::{Client, Config};
 
 use super::binaries::Binaries;
+use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::links::Link;
 use super::node::Node;
@@ -302,6 +303,11 @@ impl PostgresServer {
     /// The postmaster that runs now, or ran last.
     pub fn pid(&self) -> u32 {
         self.process().pid()
+    }
+
+    /// How it ended, if nothing here ended it.
+    pub fn casualty(&self) -> Option<Casualty> {
+        self.node.casualty()
     }
 
     /// SIGKILL to the postmaster and all its backends: a crash.

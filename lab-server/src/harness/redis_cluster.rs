@@ -19,6 +19,7 @@ use redis::{
     AsyncConnectionConfig, Client, IntoConnectionInfo, RedisConnectionInfo, RedisResult, Value, cmd,
 };
 
+use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::links::Link;
 use super::node::Node;
@@ -315,6 +316,11 @@ impl RedisServer {
     /// The process that runs now, or ran last.
     pub fn pid(&self) -> u32 {
         self.process().pid()
+    }
+
+    /// How it ended, if nothing here ended it.
+    pub fn casualty(&self) -> Option<Casualty> {
+        self.node.casualty()
     }
 
     /// SIGKILL. What was not replicated is lost; its memory is gone, its place in the cluster

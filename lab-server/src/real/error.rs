@@ -1,8 +1,12 @@
 //! Why a run on real servers could not be made, each with what to do next.
 
+use std::io;
+
+use lab_core::scenario::Run;
 use lab_core::world::WorldError;
 use redis::RedisError;
 
+use super::disturbance::{self, Disturbance};
 use super::stores::REPLAYED_WITHIN;
 use crate::harness::{Address, OperatorError, PostgresNode, RedisNode};
 
@@ -26,6 +30,25 @@ pub enum RunError {
         /// Why it could not be cleaned up.
         left: StoresError,
     },
+    /// It came to its end, and has a verdict; but what it had brought to somebody else's servers could not be taken away.
+    #[error("the run is over, but then the lab could not clean up: {left}")]
+    Left {
+        /// The run.
+        run: Box<Run>,
+        /// Why it could not be cleaned up.
+        left: StoresError,
+    },
+    /// Something happened that the scenario is not about: whatever was seen says nothing of the policy.
+    #[error("{}", no_verdict(.disturbances, ended.as_deref()))]
+    NoVerdict {
+        /// All of it.
+        disturbances: Vec<Disturbance>,
+        /// How the run itself ended, if it did not come to its end.
+        ended: Option<Box<RunError>>,
+    },
+    /// The lab could not watch over itself.
+    #[error("listen for signals: {0}")]
+    Deaf(io::Error),
     /// Whoever wanted the run wants it no more.
     #[error("interrupted")]
     Interrupted,
@@ -77,6 +100,11 @@ pub enum StoresError {
         "{0} has not replayed a row within {REPLAYED_WITHIN:?}: is its replay paused, or does it follow another primary?"
     )]
     Lagging(PostgresNode),
+}
+
+fn no_verdict(disturbances: &[Disturbance], ended: Option<&RunError>) -> String {
+    let told = disturbance::told(disturbances);
+    ended.map_or(told.clone(), |ended| format!("{told}\n(the run itself ended with: {ended})"))
 }
 
 /// What to do where the named servers have no room.

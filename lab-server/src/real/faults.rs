@@ -1,11 +1,14 @@
-//! Which fault of the harness a scenario's fault is. What the harness cannot do is a typed answer.
+//! Which fault of the harness a scenario's fault is, and what a store may refuse because of it. What the harness cannot
+//! do is a typed answer.
 
 use std::time::Duration;
 
-use lab_core::trace::Actor;
+use lab_core::trace::{Actor, Kind};
 use lab_core::value::ServerId;
 use lab_core::world::{Fault, Link, WorldError};
 
+use crate::adapters::observer::Recorder;
+use crate::adapters::refusals::{Answer, Refusal, Store};
 use crate::harness::{self, AppServer, Harness, HarnessError, Links, PostgresNode, RedisNode, Way};
 
 /// Carries out a fault on a link. A server's death is the world's own matter.
@@ -82,6 +85,45 @@ fn redis_node(actor: Actor) -> Option<RedisNode> {
     }
 }
 
+/// What the stores refused and no fault of the scenario explains.
+pub(super) fn unexplained(recorder: &Recorder) -> impl Iterator<Item = Refusal> {
+    let injected = recorder.events(0, usize::MAX).into_iter().filter_map(|event| match event.kind {
+        Kind::Injected { fault } => Some(fault),
+        _ => None,
+    });
+    let faults: Vec<Fault> = injected.collect();
+    let refusals = recorder.refusals().into_iter();
+    refusals.filter(move |refusal| !faults.iter().any(|fault| explains(*fault, refusal)))
+}
+
+/// Redis' words for a cluster whose nodes do not reach one another.
+const PARTED: [&str; 5] = ["CLUSTERDOWN", "MASTERDOWN", "READONLY", "TRYAGAIN", "LOADING"];
+
+/// Whether a store may have refused because of the fault. Whoever is slow refuses nothing, and a policy's own mistakes
+/// are not told in these words.
+fn explains(fault: Fault, refusal: &Refusal) -> bool {
+    let (from, to) = match fault {
+        Fault::Cut(Link::From(from, to)) | Fault::BlackHole(Link::From(from, to)) => (from, to),
+        Fault::Kill(actor) => return store_at(actor) == Some(refusal.store),
+        _ => return false,
+    };
+    match &refusal.answer {
+        Answer::Broken => [from, to].map(store_at).contains(&Some(refusal.store)),
+        Answer::Refused { code } => {
+            let apart = redis_node(from).is_some() && redis_node(to).is_some();
+            refusal.store == Store::Redis && apart && PARTED.contains(&code.as_str())
+        }
+    }
+}
+
+fn store_at(actor: Actor) -> Option<Store> {
+    match actor {
+        Actor::RedisMaster(_) | Actor::RedisReplica(_) => Some(Store::Redis),
+        Actor::Primary | Actor::Replica(_) => Some(Store::Postgres),
+        _ => None,
+    }
+}
+
 /// The name that the harness has for a server.
 pub(super) fn app_server(server: ServerId) -> AppServer {
     AppServer(server.0)
@@ -121,6 +163,38 @@ mod tests {
     fn nobody_opens_a_connection_to_a_server() {
         for from in [Actor::Primary, Actor::RedisMaster(0), Actor::Bus, Actor::Lab] {
             assert_eq!(between(from, SERVER), None, "{from}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_explained_by_a_fault_that_may_lead_to_it() {
+        let refusal = |store, code: &str| {
+            let answer = match code {
+                "" => Answer::Broken,
+                code => Answer::Refused { code: code.to_owned() },
+            };
+            Refusal { store, answer, words: String::new(), count: 1 }
+        };
+        let (redis, postgres) = (Store::Redis, Store::Postgres);
+        let apart = Link::From(Actor::RedisMaster(0), Actor::RedisReplica(0));
+        let query = Link::From(SERVER, Actor::Primary);
+        let bus = Link::BusTo(ServerId(2));
+        for (fault, refusal, explained) in [
+            (Fault::Cut(apart), refusal(redis, "CLUSTERDOWN"), true),
+            (Fault::BlackHole(apart), refusal(redis, "READONLY"), true),
+            (Fault::Cut(apart), refusal(redis, "OOM"), false),
+            (Fault::Cut(apart), refusal(redis, "NOPERM"), false),
+            (Fault::Cut(apart), refusal(postgres, "57014"), false),
+            (Fault::Cut(query), refusal(redis, "CLUSTERDOWN"), false),
+            (Fault::Cut(query), refusal(postgres, ""), true),
+            (Fault::Cut(query), refusal(postgres, "57014"), false),
+            (Fault::Cut(query), refusal(redis, ""), false),
+            (Fault::Heal(apart), refusal(redis, "CLUSTERDOWN"), false),
+            (Fault::Delay { link: bus, by_ms: 50 }, refusal(redis, "OOM"), false),
+            (Fault::Kill(Actor::Primary), refusal(postgres, "57P02"), true),
+            (Fault::Kill(SERVER), refusal(postgres, ""), false),
+        ] {
+            assert_eq!(explains(fault, &refusal), explained, "{fault:?} and {refusal:?}");
         }
     }
 }

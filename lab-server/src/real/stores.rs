@@ -10,7 +10,7 @@ use tokio_postgres::types::PgLsn;
 
 use super::error::StoresError;
 use super::guest::Guest;
-use crate::adapters::database::{SCHEMA, UPSERT};
+use crate::adapters::database::{POSITION, SCHEMA, UPSERT};
 use crate::adapters::keyspace;
 use crate::harness::{
     Harness, HarnessError, HarnessSpec, Operator, PostgresEndpoint, PostgresNode, RedisEndpoint, RedisNode,
@@ -208,9 +208,9 @@ impl Stores {
     }
 }
 
-/// The position in the write-ahead log, in bytes.
+/// How far the write-ahead log is on disk, in bytes.
 async fn position(primary: &Operator) -> Result<u64, StoresError> {
-    let row = primary.query_one("SELECT pg_current_wal_insert_lsn()", &[]).await;
+    let row = primary.query_one(POSITION, &[]).await;
     let position: PgLsn = row.map_err(StoresError::postgres("ask the primary for its position"))?.get(0);
     Ok(position.into())
 }

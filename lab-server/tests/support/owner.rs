@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lab_server::harness::{Harness, HarnessSpec, PostgresNode, PostgresServer};
+use lab_server::harness::{Harness, HarnessSpec, PostgresNode, PostgresServer, RedisNode, RedisServer};
 use lab_server::real::stores::Stores;
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
@@ -33,6 +33,11 @@ impl Owner {
         Self { harness, masters, primary }
     }
 
+    /// Connects to the database anew, after it was started anew.
+    pub(crate) async fn reconnect(&mut self) {
+        self.primary = self.primary_server().connect().await.expect("connected");
+    }
+
     /// What is given to `--redis` and `--postgres`.
     pub(crate) fn urls(&self) -> (String, String) {
         let direct = self.harness.endpoints().direct();
@@ -50,6 +55,11 @@ impl Owner {
     /// The PostgreSQL that takes writes.
     pub(crate) fn primary_server(&self) -> &PostgresServer {
         self.harness.postgres(PostgresNode::Primary).expect("the primary")
+    }
+
+    /// A node of the Redis Cluster.
+    pub(crate) fn redis_server(&self, node: RedisNode) -> &RedisServer {
+        self.harness.redis(node).expect("a node of the cluster")
     }
 
     /// The lab as a guest here.
@@ -76,6 +86,14 @@ impl Owner {
             }
         }
         panic!("no master answers {words:?}");
+    }
+
+    /// Sends every master a command.
+    pub(crate) async fn tell(&self, words: &[&str]) {
+        for master in &self.masters {
+            let told = cmd(words[0]).arg(&words[1..]).query_async::<()>(&mut master.clone()).await;
+            told.unwrap_or_else(|error| panic!("{words:?}: {error}"));
+        }
     }
 
     /// Executes statements at the primary.

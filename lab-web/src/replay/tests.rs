@@ -122,7 +122,8 @@ fn at_most_six_capsules_stand_within_the_stage() {
 #[test]
 fn a_recorded_trace_shows_the_same_as_the_run_that_it_records() {
     let run = replay(ScenarioId::StampedeLock, "lock");
-    let recording = Recording { spec: run.spec.clone(), world: WorldKind::Real, trace: run.trace.clone() };
+    let (spec, trace) = (run.spec.clone(), run.trace.clone());
+    let recording = Recording { spec, world: WorldKind::Real, unfinished: None, trace };
     let lines = recording.to_json_lines().expect("events serialise");
     let recorded = crate::real::opened(&Recording::read(&lines).expect("what was written can be read"));
     assert_eq!(recorded.report.goal_held(), run.report.goal_held());

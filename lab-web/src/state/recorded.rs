@@ -46,6 +46,9 @@ impl Lab {
             self.spec = replay.spec.clone();
         }
         self.show_recorded(replay);
+        if let Some(why) = &recording.unfinished {
+            self.notices.push(ui::FILE_UNFINISHED.with(self.lang, &[why]));
+        }
     }
 
     /// The simulator makes the run again, and says whether it became the same.
@@ -88,7 +91,7 @@ mod tests {
     fn recording(scenario: ScenarioId, preset: &str, world: WorldKind) -> Recording {
         let spec = RunSpec::preset(scenario, preset, 9).expect("the preset exists");
         let trace = sim::run(&spec).expect("the simulator finishes").trace;
-        Recording { spec, world, trace }
+        Recording { spec, world, unfinished: None, trace }
     }
 
     fn followed(recording: &Recording) -> Rc<Replay> {

@@ -280,8 +280,9 @@ texts! {
     FILE_BAD_EVENT = "Line {} is no event: {}.", "{} 行目はイベントではありません：{}。";
     FILE_CUT_OFF = "It holds {} events and its first line says {}: it was cut off or changed.",
         "イベントは {} 件ですが、最初の行には {} 件とあります。途中で切れたか、書き換えられています。";
-    FILE_CHANGED = "Its events do not have the digest of its first line: it was changed.",
-        "イベントが最初の行のダイジェストと一致しません。書き換えられています。";
+    FILE_CHANGED = "Its lines do not have the digest that the first one says: it was changed.",
+        "内容が最初の行のダイジェストと一致しません。書き換えられています。";
+    FILE_UNFINISHED = "The run in this recording has no verdict: {}", "この記録の実行には判定がありません：{}";
     FILE_SIMULATED = "This is a recording of the simulator, which has made the same run again.",
         "これはシミュレーターの記録です。シミュレーターで同じ実行を再現しました。";
     FILE_SIMULATED_DIFFERS = "This is a recording of the simulator, but the run that the simulator makes of it now differs (the lab has changed since). What is shown is the run of now.",
