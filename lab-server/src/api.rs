@@ -1,45 +1,62 @@
 //! The API: scenarios, runs on real servers, their events live and afterwards; and the built lab as static files.
 //!
-//! It listens on loopback, and even there a page from elsewhere must not drive it: see `guard`. Whatever is wrong with
-//! a request is answered with a typed [`problem::Problem`], and nothing panics.
+//! It listens on loopback, and even there a page from elsewhere must not drive it: see `guard`. Elsewhere it asks for a
+//! token. Whatever is wrong with a request is answered with a typed [`problem::Problem`], and nothing panics.
 //!
+//! * [`listen`]: where it can be reached; [`connections`]: how many there may be, and for how long
+//! * [`guard`]: who may ask; [`token`]: what must be shown; [`headers`]: what a browser is told with every answer
 //! * [`runs`]: the runs, made one at a time on one real cluster; `record`: one of them
 //! * `request`: what a client may ask for; `follow`: events as they happen; `files`: the built lab
-//! * [`guard`]: who may ask; [`problem`]: what an error looks like
+//! * [`problem`]: what an error looks like
 
+pub mod connections;
 mod files;
 mod follow;
 pub mod guard;
+pub mod headers;
+pub mod listen;
 pub mod problem;
 mod record;
 mod request;
 pub mod runs;
+pub mod token;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::json;
+use tokio::time::timeout;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::catalogue;
-use guard::Hosts;
+use guard::{Guard, Hosts};
+use headers::{Embedder, Headers};
 use problem::{Kind, Problem};
 use record::Record;
 use runs::Runs;
+use token::Token;
 
 /// The largest body of a request: a policy with every field is 2 kB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The time for a request's body.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the API serves.
 pub struct Api {
     /// Who may ask.
     pub hosts: Hosts,
+    /// What must be shown; `None` where nobody but this machine's users can reach it.
+    pub token: Option<Token>,
+    /// Who may show the lab in a frame, besides its own pages.
+    pub embedders: Vec<Embedder>,
     /// The runs.
     pub runs: Runs,
     /// The built lab, if there is one.
@@ -48,7 +65,8 @@ pub struct Api {
 
 /// The routes, apart from any socket, so that tests call them without a port.
 pub fn app(api: Api) -> Router {
-    let Api { hosts, runs, dist } = api;
+    let Api { hosts, token, embedders, runs, dist } = api;
+    let guard = Guard { hosts, token, headers: Headers::new(&embedders) };
     let routes = Router::new()
         .route("/api/health", get(health))
         .route("/api/scenarios", get(scenarios))
@@ -66,7 +84,8 @@ pub fn app(api: Api) -> Router {
     routes
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(Arc::new(hosts), guard::check))
+        .layer(CatchPanicLayer::custom(|_| broken().into_response()))
+        .layer(middleware::from_fn_with_state(Arc::new(guard), guard::check))
 }
 
 async fn health() -> Response {
@@ -77,7 +96,10 @@ async fn scenarios() -> Response {
     Json(catalogue::course()).into_response()
 }
 
-async fn start(State(runs): State<Runs>, body: Result<Bytes, BytesRejection>) -> Result<Response, Problem> {
+async fn start(State(runs): State<Runs>, request: Request) -> Result<Response, Problem> {
+    let body = timeout(BODY_WITHIN, Bytes::from_request(request, &())).await.map_err(|_| {
+        Problem::new(Kind::TooSlow, format!("a body is waited for {BODY_WITHIN:?}: send it again, at once"))
+    })?;
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             let detail = format!("a body may have {BODY_BYTES_MAX} bytes: send one policy, not a trace");
@@ -97,7 +119,7 @@ async fn state(State(runs): State<Runs>, Path(id): Path<String>) -> Result<Respo
 }
 
 async fn give_up(State(runs): State<Runs>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    find(&runs, &id)?.give_up();
+    runs.give_up(&*find(&runs, &id)?);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -109,16 +131,11 @@ async fn events(
     let record = find(&runs, &id)?;
     // A browser that lost the connection says which event it had last.
     let last = headers.get("last-event-id").and_then(|last| last.to_str().ok()?.parse::<usize>().ok());
-    Ok(follow::stream(&record, last.map_or(0, |last| last.saturating_add(1))))
+    follow::stream(&runs, &record, last.map_or(0, |last| last.saturating_add(1)))
 }
 
 async fn trace(State(runs): State<Runs>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let record = find(&runs, &id)?;
-    let recording = record.recording().ok_or_else(|| {
-        let detail =
-            format!("run {id} is not over: follow /api/runs/{id}/events, or come back when it is done");
-        Problem::new(Kind::NotOver, detail)
-    })?;
+    let recording = find(&runs, &id)?.recording()?;
     let lines = recording.to_json_lines().map_err(|error| Problem::new(Kind::Internal, error.to_string()))?;
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
 }
@@ -144,6 +161,14 @@ async fn wrong_method() -> Problem {
     Problem::new(
         Kind::WrongMethod,
         "runs are started by POST /api/runs and given up by DELETE /api/runs/{id}; everything else is asked by GET",
+    )
+}
+
+/// What is answered where a route panicked. The panic's own words are on standard error.
+fn broken() -> Problem {
+    Problem::new(
+        Kind::Internal,
+        "the output of `lab serve` says more: please report it with the request that led to it",
     )
 }
 

@@ -30,6 +30,7 @@ use lab_core::report::WorldKind;
 use lab_core::scenario::ScenarioId;
 use lab_core::world::WorldError;
 
+use crate::api::listen::ListenError;
 use crate::harness::HarnessError;
 use crate::real::error::{RunError, StoresError};
 use named::NamedServers;
@@ -141,6 +142,9 @@ enum CliError {
     /// Whoever read standard output has seen enough.
     #[error("nobody reads the output any more")]
     Unread,
+    /// The port or the address cannot be had.
+    #[error("{0}")]
+    Listen(#[from] ListenError),
     /// Somebody pressed Ctrl-C, or sent a signal that asks for the end.
     #[error("interrupted")]
     Interrupted {
@@ -159,7 +163,8 @@ impl CliError {
             | Self::Left(_)
             | Self::NoVerdicts(..)
             | Self::Incomplete(_)
-            | Self::Io(..) => 3,
+            | Self::Io(..)
+            | Self::Listen(_) => 3,
             // As of a command that SIGPIPE ended.
             Self::Unread => 141,
             Self::Interrupted { code } => *code,

@@ -128,7 +128,7 @@ async fn play(
 }
 
 /// A panic's own words.
-fn panicked(panic: &(dyn Any + Send)) -> RunError {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> RunError {
     let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     RunError::Panicked(words.unwrap_or("a panic without words").to_owned())
 }

@@ -1,91 +1,14 @@
 //! The API: what it answers to bad input and to strangers, and a real run from its request to its last event.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod support;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response, StatusCode, header};
-use lab_server::api::guard::Hosts;
-use lab_server::api::runs::{QUEUE_MAX, Runs, Source, Worker};
-use lab_server::api::{Api, BODY_BYTES_MAX, app};
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use lab_server::api::BODY_BYTES_MAX;
+use lab_server::api::runs::{FOLLOWERS_MAX, QUEUE_MAX};
 use serde_json::{Value, json};
+use support::api::{HOST, answer, api, api_at, asking, enqueue, get, posting, problem, state, text};
 use tokio::sync::watch;
-use tower::ServiceExt;
-
-const HOST: &str = "127.0.0.1:8787";
-
-/// The API, and the worker that nobody has set to work yet.
-fn api_at(dist: Option<PathBuf>) -> (Router, Worker) {
-    api_on(Source::default(), dist)
-}
-
-fn api_on(source: Source, dist: Option<PathBuf>) -> (Router, Worker) {
-    let (runs, worker) = Runs::new(source);
-    let listens: SocketAddr = HOST.parse().expect("an address");
-    let hosts = Hosts::new(listens, vec!["lab.example".to_owned()]);
-    (app(Api { hosts, runs, dist }), worker)
-}
-
-fn api() -> Router {
-    api_at(None).0
-}
-
-fn asking(path: &str) -> axum::http::request::Builder {
-    Request::get(path).header(header::HOST, HOST)
-}
-
-fn posting(body: impl Into<Body>) -> Request<Body> {
-    let request = Request::post("/api/runs").header(header::HOST, HOST);
-    request.header(header::CONTENT_TYPE, "application/json").body(body.into()).expect("a request")
-}
-
-async fn answer(app: &Router, request: Request<Body>) -> Response<Body> {
-    app.clone().oneshot(request).await.expect("the router always answers")
-}
-
-async fn text(response: Response<Body>) -> String {
-    let body = to_bytes(response.into_body(), usize::MAX).await.expect("a whole body");
-    String::from_utf8(body.to_vec()).expect("text")
-}
-
-/// Asserts that the answer is a whole problem of this status, and gives its detail.
-async fn problem(response: Response<Body>, status: StatusCode) -> String {
-    let media_type = response.headers().get(header::CONTENT_TYPE).cloned();
-    assert_eq!(response.status(), status);
-    assert_eq!(media_type.expect("a media type"), "application/problem+json");
-    let problem: Value = serde_json::from_str(&text(response).await).expect("JSON");
-    assert_eq!(problem["status"], status.as_u16());
-    assert!(
-        problem["type"].as_str().is_some_and(|name| name.starts_with("urn:cache-lab:problem:")),
-        "{problem}"
-    );
-    assert!(problem["title"].is_string(), "{problem}");
-    problem["detail"].as_str().expect("a detail").to_owned()
-}
-
-async fn get(path: &str) -> Response<Body> {
-    answer(&api(), asking(path).body(Body::empty()).expect("a request")).await
-}
-
-/// Asks for a run that is accepted, and answers its id.
-async fn enqueue(app: &Router) -> String {
-    let body = json!({ "scenario": "stampede-lock", "policy": "lock" }).to_string();
-    let response = answer(app, posting(body)).await;
-    assert_eq!(response.status(), StatusCode::ACCEPTED);
-    let location = response.headers()[header::LOCATION].to_str().expect("text").to_owned();
-    let started: Value = serde_json::from_str(&text(response).await).expect("JSON");
-    let id = started["id"].as_str().expect("an id").to_owned();
-    assert!(id.parse::<u64>().is_ok(), "{id} is a decimal number");
-    assert_eq!(location, format!("/api/runs/{id}"));
-    id
-}
-
-/// How far a run is.
-async fn state(app: &Router, id: &str) -> Value {
-    let request = asking(&format!("/api/runs/{id}")).body(Body::empty()).expect("a request");
-    serde_json::from_str(&text(answer(app, request).await).await).expect("JSON")
-}
 
 #[tokio::test]
 async fn the_course_is_told_in_full() {
@@ -330,4 +253,53 @@ async fn a_run_is_followed_to_its_end_and_kept() {
     assert_eq!(rest.matches("data: ").count(), 2, "{rest}");
     stop.send_replace(true);
     working.await.expect("the worker ends when it is asked to");
+}
+
+/// Whoever waited in vain makes room at once, not when its turn comes.
+#[tokio::test]
+async fn a_waiting_run_that_is_given_up_frees_its_place() {
+    // The worker stands still, so whatever is asked for waits.
+    let (app, _worker) = api_at(None);
+    let mut ids = Vec::new();
+    for _ in 0..QUEUE_MAX {
+        ids.push(enqueue(&app).await);
+    }
+    let events = asking(&format!("/api/runs/{}/events", ids[1])).body(Body::empty()).expect("a request");
+    let follower = answer(&app, events).await;
+    let delete = Request::delete(format!("/api/runs/{}", ids[1])).header(header::HOST, HOST);
+    let given_up = answer(&app, delete.body(Body::empty()).expect("a request")).await;
+    assert_eq!(given_up.status(), StatusCode::NO_CONTENT);
+
+    let told = text(follower).await;
+    assert!(told.contains("event: failed") && told.contains("given-up"), "{told}");
+    let state = state(&app, &ids[1]).await;
+    assert_eq!(state["problem"]["type"], "urn:cache-lab:problem:given-up", "{state}");
+    enqueue(&app).await;
+    let body = json!({ "scenario": "stampede-lock", "policy": "lock" }).to_string();
+    problem(answer(&app, posting(body)).await, StatusCode::TOO_MANY_REQUESTS).await;
+}
+
+#[tokio::test]
+async fn a_run_that_failed_before_it_began_has_no_recording_and_says_why() {
+    let (app, worker) = api_at(None);
+    let id = enqueue(&app).await;
+    drop(worker);
+    let trace = asking(&format!("/api/runs/{id}/trace")).body(Body::empty()).expect("a request");
+    let detail = problem(answer(&app, trace).await, StatusCode::CONFLICT).await;
+    assert!(detail.contains("had happened: `lab serve` is ending"), "{detail}");
+}
+
+#[tokio::test]
+async fn those_who_follow_are_limited_and_make_room_when_they_leave() {
+    let (app, _worker) = api_at(None);
+    let id = enqueue(&app).await;
+    let events = || asking(&format!("/api/runs/{id}/events")).body(Body::empty()).expect("a request");
+    let mut followers = Vec::new();
+    for _ in 0..FOLLOWERS_MAX {
+        followers.push(answer(&app, events()).await);
+    }
+    assert!(followers.iter().all(|follower| follower.status() == StatusCode::OK));
+    problem(answer(&app, events()).await, StatusCode::TOO_MANY_REQUESTS).await;
+    followers.pop();
+    assert_eq!(answer(&app, events()).await.status(), StatusCode::OK);
 }

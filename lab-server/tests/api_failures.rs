@@ -5,15 +5,13 @@ mod support;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
-use lab_server::api::guard::Hosts;
+use lab_server::api::app;
 use lab_server::api::runs::{Runs, Source};
-use lab_server::api::{Api, app};
 use serde_json::{Value, json};
+use support::api::{HOST, served};
 use support::owner::Owner;
 use tokio::sync::watch;
 use tower::ServiceExt;
-
-const HOST: &str = "127.0.0.1:8787";
 
 async fn ask(app: &Router, request: Request<Body>) -> (StatusCode, String) {
     let response = app.clone().oneshot(request).await.expect("the router always answers");
@@ -59,8 +57,7 @@ async fn after_a_failed_run_the_next_one_works() {
     let owner = Owner::start().await;
     let (redis, postgres) = owner.urls();
     let (runs, worker) = Runs::new(Source { redis: vec![redis], postgres: Some(postgres) });
-    let hosts = Hosts::new(HOST.parse().expect("an address"), Vec::new());
-    let app = app(Api { hosts, runs, dist: None });
+    let app = app(served(runs, None));
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(worker.work(stopped));
 

@@ -4,16 +4,18 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use lab_core::trace::Event;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::watch::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::problem::Problem;
 use super::record::{Record, State};
+use super::runs::Runs;
 use crate::adapters::observer::Recorder;
 
 /// Events that are taken out of the journal at once.
@@ -26,16 +28,26 @@ struct Follower {
     next: usize,
     ahead: VecDeque<Event>,
     over: bool,
+    _seat: OwnedSemaphorePermit,
 }
 
 /// The events of a run, from the one at `from` on.
-pub(super) fn stream(record: &Arc<Record>, from: usize) -> Response {
-    let follower = Follower { state: record.follow(), next: from, ahead: VecDeque::new(), over: false };
+///
+/// # Errors
+/// When too many follow already.
+pub(super) fn stream(runs: &Runs, record: &Record, from: usize) -> Result<Response, Problem> {
+    let follower = Follower {
+        state: record.follow(),
+        next: from,
+        ahead: VecDeque::new(),
+        over: false,
+        _seat: runs.seat()?,
+    };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.event().await?;
         Some((Ok::<_, Infallible>(event), follower))
     });
-    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
 impl Follower {
@@ -48,8 +60,16 @@ impl Follower {
             }
             let state = self.state.borrow_and_update().clone();
             match state {
-                State::Queued => self.changed().await,
-                State::Running(recorder) => self.read_on(&recorder).await,
+                State::Queued => {
+                    if self.state.changed().await.is_err() {
+                        return Some(self.forgotten());
+                    }
+                }
+                State::Running(recorder) => {
+                    if self.read_on(&recorder).await.is_err() {
+                        return Some(self.forgotten());
+                    }
+                }
                 State::Done(recorder, report) => {
                     if !self.read(&recorder) {
                         self.over = true;
@@ -74,22 +94,22 @@ impl Follower {
     }
 
     /// Takes what the journal has, or waits until it has more or the run is over.
-    async fn read_on(&mut self, recorder: &Recorder) {
+    async fn read_on(&mut self, recorder: &Recorder) -> Result<(), RecvError> {
         let mut progress = recorder.follow();
         progress.borrow_and_update();
-        if !self.read(recorder) {
-            tokio::select! {
-                _ = progress.changed() => {}
-                () = self.changed() => {}
-            }
+        if self.read(recorder) {
+            return Ok(());
+        }
+        tokio::select! {
+            _ = progress.changed() => Ok(()),
+            changed = self.state.changed() => changed,
         }
     }
 
-    async fn changed(&mut self) {
-        // A record whose state can change no more is one that nobody keeps: its reader stops too.
-        if self.state.changed().await.is_err() {
-            self.over = true;
-        }
+    /// The last event of a run whose state can change no more: nobody keeps or makes it.
+    fn forgotten(&mut self) -> sse::Event {
+        self.over = true;
+        data(&super::runs::stopped()).event("failed")
     }
 }
 

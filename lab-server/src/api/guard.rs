@@ -1,16 +1,19 @@
 //! Who may ask. A page on another site can send requests to loopback with the visitor's browser, and a name of its own
 //! can be made to point there (DNS rebinding). So the Host header must name us, an Origin must be ours, and a body must
-//! be JSON, which a foreign page cannot send unasked.
+//! be JSON, which a foreign page cannot send unasked. Where others than this machine's users can reach us, none of that
+//! proves anything, and a token must be shown.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::headers::Headers;
 use super::problem::{Kind, Problem};
+use super::token::Token;
 
 /// Where `trunk serve` shows the lab while it is worked on; it hands `/api` on to us.
 const DEVELOPMENT: [&str; 2] = ["http://localhost:8080", "http://127.0.0.1:8080"];
@@ -23,12 +26,25 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub struct Hosts {
     port: u16,
     allowed: Vec<String>,
+    /// Whether others than this machine's users can reach us, under addresses that we need not know.
+    is_open: bool,
 }
 
 impl Hosts {
-    /// Loopback at the port that is listened on, and the names that the user allows (`name` or `name:port`).
-    pub fn new(listens: SocketAddr, allowed: Vec<String>) -> Self {
-        Self { port: listens.port(), allowed }
+    /// For a server that listens on loopback, at this port: its names, and those that the user allows (`name` or
+    /// `name:port`).
+    pub fn loopback(port: u16, allowed: Vec<String>) -> Self {
+        Self { port, allowed, is_open: false }
+    }
+
+    /// For a server that others can reach. Any address is its name then: it may be behind one that it does not know,
+    /// and no name that an attacker makes point here is an address. So is the machine's own name. Neither proves
+    /// anything, which is what the token is for.
+    pub fn open(port: u16, mut allowed: Vec<String>) -> Self {
+        if let Ok(machine) = rustix::system::uname().nodename().to_str() {
+            allowed.extend([machine.to_owned(), format!("{machine}.local")]);
+        }
+        Self { port, allowed, is_open: true }
     }
 
     /// Whether a Host header names us. A loopback name without a port is ours as well: `trunk serve` leaves the port
@@ -37,7 +53,7 @@ impl Hosts {
         let (name, port) = split(host);
         let is_loopback = LOOPBACK.iter().any(|known| known.eq_ignore_ascii_case(name));
         let is_our_port = port.is_none_or(|port| port.parse() == Ok(self.port));
-        (is_loopback && is_our_port) || self.allows(host)
+        (is_loopback && is_our_port) || (self.is_open && is_address(name)) || self.allows(host)
     }
 
     /// Whether the user named this host, with or without its port.
@@ -49,6 +65,12 @@ impl Hosts {
     }
 }
 
+/// Whether a host is an address and no name.
+fn is_address(host: &str) -> bool {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    inner.map_or_else(|| host.parse::<Ipv4Addr>().is_ok(), |inner| inner.parse::<Ipv6Addr>().is_ok())
+}
+
 /// Name and port of a host; an IPv6 address stands in brackets.
 fn split(host: &str) -> (&str, Option<&str>) {
     match host.rsplit_once(':') {
@@ -57,33 +79,68 @@ fn split(host: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// What stands before every route.
+pub(super) struct Guard {
+    pub(super) hosts: Hosts,
+    /// What must be shown, where others can reach us.
+    pub(super) token: Option<Token>,
+    pub(super) headers: Headers,
+}
+
 /// Lets only those requests through that are ours.
-pub(super) async fn check(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
-    match may_pass(&hosts, request.method(), request.headers()) {
+pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let answer = match guard.admit(&request) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(answer) => answer,
+    };
+    guard.headers.add_to(answer)
+}
+
+impl Guard {
+    fn admit(&self, request: &Request) -> Result<(), Response> {
+        // Whoever is refused does not keep its connection, of which there are only so many.
+        let refuse = |mut refusal: Response| {
+            refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            refusal
+        };
+        let problem = |problem: Problem| refuse(problem.into_response());
+        let host = self.hosts.named(request.headers()).map_err(problem)?;
+        if let Some(token) = &self.token {
+            token
+                .admit(request)
+                .map_err(|answer| if answer.status().is_redirection() { answer } else { refuse(answer) })?;
+        }
+        self.hosts.may_ask(host, request.method(), request.headers()).map_err(problem)
     }
 }
 
-fn may_pass(hosts: &Hosts, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    let host = one(headers, &header::HOST)?.unwrap_or_default();
-    if !hosts.knows(host) {
-        let detail = format!(
-            "the Host header is {host:?}, which is no name of this server: ask for http://127.0.0.1:{}, or start \
-             `lab serve` with --allow-host {host}",
-            hosts.port
-        );
-        return Err(Problem::new(Kind::Stranger, detail));
-    }
-    if let Some(origin) = one(headers, &header::ORIGIN)? {
-        let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
-        let ours = page.is_some_and(|page| page == host || hosts.allows(page));
-        if !ours && !DEVELOPMENT.contains(&origin) {
-            let detail = format!("a page of {origin:?} may not drive the lab: open the lab itself");
-            return Err(Problem::new(Kind::Stranger, detail));
+impl Hosts {
+    /// The host that a request names, if it is ours.
+    fn named<'a>(&self, headers: &'a HeaderMap) -> Result<&'a str, Problem> {
+        let host = one(headers, &header::HOST)?.unwrap_or_default();
+        if self.knows(host) {
+            return Ok(host);
         }
+        let detail = format!(
+            "the Host header is {host:?}, which is no name of this server: ask for the address that `lab serve` \
+             printed, or start it with --allow-host {host}"
+        );
+        Err(Problem::new(Kind::Stranger, detail))
     }
-    if method == Method::POST { is_json(headers) } else { Ok(()) }
+
+    /// Whether a page, if it is one that asks, is ours, and whether what it sends is JSON.
+    fn may_ask(&self, host: &str, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+        if let Some(origin) = one(headers, &header::ORIGIN)? {
+            let page = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+            let ours = page.is_some_and(|page| page == host || self.allows(page));
+            let developed = !self.is_open && DEVELOPMENT.contains(&origin);
+            if !ours && !developed {
+                let detail = format!("a page of {origin:?} may not drive the lab: open the lab itself");
+                return Err(Problem::new(Kind::Stranger, detail));
+            }
+        }
+        if method == Method::POST { is_json(headers) } else { Ok(()) }
+    }
 }
 
 /// A header that may stand there once, as text.

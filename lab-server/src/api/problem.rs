@@ -14,18 +14,26 @@ pub enum Kind {
     Impossible,
     /// The Host header names another site, or the Origin is another site's.
     Stranger,
+    /// The request does not bear the token.
+    NoToken,
     /// There is nothing at this address.
     NotFound,
     /// The address is not asked like this.
     WrongMethod,
     /// The run is not over yet.
     NotOver,
+    /// Nothing had happened yet in a run that failed.
+    NoRecording,
+    /// The body did not come in time.
+    TooSlow,
     /// The body is too large.
     TooLarge,
     /// The body is no JSON.
     WrongMediaType,
-    /// Too many runs wait.
+    /// Too many runs wait, or too many follow one.
     Busy,
+    /// Too many connections are open.
+    Full,
     /// The real servers could not be had, or are not fit for a run.
     NoServers,
     /// No runs are made any more.
@@ -44,13 +52,15 @@ impl Kind {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Impossible => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Stranger => StatusCode::FORBIDDEN,
+            Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotOver | Self::GivenUp => StatusCode::CONFLICT,
+            Self::NotOver | Self::NoRecording | Self::GivenUp => StatusCode::CONFLICT,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoServers | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::NoServers | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             Self::RunFailed | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -61,12 +71,16 @@ impl Kind {
             Self::BadRequest => ("bad-request", "The request cannot be read"),
             Self::Impossible => ("impossible", "The request asks for what cannot be"),
             Self::Stranger => ("stranger", "The request comes from another site"),
+            Self::NoToken => ("no-token", "The lab asks for a token"),
             Self::NotFound => ("not-found", "There is nothing here"),
             Self::WrongMethod => ("wrong-method", "This is not asked like that"),
             Self::NotOver => ("not-over", "The run is not over"),
+            Self::NoRecording => ("no-recording", "There is no recording of this run"),
+            Self::TooSlow => ("too-slow", "The body did not come in time"),
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::WrongMediaType => ("wrong-media-type", "The body must be JSON"),
-            Self::Busy => ("busy", "Too many runs wait"),
+            Self::Busy => ("busy", "The lab has enough to do"),
+            Self::Full => ("full", "Too many connections are open"),
             Self::NoServers => ("no-servers", "The real servers could not be had"),
             Self::Stopped => ("stopped", "No runs are made any more"),
             Self::GivenUp => ("given-up", "The run was given up"),

@@ -9,7 +9,7 @@ use lab_core::trace::Trace;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::problem::Problem;
+use super::problem::{Kind, Problem};
 use crate::adapters::observer::Recorder;
 
 /// A run that was asked for.
@@ -81,15 +81,36 @@ impl Record {
         self.state.subscribe()
     }
 
-    /// The recording of a run that is over.
-    pub(super) fn recording(&self) -> Option<Recording> {
+    /// The recording of a run that is over; that of one that failed says so, and why.
+    pub(super) fn recording(&self) -> Result<Recording, Problem> {
+        let id = self.id;
+        let nothing_of = |problem: &Problem| {
+            let detail = format!("run {id} failed before anything had happened: {}", problem.detail());
+            Problem::new(Kind::NoRecording, detail)
+        };
         let (recorder, unfinished) = match &*self.state.borrow() {
             State::Done(recorder, _) => (Arc::clone(recorder), None),
-            State::Failed(recorder, problem) => (recorder.clone()?, Some(problem.detail().to_owned())),
-            State::Queued | State::Running(_) => return None,
+            State::Failed(Some(recorder), problem) if recorder.follow().borrow().events > 0 => {
+                (Arc::clone(recorder), Some(problem.detail().to_owned()))
+            }
+            State::Failed(_, problem) => return Err(nothing_of(problem)),
+            State::Queued | State::Running(_) => {
+                let detail = format!(
+                    "run {id} is not over: follow /api/runs/{id}/events, or come back when it is done"
+                );
+                return Err(Problem::new(Kind::NotOver, detail));
+            }
         };
         let trace = Trace { events: recorder.events(0, usize::MAX) };
-        Some(Recording { spec: self.spec.clone(), world: WorldKind::Real, unfinished, trace })
+        Ok(Recording { spec: self.spec.clone(), world: WorldKind::Real, unfinished, trace })
+    }
+
+    /// The journal of a run that runs.
+    pub(super) fn journal(&self) -> Option<Arc<Recorder>> {
+        match &*self.state.borrow() {
+            State::Running(recorder) => Some(Arc::clone(recorder)),
+            _ => None,
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {

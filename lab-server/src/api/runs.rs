@@ -1,13 +1,16 @@
 //! The runs of the API. They are made one at a time, on one real cluster, which is started with the first run and kept.
 
+use std::any::Any;
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
+use futures_util::FutureExt as _;
 use lab_core::report::Report;
 use lab_core::scenario::RunSpec;
 use lab_core::world::WorldError;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use super::problem::{Kind, Problem};
 use super::record::{Record, State};
@@ -24,6 +27,9 @@ pub const KEPT_MAX: usize = 16;
 /// Runs that may wait, besides the one that runs.
 pub const QUEUE_MAX: usize = 4;
 
+/// Clients that may follow runs at a time: each holds a connection, of which there must be some left.
+pub const FOLLOWERS_MAX: usize = 128;
+
 /// Where the real servers come from.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
@@ -38,63 +44,118 @@ pub struct Source {
 pub struct Runs(Arc<Shared>);
 
 struct Shared {
-    kept: Mutex<Kept>,
-    queue: mpsc::Sender<Arc<Record>>,
+    desk: Mutex<Desk>,
+    /// Told when a run is put into the queue.
+    asked: Notify,
+    seats: Arc<Semaphore>,
 }
 
-struct Kept {
+struct Desk {
     records: VecDeque<Arc<Record>>,
+    /// Those of the records that wait for their turn.
+    waiting: VecDeque<Arc<Record>>,
     /// The last one given out. They do not begin at one: a browser that followed a run of this server's last life comes
     /// back by itself, and must not be shown the rest of another run under the same number.
     last_id: u64,
+    /// Whether no runs are made any more.
+    closed: bool,
 }
 
 /// What makes the runs, one after another.
 pub struct Worker {
-    queue: mpsc::Receiver<Arc<Record>>,
+    runs: Runs,
     making: Option<Arc<Record>>,
     source: Source,
     stores: Option<Arc<Stores>>,
 }
 
+/// What came of a run; where it had begun, there is a journal.
+type Made = Result<(Arc<Recorder>, Arc<Report>), (Option<Arc<Recorder>>, Problem)>;
+
 impl Runs {
     /// No runs yet, and the worker that will make them.
     pub fn new(source: Source) -> (Self, Worker) {
-        let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        let kept = Kept { records: VecDeque::new(), last_id: time::incarnation() };
-        let shared = Shared { kept: Mutex::new(kept), queue: sender };
-        (Self(Arc::new(shared)), Worker { queue, making: None, source, stores: None })
+        let desk = Desk {
+            records: VecDeque::new(),
+            waiting: VecDeque::new(),
+            last_id: time::incarnation(),
+            closed: false,
+        };
+        let seats = Arc::new(Semaphore::new(FOLLOWERS_MAX));
+        let runs = Self(Arc::new(Shared { desk: Mutex::new(desk), asked: Notify::new(), seats }));
+        (runs.clone(), Worker { runs, making: None, source, stores: None })
     }
 
     /// Puts a run into the queue.
     pub(super) fn enqueue(&self, spec: RunSpec, policy: Option<&'static str>) -> Result<u64, Problem> {
-        let mut kept = self.kept();
-        let id = kept.last_id + 1;
+        let mut desk = self.desk();
+        if desk.closed {
+            return Err(stopped());
+        }
+        if desk.waiting.len() >= QUEUE_MAX {
+            let detail = format!("{QUEUE_MAX} runs wait already: try again when one of them is over");
+            return Err(Problem::new(Kind::Busy, detail));
+        }
+        let id = desk.last_id + 1;
         let record = Arc::new(Record::new(id, spec, policy));
-        self.0.queue.try_send(Arc::clone(&record)).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                let detail = format!("{QUEUE_MAX} runs wait already: try again when one of them is over");
-                Problem::new(Kind::Busy, detail)
-            }
-            TrySendError::Closed(_) => stopped(),
-        })?;
-        kept.last_id = id;
-        kept.records.push_back(record);
-        kept.forget();
+        desk.last_id = id;
+        desk.waiting.push_back(Arc::clone(&record));
+        desk.records.push_back(record);
+        desk.forget();
+        self.0.asked.notify_one();
         Ok(id)
     }
 
     /// The run of that number, if it is kept.
     pub(super) fn find(&self, id: u64) -> Option<Arc<Record>> {
-        self.kept().records.iter().find(|record| record.id == id).cloned()
+        self.desk().records.iter().find(|record| record.id == id).cloned()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Nobody wants that run any more. One that waits is over at once, and its place is free; one that runs ends as soon
+    /// as it can; one that is over stays as it is.
+    pub(super) fn give_up(&self, record: &Record) {
+        record.give_up();
+        let mut desk = self.desk();
+        if let Some(place) = desk.waiting.iter().position(|waiting| waiting.id == record.id) {
+            desk.waiting.remove(place);
+            record.enter(State::Failed(None, given_up()));
+        }
+    }
+
+    /// A place among those that follow runs.
+    pub(super) fn seat(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0.seats).try_acquire_owned().map_err(|_| {
+            let detail = format!("{FOLLOWERS_MAX} clients follow runs already: close one of them");
+            Problem::new(Kind::Busy, detail)
+        })
+    }
+
+    /// The run that has waited longest, when there is one.
+    async fn next(&self) -> Arc<Record> {
+        loop {
+            // Nothing is missed in between: what is told to nobody is kept for the next one who listens.
+            if let Some(record) = self.desk().waiting.pop_front() {
+                return record;
+            }
+            self.0.asked.notified().await;
+        }
+    }
+
+    /// Takes no more runs, and tells those that follow a waiting one that it will not be made.
+    fn close(&self) {
+        let mut desk = self.desk();
+        desk.closed = true;
+        for record in desk.waiting.drain(..) {
+            record.enter(State::Failed(None, stopped()));
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.0.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl Desk {
     fn forget(&mut self) {
         while self.records.len() > KEPT_MAX {
             let oldest = self.records.iter().position(|record| record.is_over());
@@ -104,31 +165,43 @@ impl Kept {
 }
 
 impl Worker {
-    /// Makes every run that is asked for, until `stop` is true (or gone) or nobody can ask any more. The run that is
-    /// under way then is given up, and cleaned up after. Do not drop this future: it may be at that.
+    /// Makes every run that is asked for, until `stop` is true (or gone). The run that is under way then is given up, and
+    /// cleaned up after; those that wait are over at once. Do not drop this future: it may be at that.
     pub async fn work(mut self, mut stop: watch::Receiver<bool>) {
+        let (runs, stopping) = (self.runs.clone(), stop.clone());
+        let closing = async {
+            let _ = stop.wait_for(|stop| *stop).await;
+            runs.close();
+        };
+        tokio::join!(closing, self.make_all(&stopping));
+        self.end_stores().await;
+    }
+
+    async fn make_all(&mut self, stop: &watch::Receiver<bool>) {
+        let mut stopping = stop.clone();
         loop {
-            let next = tokio::select! {
+            let record = tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => None,
-                next = self.queue.recv() => next,
+                _ = stopping.wait_for(|stop| *stop) => break,
+                record = self.runs.next() => record,
             };
-            let Some(record) = next else { break };
             self.making = Some(Arc::clone(&record));
-            match self.make(&record, &stop).await {
+            let made = match AssertUnwindSafe(self.make(&record, stop)).catch_unwind().await {
+                Ok(made) => made,
+                Err(panic) => {
+                    self.recover().await;
+                    Err((record.journal(), panicked(&*panic)))
+                }
+            };
+            match made {
                 Ok((recorder, report)) => record.enter(State::Done(recorder, report)),
                 Err((recorder, problem)) => record.enter(State::Failed(recorder, problem)),
             }
             self.making = None;
         }
-        self.end_stores().await;
     }
 
-    async fn make(
-        &mut self,
-        record: &Record,
-        stop: &watch::Receiver<bool>,
-    ) -> Result<(Arc<Recorder>, Arc<Report>), (Option<Arc<Recorder>>, Problem)> {
+    async fn make(&mut self, record: &Record, stop: &watch::Receiver<bool>) -> Made {
         let stores = tokio::select! {
             biased;
             () = unwanted(record, stop.clone()) => return Err((None, why_interrupted(record))),
@@ -143,8 +216,7 @@ impl Worker {
         match run {
             Ok(run) => Ok((recorder, Arc::new(run.report))),
             Err(error) => {
-                // After anything but a refused fault a server may be gone: the next run starts them anew.
-                if !matches!(error, RunError::World(WorldError::Unsupported { .. })) {
+                if !leaves_servers_whole(&error) {
                     self.end_stores().await;
                 }
                 Err((Some(recorder), problem(&error, record)))
@@ -163,21 +235,36 @@ impl Worker {
         Ok(Arc::clone(self.stores.insert(Arc::new(stores))))
     }
 
+    /// After a panic nobody knows how far a run was: what it may have brought to somebody else's servers is taken away,
+    /// and the next run begins with a new connection, or with new servers.
+    async fn recover(&mut self) {
+        if let Some(stores) = self.stores.clone() {
+            // If that fails or panics too, the run has failed already, and was told so.
+            let _ = AssertUnwindSafe(stores.leave()).catch_unwind().await;
+        }
+        self.end_stores().await;
+    }
+
     /// Ends the servers that are our own. That waits for processes, which must not hold up anybody's request.
     async fn end_stores(&mut self) {
-        let stores = self.stores.take();
-        // A panic in there has been told on standard error.
-        let _ = tokio::task::spawn_blocking(move || drop(stores)).await;
+        let Some(stores) = self.stores.take() else { return };
+        let (ended, end) = oneshot::channel::<()>();
+        // Where no thread can be had they are dropped here, with what would have done it.
+        let _ = thread::Builder::new().name("end the servers".to_owned()).spawn(move || {
+            drop(stores);
+            drop(ended);
+        });
+        // Nothing is ever sent: it is closed when they have ended, or the thread has panicked, and has told so.
+        let _ = end.await;
     }
 }
 
 impl Drop for Worker {
     /// Whoever follows a run that will not be made any more is told so.
     fn drop(&mut self) {
-        self.queue.close();
-        let waiting = std::iter::from_fn(|| self.queue.try_recv().ok());
-        for record in self.making.take().into_iter().chain(waiting) {
-            record.enter(State::Failed(None, stopped()));
+        self.runs.close();
+        if let Some(record) = self.making.take() {
+            record.enter(State::Failed(record.journal(), stopped()));
         }
     }
 }
@@ -191,18 +278,29 @@ async fn unwanted(record: &Record, mut stop: watch::Receiver<bool>) {
     }
 }
 
-fn why_interrupted(record: &Record) -> Problem {
-    if record.is_given_up() {
-        return Problem::new(Kind::GivenUp, "its client asked for that (DELETE): POST /api/runs for another");
-    }
-    stopped()
+/// Whether the servers are as good as before after a run that ended so: it was given up, or refused. After anything else
+/// one may be gone, and the next run starts them anew.
+fn leaves_servers_whole(error: &RunError) -> bool {
+    matches!(error, RunError::Interrupted | RunError::World(WorldError::Unsupported { .. }))
 }
 
-fn stopped() -> Problem {
+fn why_interrupted(record: &Record) -> Problem {
+    if record.is_given_up() { given_up() } else { stopped() }
+}
+
+fn given_up() -> Problem {
+    Problem::new(Kind::GivenUp, "its client asked for that (DELETE): POST /api/runs for another")
+}
+
+pub(super) fn stopped() -> Problem {
     Problem::new(
         Kind::Stopped,
         "`lab serve` is ending, or what makes its runs has failed (its own output says why): start it again",
     )
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Problem {
+    problem_of(Kind::Internal, &real::panicked(panic))
 }
 
 fn problem(error: &RunError, record: &Record) -> Problem {
@@ -216,5 +314,9 @@ fn problem(error: &RunError, record: &Record) -> Problem {
         RunError::Panicked(_) => Kind::Internal,
         RunError::Interrupted => return why_interrupted(record),
     };
+    problem_of(kind, error)
+}
+
+fn problem_of(kind: Kind, error: &RunError) -> Problem {
     Problem::new(kind, error.to_string())
 }

@@ -1,7 +1,9 @@
 //! What the tests of the command line share: the built `lab`, and the processes that it starts.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub(crate) mod api;
 pub(crate) mod owner;
+pub(crate) mod socket;
 
 use std::collections::BTreeMap;
 use std::fs;
