@@ -4,7 +4,7 @@
 //! them. Only the arrival of a notice and the wait for a connection are noted here, because nobody else sees them.
 //!
 //! # Layout
-//! * [`shared_cache`]: L2; `scripts`: its conditional operations; `keyspace`: what its keys are called; `cluster`: the
+//! * [`shared_cache`]: L2; `scripts`: its conditional operations; [`keyspace`]: what its keys are called; `cluster`: the
 //!   connection that both L2 and the bus use
 //! * [`database`]: rows; `pool`: connections to one PostgreSQL node
 //! * [`membership`]: leases in a table
@@ -15,7 +15,7 @@
 pub mod bus;
 mod cluster;
 pub mod database;
-pub(crate) mod keyspace;
+pub mod keyspace;
 pub mod membership;
 pub mod observer;
 mod pool;
@@ -34,6 +34,7 @@ use crate::harness::Reach;
 use bus::RedisBus;
 use cluster::Cluster;
 use database::PostgresDatabase;
+use keyspace::Keyspace;
 use membership::PostgresMembership;
 use observer::{Recorder, ServerObserver};
 use shared_cache::RedisCache;
@@ -71,6 +72,8 @@ pub struct Connect {
     pub connections: u32,
     /// How long the primary works on a `SELECT`.
     pub query_time: Duration,
+    /// What its keys are called.
+    pub keyspace: Keyspace,
     /// Where its notes go.
     pub recorder: Arc<Recorder>,
 }
@@ -98,7 +101,7 @@ impl RealPorts {
     /// # Errors
     /// When a store is not there.
     pub async fn connect(connect: Connect) -> Result<Self, ConnectError> {
-        let Connect { server, reach, connections, query_time, recorder } = connect;
+        let Connect { server, reach, connections, query_time, keyspace, recorder } = connect;
         let clock = recorder.clock();
         let entropy = OsEntropy::default();
         let incarnation = time::incarnation();
@@ -111,7 +114,7 @@ impl RealPorts {
             server,
             incarnation,
             clock,
-            shared: RedisCache::new(cluster.clone()),
+            shared: RedisCache::new(cluster.clone(), keyspace),
             database,
             bus: RedisBus::new(server, cluster, reach, Arc::clone(&recorder)),
             membership,

@@ -32,7 +32,8 @@ use lab_core::world::WorldError;
 
 use crate::api::listen::ListenError;
 use crate::harness::HarnessError;
-use crate::real::error::{RunError, StoresError};
+use crate::real::error::RunError;
+use crate::real::remains::{self, Remains};
 use named::NamedServers;
 
 /// Cache Lab: see a tiered cache fail, find out why, and make it hold: in a simulator, and on a real Redis Cluster
@@ -128,8 +129,8 @@ enum CliError {
     #[error("{0}")]
     Run(#[from] RunError),
     /// A run on real servers is over and was told, but not everything that it had brought was taken away.
-    #[error("the run is over, but then the lab could not clean up: {0}")]
-    Left(StoresError),
+    #[error("the run is over, but then the lab could not clean up:\n{}", remains::list(.0))]
+    Left(Vec<Remains>),
     /// Some runs of many have no verdict; why, has been told of each.
     #[error("{0} of {1} have no verdict")]
     NoVerdicts(u32, u32),

@@ -1,7 +1,7 @@
 //! The real world: the scenarios of `lab-core` against a real Redis Cluster and a real PostgreSQL.
 //!
 //! * [`stores`]: the servers that several runs use in turn, and what an operator does to them; `guest`: how the lab
-//!   behaves on servers that somebody else runs
+//!   behaves on servers that somebody else runs; [`remains`]: what it could not take away there
 //! * [`world`]: what a scenario drives; `server`: an app server on a thread of its own; `faults`: which fault of the
 //!   harness a fault of the scenario is; `witness`: what the replicas hold meanwhile
 //! * [`disturbance`]: what must not happen to a run; `pauses`: whether the lab itself stood still; `vitals`: whether
@@ -13,6 +13,7 @@ pub mod error;
 mod faults;
 mod guest;
 mod pauses;
+pub mod remains;
 mod server;
 pub mod stores;
 mod vitals;
@@ -21,6 +22,7 @@ pub mod world;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,17 +57,26 @@ pub async fn run(
     recorder: Arc<Recorder>,
     interrupted: impl Future<Output = ()>,
 ) -> Result<Run, RunError> {
-    let played = match stores.prepare().await {
+    let mut interrupted = pin!(interrupted);
+    // What it has begun when it is interrupted is called off by leaving.
+    let prepared = tokio::select! {
+        biased;
+        () = &mut interrupted => Err(RunError::Interrupted),
+        prepared = stores.prepare() => prepared.map_err(RunError::from),
+    };
+    let played = match prepared {
         Ok(()) => watched(stores, spec, &recorder, interrupted).await,
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     };
     let left = stores.leave().await;
     let trace = recorder.close();
     let run = played.and_then(|()| judge(spec, trace));
-    match (run, left) {
-        (run, Ok(())) => run,
-        (Ok(run), Err(left)) => Err(RunError::Left { run: Box::new(run), left }),
-        (Err(why), Err(left)) => Err(RunError::Remains { why: Box::new(why), left }),
+    if left.is_empty() {
+        return run;
+    }
+    match run {
+        Ok(run) => Err(RunError::Left { run: Box::new(run), left }),
+        Err(why) => Err(RunError::Remains { why: Box::new(why), left }),
     }
 }
 
@@ -117,6 +128,7 @@ async fn play(
         biased;
         () = interrupted => Err(RunError::Interrupted),
         _ = stores.harness().casualty() => Ok(()),
+        error = stores.displaced() => Err(error.into()),
         played = body => played.map_err(|panic| panicked(&*panic)).and_then(|played| Ok(played?)),
         () = tokio::time::sleep(RUN_WITHIN) => Err(RunError::World(WorldError::Stuck {
             at: recorder.clock().now(),
@@ -127,8 +139,12 @@ async fn play(
     played
 }
 
-/// A panic's own words.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> RunError {
+    RunError::Panicked(words_of(panic))
+}
+
+/// A panic's own words.
+fn words_of(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    RunError::Panicked(words.unwrap_or("a panic without words").to_owned())
+    words.unwrap_or("a panic without words").to_owned()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lab_core::ports::{Database, Ports, contract};
 use lab_core::value::{Key, ServerId, Value};
+use lab_server::adapters::keyspace::Keyspace;
 use lab_server::adapters::observer::Recorder;
 use lab_server::adapters::{Connect, RealPorts};
 use lab_server::harness::{AppServer, PostgresNode};
@@ -27,6 +28,7 @@ async fn ports(stores: &Stores, server: u8, recorder: &Arc<Recorder>) -> RealPor
         reach: reach.clone(),
         connections: 5,
         query_time: Duration::ZERO,
+        keyspace: Keyspace::default(),
         recorder: Arc::clone(recorder),
     };
     RealPorts::connect(connect).await.unwrap_or_else(|error| panic!("{error}"))

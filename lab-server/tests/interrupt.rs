@@ -50,7 +50,7 @@ async fn the_second_signal_waits_for_nothing(owner: &Owner) {
     owner.execute("BEGIN; LOCK TABLE cache_lab.data IN ACCESS SHARE MODE").await;
     lab.signal(Signal::INT);
     // Its keys go first.
-    owner.until("the keys are gone", async || owner.keys().await == 0).await;
+    owner.until("the keys are gone", async || owner.keys().await == owner.claims().await).await;
     assert_eq!(lab.0.try_wait().expect("a child of ours"), None, "it waits for the table");
     lab.signal(Signal::INT);
     assert_eq!(lab.ends_within(AT_ONCE), Some(130));
@@ -65,7 +65,7 @@ async fn nohup_is_respected(owner: &Owner) {
     owner.begun().await;
     lab.signal(Signal::HUP);
     // The next seed's run begins.
-    owner.until("a run is over", async || owner.keys().await == 0).await;
+    owner.until("a run is over", async || owner.keys().await == owner.claims().await).await;
     owner.begun().await;
     lab.signal(Signal::INT);
     assert_eq!(lab.ends_within(CLEANED_UP_WITHIN), Some(130));

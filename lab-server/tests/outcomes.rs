@@ -11,6 +11,7 @@ use lab_core::ports::{
 use lab_core::trace::Actor;
 use lab_core::value::{Entry, Instant, Key, Lookup, ServerId, Stamp, Token, Value, Version};
 use lab_server::adapters::bus::CHANNEL;
+use lab_server::adapters::keyspace::Keyspace;
 use lab_server::adapters::observer::Recorder;
 use lab_server::adapters::{Connect, RealPorts};
 use lab_server::harness::{AppServer, Link, Links, PostgresNode, RedisNode, Way};
@@ -28,6 +29,7 @@ async fn ports(stores: &Stores, server: u8) -> RealPorts {
         reach: reach.clone(),
         connections: 2,
         query_time: Duration::ZERO,
+        keyspace: Keyspace::default(),
         recorder: Recorder::start(),
     };
     RealPorts::connect(connect).await.unwrap_or_else(|error| panic!("{error}"))

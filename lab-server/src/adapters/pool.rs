@@ -41,7 +41,9 @@ impl NodePool {
         recorder: Arc<Recorder>,
     ) -> Result<Self, ConnectError> {
         let mut config = config.clone();
-        config.application_name(server.to_string());
+        // What somebody's sessions are called tells theirs from everybody else's.
+        let prefix = config.get_application_name().map(|name| format!("{name}, ")).unwrap_or_default();
+        config.application_name(format!("{prefix}{server}"));
         // A connection is checked for being closed only: a test query would double every read's round trips.
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config, NoTls, manager))

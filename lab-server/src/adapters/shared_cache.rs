@@ -8,7 +8,7 @@ use lab_core::value::{Entry, Key, Lookup, Token};
 use redis::{Cmd, ErrorKind, ServerErrorKind, Value, cmd};
 
 use super::cluster::{CallError, Cluster};
-use super::keyspace::stored;
+use super::keyspace::Keyspace;
 use super::scripts::{Conditional, FILL, GET_OR_LEASE, SET_IF_NEWER, UNLOCK};
 
 /// The longest time to live that is sent: Redis refuses what would pass the end of its clock.
@@ -17,11 +17,16 @@ const TTL_MAX_MS: u64 = 1 << 50;
 /// A server's view of the Redis Cluster.
 pub struct RedisCache {
     cluster: Cluster,
+    keyspace: Keyspace,
 }
 
 impl RedisCache {
-    pub(super) fn new(cluster: Cluster) -> Self {
-        Self { cluster }
+    pub(super) fn new(cluster: Cluster, keyspace: Keyspace) -> Self {
+        Self { cluster, keyspace }
+    }
+
+    fn stored(&self, key: &Key) -> String {
+        self.keyspace.stored(key)
     }
 
     /// Runs a script by its hash; where the node does not know it, by its text.
@@ -31,7 +36,7 @@ impl RedisCache {
         key: &Key,
         arguments: &[String],
     ) -> Result<T, SharedError> {
-        let name = stored(key);
+        let name = self.stored(key);
         let invoke =
             |how: &str, what: &str| -> Cmd { cmd(how).arg(what).arg(1).arg(&name).arg(arguments).clone() };
         match self.cluster.ask(&invoke("EVALSHA", script.hash())).await {
@@ -55,18 +60,18 @@ impl RedisCache {
 
 impl SharedCache for RedisCache {
     fn home(&self, key: &Key) -> Actor {
-        self.cluster.home(&stored(key))
+        self.cluster.home(&self.stored(key))
     }
 
     async fn get(&self, key: &Key) -> Result<Lookup, SharedError> {
-        let held: Option<String> = self.cluster.call(cmd("GET").arg(stored(key))).await?;
+        let held: Option<String> = self.cluster.call(cmd("GET").arg(self.stored(key))).await?;
         let value = held.filter(|held| is_value(held)).as_deref().map(entry).transpose()?;
         Ok(Lookup::from(value))
     }
 
     async fn set(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<(), SharedError> {
         let mut command = cmd("SET");
-        command.arg(stored(key)).arg(text(entry)?).arg("PX").arg(millis(ttl));
+        command.arg(self.stored(key)).arg(text(entry)?).arg("PX").arg(millis(ttl));
         Ok(self.cluster.call(&command).await?)
     }
 
@@ -76,7 +81,7 @@ impl SharedCache for RedisCache {
     }
 
     async fn delete(&self, key: &Key) -> Result<(), SharedError> {
-        Ok(self.cluster.call(cmd("DEL").arg(stored(key))).await?)
+        Ok(self.cluster.call(cmd("DEL").arg(self.stored(key))).await?)
     }
 
     async fn get_or_lease(&self, key: &Key, token: Token, ttl: Duration) -> Result<Leased, SharedError> {
@@ -104,7 +109,7 @@ impl SharedCache for RedisCache {
 
     async fn lock(&self, name: &Key, token: Token, ttl: Duration) -> Result<Locked, SharedError> {
         let mut command = cmd("SET");
-        command.arg(stored(name)).arg(text_of(token)).arg("NX").arg("PX").arg(millis(ttl));
+        command.arg(self.stored(name)).arg(text_of(token)).arg("NX").arg("PX").arg(millis(ttl));
         let granted: bool = self.cluster.call(&command).await?;
         Ok(if granted { Locked::Granted } else { Locked::Held })
     }

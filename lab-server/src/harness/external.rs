@@ -118,6 +118,16 @@ async fn cluster_slots(node: &NamedNode) -> RedisResult<Vec<Range>> {
     Ok(ranges)
 }
 
+/// The nodes that hold slots, as a node sees it; `asked` is that node's own host.
+pub(crate) async fn masters(
+    connection: &mut MultiplexedConnection,
+    asked: &str,
+) -> RedisResult<Vec<Address>> {
+    let lines = slot_lines(cmd("CLUSTER").arg("SLOTS").query_async(connection).await?)?;
+    let masters = lines.into_iter().filter_map(|(_, _, nodes)| nodes.into_iter().next());
+    masters.map(|node| address(node, asked)).collect()
+}
+
 fn slot_lines(lines: Vec<Vec<Value>>) -> RedisResult<Vec<(u16, u16, Vec<Value>)>> {
     let mut read = Vec::new();
     for line in lines {

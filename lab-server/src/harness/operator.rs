@@ -2,22 +2,43 @@
 //! may never say a word, so every answer is waited for with a limit. App servers have limits of their own, in
 //! `adapters`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Error, NoTls, Row, Statement, ToStatement};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Error, NoTls, Row};
 
 /// A connection of TCP, unless the configuration says otherwise (`connect_timeout`).
 const TCP_WITHIN: Duration = Duration::from_secs(3);
 /// One answer: to the start-up of a connection, or to a query.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// A batch of statements. It may wait for locks: those of the lab give up at a `lock_timeout` of ten seconds each, three
-/// at most, and the server's own word is better than our impatience.
-const BATCH_WITHIN: Duration = Duration::from_secs(35);
+/// A batch of statements, which may wait for locks.
+const BATCH_WITHIN: Duration = Duration::from_secs(10);
 
-/// A connection. Its task ends with it.
-pub(crate) struct Operator(Client);
+/// A transaction of the guest's, which gives up by itself a little earlier: see [`LIMITS`].
+const TRANSACTION_WITHIN: Duration = Duration::from_secs(6);
+/// To reach the server with the wish that it stop a statement.
+const CALL_OFF_WITHIN: Duration = Duration::from_secs(1);
+
+/// For one transaction, so that a session which a pooler hands on keeps none of it. A lock that somebody holds, or a
+/// standby that is not there, must hold up nobody for ever, least of all when the lab has gone meanwhile.
+const LIMITS: &str = "
+    SET LOCAL lock_timeout = '3s';
+    SET LOCAL statement_timeout = '5s';
+    SET LOCAL idle_in_transaction_session_timeout = '10s';
+    SET LOCAL synchronous_commit = local;";
+
+/// In a list of sessions it is told from everybody else's.
+const COMMIT: &str = "COMMIT /* cache_lab. */";
+
+/// A connection. Its task ends with it. It leaves no prepared statement and no setting in the session, which may be a
+/// pooler's.
+pub(crate) struct Operator {
+    client: Client,
+    /// Whether something was sent whose answer nobody has heard.
+    unanswered: AtomicBool,
+}
 
 /// Why an operator's wish was not done.
 #[derive(Debug, thiserror::Error)]
@@ -54,41 +75,83 @@ impl Operator {
             // The client's calls report what went wrong here.
             let _ = connection.await;
         });
-        Ok(Self(client))
+        Ok(Self { client, unanswered: AtomicBool::new(false) })
     }
 
     /// Executes statements, in one transaction if they do not say otherwise.
     pub(crate) async fn batch_execute(&self, statements: &str) -> Result<(), OperatorError> {
-        answered(BATCH_WITHIN, self.0.batch_execute(statements)).await
+        self.answered(BATCH_WITHIN, self.client.batch_execute(statements)).await
+    }
+
+    /// Executes statements in a transaction with limits of its own, up to its commit: see [`Operator::commit`]. If
+    /// nobody waits for them any more, the server rolls them back, however late it gets to them.
+    pub(crate) async fn begin(&self, statements: &str) -> Result<(), OperatorError> {
+        let begun = format!("BEGIN; {LIMITS} {statements}");
+        let done = self.answered(TRANSACTION_WITHIN, self.client.batch_execute(&begun)).await;
+        if done.is_err() {
+            // The first error is the one to tell; where there is no answer to this either, the connection is lost.
+            let _ = self.roll_back().await;
+        }
+        done
+    }
+
+    /// Makes it last. Without an answer nobody knows whether it does.
+    pub(crate) async fn commit(&self) -> Result<(), OperatorError> {
+        self.answered(TRANSACTION_WITHIN, self.client.batch_execute(COMMIT)).await
+    }
+
+    /// Ends a transaction that was left open.
+    pub(crate) async fn roll_back(&self) -> Result<(), OperatorError> {
+        self.answered(CALL_OFF_WITHIN, self.client.batch_execute("ROLLBACK")).await
     }
 
     /// The one row of a query.
     pub(crate) async fn query_one(
         &self,
         query: &str,
-        parameters: &[&(dyn ToSql + Sync)],
+        parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Row, OperatorError> {
-        answered(ANSWER_WITHIN, self.0.query_one(query, parameters)).await
+        self.answered(ANSWER_WITHIN, self.client.query_typed_one(query, parameters)).await
     }
 
     /// The row of a query, if there is one.
     pub(crate) async fn query_opt(&self, query: &str) -> Result<Option<Row>, OperatorError> {
-        answered(ANSWER_WITHIN, self.0.query_opt(query, &[])).await
+        self.answered(ANSWER_WITHIN, self.client.query_typed_opt(query, &[])).await
     }
 
     /// The rows of a query.
-    pub(crate) async fn query<T: ToStatement + ?Sized>(&self, query: &T) -> Result<Vec<Row>, OperatorError> {
-        answered(ANSWER_WITHIN, self.0.query(query, &[])).await
+    pub(crate) async fn query(&self, query: &str) -> Result<Vec<Row>, OperatorError> {
+        self.answered(ANSWER_WITHIN, self.client.query_typed(query, &[])).await
     }
 
-    /// A query to be asked several times.
-    pub(crate) async fn prepare(&self, query: &str) -> Result<Statement, OperatorError> {
-        answered(ANSWER_WITHIN, self.0.prepare(query)).await
+    /// Asks the server to stop what it has not answered. Its answer may still come.
+    pub(crate) async fn call_off(&self) {
+        if self.unanswered.swap(false, Ordering::Relaxed) {
+            // Where the server cannot be reached, nothing can be called off.
+            let token = self.client.cancel_token();
+            let _ = tokio::time::timeout(CALL_OFF_WITHIN, token.cancel_query(NoTls)).await;
+        }
+    }
+
+    /// Waits for an answer. What is not answered in time is called off; what nobody waits for any more (this future was
+    /// dropped) can be, later.
+    async fn answered<T>(
+        &self,
+        within: Duration,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, OperatorError> {
+        self.unanswered.store(true, Ordering::Relaxed);
+        if let Ok(answer) = tokio::time::timeout(within, answer).await {
+            self.unanswered.store(false, Ordering::Relaxed);
+            return answer.map_err(OperatorError::Refused);
+        }
+        self.call_off().await;
+        Err(OperatorError::NoAnswer(within))
     }
 
     /// The connection without limits.
     pub(crate) fn into_client(self) -> Client {
-        self.0
+        self.client
     }
 }
 
@@ -100,14 +163,6 @@ impl OperatorError {
             Self::NoStart(_) | Self::NoAnswer(_) => None,
         }
     }
-}
-
-async fn answered<T>(
-    within: Duration,
-    answer: impl Future<Output = Result<T, Error>>,
-) -> Result<T, OperatorError> {
-    let answer = tokio::time::timeout(within, answer).await;
-    answer.map_err(|_| OperatorError::NoAnswer(within))?.map_err(OperatorError::Refused)
 }
 
 /// `tokio_postgres`' own text names only the kind of error; the server's words are in its sources.

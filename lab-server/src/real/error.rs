@@ -1,12 +1,14 @@
 //! Why a run on real servers could not be made, each with what to do next.
 
 use std::io;
+use std::time::Duration;
 
 use lab_core::scenario::Run;
 use lab_core::world::WorldError;
 use redis::RedisError;
 
 use super::disturbance::{self, Disturbance};
+use super::remains::{self, Remains};
 use super::stores::REPLAYED_WITHIN;
 use crate::harness::{Address, OperatorError, PostgresNode, RedisNode};
 
@@ -23,20 +25,20 @@ pub enum RunError {
     #[error("the lab made a mistake: {0}; please report it with the command that led to it")]
     Panicked(String),
     /// It failed, and what it had brought to somebody else's servers could not be taken away.
-    #[error("{why}; and then the lab could not clean up: {left}")]
+    #[error("{why}; and then the lab could not clean up:\n{}", remains::list(left))]
     Remains {
         /// Why it failed.
         why: Box<RunError>,
-        /// Why it could not be cleaned up.
-        left: StoresError,
+        /// What is still there.
+        left: Vec<Remains>,
     },
     /// It came to its end, and has a verdict; but what it had brought to somebody else's servers could not be taken away.
-    #[error("the run is over, but then the lab could not clean up: {left}")]
+    #[error("the run is over, but then the lab could not clean up:\n{}", remains::list(left))]
     Left {
         /// The run.
         run: Box<Run>,
-        /// Why it could not be cleaned up.
-        left: StoresError,
+        /// What is still there.
+        left: Vec<Remains>,
     },
     /// Something happened that the scenario is not about: whatever was seen says nothing of the policy.
     #[error("{}", no_verdict(.disturbances, ended.as_deref()))]
@@ -95,6 +97,54 @@ pub enum StoresError {
         /// Whether another run of the lab made it.
         of_the_lab: bool,
     },
+    /// Another run of the lab is there.
+    #[error("{}", occupied(who))]
+    Occupied {
+        /// What it says of itself.
+        who: String,
+    },
+    /// A Redis node does not let the lab do what a run, or its end, needs. Nothing was written there.
+    #[error(
+        "{node} of --redis ({address}) refuses {command}, which a run, or cleaning up after it, needs: {source}; \
+         allow it, {ELSEWHERE}"
+    )]
+    Refuses {
+        /// The node.
+        node: RedisNode,
+        /// Where it is.
+        address: Address,
+        /// What was tried, on a key that is not there.
+        command: &'static str,
+        /// Redis' answer.
+        source: RedisError,
+    },
+    /// The user may not make a schema. Nothing was written there.
+    #[error(
+        "the user {user:?} of --postgres may not make a schema in the database {database:?}: GRANT CREATE ON \
+         DATABASE to it, {ELSEWHERE}"
+    )]
+    NoRight {
+        /// The user.
+        user: String,
+        /// The database.
+        database: String,
+    },
+    /// Between the lab and PostgreSQL is a pooler that hands out sessions by the transaction.
+    #[error(
+        "{0} of --postgres is behind a pooler that gives each transaction another session (as PgBouncer does with \
+         pool_mode = transaction), and the lab prepares its statements in sessions of its own: name PostgreSQL's own \
+         address, or a pool with pool_mode = session, {ELSEWHERE}"
+    )]
+    Pooler(PostgresNode),
+    /// A server gave no answer, and the time for it is over.
+    #[error("it did not answer within {0:?}")]
+    Silent(Duration),
+    /// A mistake of the lab's own, or a thread that it could not get.
+    #[error("the lab failed: {0}")]
+    Panicked(String),
+    /// A master without slots: nothing of the lab's would ever come there.
+    #[error("{0} of --redis holds no slots: name a cluster whose masters all do")]
+    NoSlot(RedisNode),
     /// A replica does not follow.
     #[error(
         "{0} has not replayed a row within {REPLAYED_WITHIN:?}: is its replay paused, or does it follow another primary?"
@@ -125,12 +175,19 @@ fn not_empty(node: RedisNode, address: &Address, keys: u64, example: &str, of_th
     )
 }
 
+fn occupied(who: &str) -> String {
+    format!(
+        "another run of the lab is on the Redis Cluster of --redis ({who:?}): wait until it is over (the claim of one \
+         that was killed goes by itself within half a minute), name another Redis Cluster, {ELSEWHERE}"
+    )
+}
+
 fn taken(database: &str, of_the_lab: bool) -> String {
     if of_the_lab {
         return format!(
             "the database {database:?} of --postgres has the schema cache_lab of another run of the lab: wait until \
-             that run is over (one that was killed leaves it: DROP SCHEMA cache_lab CASCADE), name another \
-             database, {ELSEWHERE}"
+             that run is over (one that was killed leaves it: DROP TABLE cache_lab.data, cache_lab.members; DROP SCHEMA \
+             cache_lab), name another database, {ELSEWHERE}"
         );
     }
     format!(

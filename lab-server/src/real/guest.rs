@@ -1,161 +1,286 @@
-//! On servers that somebody else runs the lab is a guest. It comes only where there is room, brings one schema with its
-//! mark on it and keys under its prefix, and takes away what bears the one or the other, and nothing else.
+//! On servers that somebody else runs the lab is a guest. It comes only where there is room and where it can leave, says
+//! that it is there, brings one schema and keys that bear its mark, and takes away what bears the mark and nothing else.
+//! What it cannot take away it names.
+//!
+//! * `claim`: the key that keeps other labs out; `nodes`: the keys on the Redis nodes; `schema`: the tables
 
+mod claim;
+mod nodes;
+mod schema;
+
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant, SystemTime};
+use std::{env, process};
 
+use futures_util::FutureExt as _;
+use redis::RedisError;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, cmd, pipe};
-use tokio_postgres::error::SqlState;
+use redis::cluster_routing::Slot;
+use tokio::sync::{Mutex, watch};
 
 use super::error::StoresError;
+use super::remains::Remains;
 use super::stores::Stores;
-use crate::adapters::database::SCHEMA;
-use crate::adapters::keyspace;
-use crate::harness::{Operator, OperatorError, RedisEndpoint};
+use crate::adapters::keyspace::Keyspace;
+use crate::harness::{Address, Operator, RedisEndpoint};
+use claim::{Renewal, Shard};
 
 /// How the comment on every schema of the lab begins.
 const MARK: &str = "Cache Lab";
 
-/// The comment on the schema, if there is one.
-const FIND_MARK: &str =
-    "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'cache_lab'";
+/// How long a guest tries to leave, on every server at once, before it names what remains. A Redis Cluster has elected
+/// another master by then, and PostgreSQL has been started again.
+pub(super) const LEAVE_WITHIN: Duration = Duration::from_secs(30);
 
-/// Without CASCADE: what somebody else has put there meanwhile keeps the schema. A server that dies may hold its lock
-/// until its last statement is over.
-const DROP: &str = "
-    SET lock_timeout = '10s';
-    DROP TABLE cache_lab.data, cache_lab.members;
-    DROP SCHEMA cache_lab;";
+/// Between two tries.
+const TRY_EVERY: Duration = Duration::from_millis(200);
 
-/// What was still on its way from a server that died comes after the first sweep.
-const SWEEPS: u8 = 2;
+/// The least that one try is given.
+const LAST_TRY_WITHIN: Duration = Duration::from_secs(2);
 
-/// Keys that a node is asked for at once.
-const SCAN_COUNT: u32 = 1000;
+/// Letters of a name in the environment that go into the claim.
+const NAME_MAX: usize = 40;
 
 /// A guest with the mark that proves what is its own.
 pub(super) struct Guest {
     mark: String,
-    /// Whether the schema may exist: set before it is asked for, since the answer may be lost.
-    arrived: AtomicBool,
+    keyspace: Keyspace,
+    leave_within: Duration,
+    /// What was brought and may still be there, with why: noted before it is brought, since the answer may be lost.
+    brought: watch::Sender<Brought>,
+    kept: Mutex<Kept>,
+    /// Who has taken the guest's place, if it lost its claim.
+    displaced: watch::Sender<Option<String>>,
+}
+
+/// What a guest has brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Brought {
+    claim: Option<String>,
+    schema: Option<String>,
+    /// The masters that may hold keys.
+    keys: BTreeMap<Address, String>,
+}
+
+/// Connections from the arrival on, since there may be no others when it is time to leave.
+#[derive(Default)]
+struct Kept {
+    primary: Option<Operator>,
+    nodes: BTreeMap<Address, MultiplexedConnection>,
+    renewal: Option<Renewal>,
+}
+
+impl Brought {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Guest {
-    pub(super) fn new() -> Self {
-        let number = RandomState::new().hash_one(process::id());
-        Self { mark: format!("{MARK}, run {number:016x}"), arrived: AtomicBool::new(false) }
+    pub(super) fn new(leave_within: Duration) -> Self {
+        let number = format!("{:016x}", RandomState::new().hash_one(process::id()));
+        Self {
+            mark: format!("{MARK}, run {number}"),
+            keyspace: Keyspace::marked(&number),
+            leave_within,
+            brought: watch::Sender::default(),
+            kept: Mutex::default(),
+            displaced: watch::Sender::default(),
+        }
     }
 
-    /// Makes the schema, where Redis holds no key and PostgreSQL has no such schema.
+    /// How every session of the guest is called in PostgreSQL, and how the comment on its schema reads.
+    pub(super) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    pub(super) fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    /// Secures all that is needed to leave, says that the guest is here, and makes the schema: where Redis holds no key
+    /// and PostgreSQL has no such schema.
     pub(super) async fn arrive(&self, stores: &Stores) -> Result<(), StoresError> {
+        let mut kept = self.kept.lock().await;
+        *kept = Kept::default();
+        let Kept { primary, nodes, renewal } = &mut *kept;
+        let claims = claims_master(stores)?;
+        let mut connection = stores.redis(claims).await?;
+        let held = claim::held_by(&mut connection).await.map_err(claiming(claims))?;
+        if let Some(who) = held {
+            return Err(StoresError::Occupied { who });
+        }
+        let primary = &*primary.insert(schema::secure(stores).await?);
         for master in stores.masters() {
-            expect_empty(master, &mut stores.redis(master).await?).await?;
+            let connection = nodes::secure(stores, master, &self.keyspace).await?;
+            nodes.insert(master.data.clone(), connection);
         }
-        let client = stores.postgres(stores.primary()?).await?;
-        self.arrived.store(true, Ordering::Relaxed);
-        // One transaction: the schema is never there without its mark. If somebody else is making one too, the server
-        // shall give up and not only we: else it would make ours when we have left.
-        let statements =
-            format!("SET lock_timeout = '10s'; {SCHEMA} COMMENT ON SCHEMA cache_lab IS '{}';", self.mark);
-        match client.batch_execute(&statements).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(refusal(error, &client).await),
+        *renewal = Some(self.claim(stores, claims, &mut connection).await?);
+        self.brought.send_modify(|brought| {
+            let masters = stores.masters().map(|master| (master.data.clone(), unasked()));
+            brought.keys.extend(masters);
+        });
+        schema::make(primary, &self.mark).await?;
+        self.brought.send_modify(|brought| brought.schema = Some(unasked()));
+        primary.commit().await.map_err(StoresError::postgres("make the lab's tables"))
+    }
+
+    /// Says that the guest is here, as long as the answer lives.
+    async fn claim(
+        &self,
+        stores: &Stores,
+        master: &RedisEndpoint,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Renewal, StoresError> {
+        let text = format!("{}, {}", self.mark, who_and_since());
+        self.brought.send_modify(|brought| brought.claim = Some(unasked()));
+        if !claim::take(connection, &text).await.map_err(claiming(master))? {
+            self.brought.send_modify(|brought| brought.claim = None);
+            let held = claim::held_by(connection).await.map_err(claiming(master))?;
+            return Err(StoresError::Occupied { who: held.unwrap_or_default() });
+        }
+        self.displaced.send_replace(None);
+        let shard = Shard::new(stores.harness().endpoints().direct().clone(), master.node.shard());
+        Ok(Renewal::start(shard, text, self.displaced.clone()))
+    }
+
+    /// Comes when another lab has taken the place of this one, whose claim's time was over.
+    pub(super) async fn displaced(&self) -> StoresError {
+        let mut displaced = self.displaced.subscribe();
+        let who = displaced.wait_for(Option::is_some).await.ok().and_then(|who| who.clone());
+        match who {
+            Some(who) => StoresError::Occupied { who },
+            // The sender lives as long as the guest.
+            None => std::future::pending().await,
         }
     }
 
-    /// Takes away the keys and the schema, if the schema is this guest's own.
-    pub(super) async fn leave(&self, stores: &Stores) -> Result<(), StoresError> {
-        if !self.arrived.load(Ordering::Relaxed) {
-            return Ok(());
+    /// Takes away what was brought: each server by itself, again and again until the time is over. What remains then is
+    /// what [`Guest::remains`] tells.
+    pub(super) async fn leave(&self, stores: &Stores) {
+        if self.brought.borrow().is_nothing() {
+            // A transaction that was left open goes with its connection.
+            if let Some(primary) = self.kept.lock().await.primary.take() {
+                primary.call_off().await;
+            }
+            return;
         }
-        let client = stores.postgres(stores.primary()?).await?;
-        let found = client.query_opt(FIND_MARK).await;
-        let found = found.map_err(StoresError::postgres("look for the lab's schema"))?;
-        let mark: Option<String> = found.and_then(|row| row.get(0));
-        if mark.as_ref() == Some(&self.mark) {
-            let swept = sweep(stores).await;
-            let dropped = client.batch_execute(DROP).await;
-            let by_hand = "take away the lab's schema (by hand: DROP SCHEMA cache_lab CASCADE)";
-            swept.and(dropped.map_err(StoresError::postgres(by_hand)))?;
+        let mut kept = self.kept.lock().await;
+        let Kept { primary, nodes, renewal } = &mut *kept;
+        let until = Instant::now() + self.leave_within;
+        tokio::join!(self.drop_schema(stores, primary, until), self.clear_nodes(stores, nodes, until));
+        // Until now others were kept out; where this fails it goes by itself.
+        drop(renewal.take());
+        self.release(stores).await;
+        *kept = Kept::default();
+    }
+
+    async fn drop_schema(&self, stores: &Stores, kept: &mut Option<Operator>, until: Instant) {
+        if self.brought.borrow().schema.is_none() {
+            if let Some(primary) = kept.take() {
+                primary.call_off().await;
+            }
+            return;
         }
-        self.arrived.store(false, Ordering::Relaxed);
-        Ok(())
+        loop {
+            let gone = guarded(schema::take_away(stores, kept, &self.mark), until).await;
+            let is_over = gone.is_ok() || Instant::now() > until;
+            let left = gone.unwrap_or_else(|error| Some(error.to_string()));
+            self.brought.send_modify(|brought| brought.schema = left);
+            if is_over {
+                return;
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+    }
+
+    async fn clear_nodes(
+        &self,
+        stores: &Stores,
+        kept: &mut BTreeMap<Address, MultiplexedConnection>,
+        until: Instant,
+    ) {
+        loop {
+            let mut left = self.brought.borrow().keys.clone();
+            nodes::clear(stores, &self.keyspace, kept, &mut left, until).await;
+            let is_over = left.is_empty() || Instant::now() > until;
+            self.brought.send_modify(|brought| brought.keys = left);
+            if is_over {
+                return;
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+    }
+
+    async fn release(&self, stores: &Stores) {
+        if self.brought.borrow().claim.is_none() {
+            return;
+        }
+        let Ok(master) = claims_master(stores) else { return };
+        let mut shard = Shard::new(stores.harness().endpoints().direct().clone(), master.node.shard());
+        let released = async { shard.release(&self.mark).await.map_err(claiming(master)) };
+        let released = guarded(released, Instant::now()).await;
+        let left = released.err().map(|error| error.to_string());
+        self.brought.send_modify(|brought| brought.claim = left);
+    }
+
+    /// What may still be there now, each by its name.
+    pub(super) fn remains(&self, stores: &Stores) -> Vec<Remains> {
+        let Brought { claim, schema, keys } = self.brought.borrow().clone();
+        let keys =
+            keys.into_iter().map(|(address, why)| nodes::remains(stores, &self.keyspace, &address, why));
+        let claims = claims_master(stores).ok().zip(claim);
+        let claims = claims.map(|(master, why)| nodes::claim_remains(stores, master, &self.mark, why));
+        let schema = schema.map(|why| schema::remains(stores, &self.mark, why));
+        schema.into_iter().chain(keys).chain(claims).collect()
     }
 }
 
-async fn expect_empty(
-    master: &RedisEndpoint,
-    connection: &mut MultiplexedConnection,
-) -> Result<(), StoresError> {
-    let doing = || StoresError::redis(format!("count the keys of {}", master.node));
-    let keys: u64 = cmd("DBSIZE").query_async(connection).await.map_err(doing())?;
-    if keys == 0 {
-        return Ok(());
+/// One try, which a panic ends too (a thread that cannot be had is one), and which is not waited for much beyond the
+/// end of all tries.
+async fn guarded<T>(
+    attempt: impl Future<Output = Result<T, StoresError>>,
+    until: Instant,
+) -> Result<T, StoresError> {
+    let within = until.saturating_duration_since(Instant::now()).max(LAST_TRY_WITHIN);
+    match tokio::time::timeout(within, AssertUnwindSafe(attempt).catch_unwind()).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(panic)) => Err(StoresError::Panicked(super::words_of(&*panic))),
+        Err(_) => Err(StoresError::Silent(within)),
     }
-    // Keys whose time is over are counted until they are looked at.
-    let example: Option<Vec<u8>> = cmd("RANDOMKEY").query_async(connection).await.map_err(doing())?;
-    let Some(example) = example else {
-        return Ok(());
+}
+
+fn unasked() -> String {
+    "the lab is still there".to_owned()
+}
+
+/// The master that the claim belongs to.
+fn claims_master(stores: &Stores) -> Result<&RedisEndpoint, StoresError> {
+    let slot = Slot::for_key(claim::KEY);
+    let holds = |master: &&RedisEndpoint| {
+        master.slots.iter().cloned().flatten().any(|number| Slot::new(number) == Some(slot))
     };
-    let example = String::from_utf8_lossy(&example).into_owned();
-    let of_the_lab = keyspace::key_of(&example).is_some();
-    Err(StoresError::NotEmpty { node: master.node, address: master.data.clone(), keys, example, of_the_lab })
+    let nowhere = || RedisError::from((redis::ErrorKind::Client, "no master holds its slot"));
+    let found = stores.masters().find(holds);
+    found.ok_or_else(nowhere).map_err(StoresError::redis(format!("claim the Redis Cluster ({})", claim::KEY)))
 }
 
-/// Why the schema could not be made.
-async fn refusal(error: OperatorError, client: &Operator) -> StoresError {
-    match error.code() {
-        // The second where two make it at the same time.
-        Some(&(SqlState::DUPLICATE_SCHEMA | SqlState::UNIQUE_VIOLATION)) => match whose(client).await {
-            Ok((database, of_the_lab)) => StoresError::Taken { database, of_the_lab },
-            Err(error) => StoresError::postgres("ask whose the schema cache_lab is")(error),
-        },
-        Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            let doing = "make a schema (the user of --postgres needs CREATE on the database)";
-            StoresError::postgres(doing)(error)
-        }
-        _ => StoresError::postgres("make the lab's tables")(error),
-    }
+fn claiming(master: &RedisEndpoint) -> impl FnOnce(RedisError) -> StoresError {
+    StoresError::redis(format!("claim the Redis Cluster at {} ({})", master.node, master.data))
 }
 
-/// The database, and whether its schema bears a mark of the lab.
-async fn whose(client: &Operator) -> Result<(String, bool), OperatorError> {
-    let database = client.query_one("SELECT current_database()", &[]).await?.get(0);
-    let found = client.query_opt(FIND_MARK).await?;
-    let mark: Option<String> = found.and_then(|row| row.get(0));
-    Ok((database, mark.is_some_and(|mark| mark.starts_with(MARK))))
-}
-
-async fn sweep(stores: &Stores) -> Result<(), StoresError> {
-    for master in stores.masters() {
-        let mut connection = stores.redis(master).await?;
-        for _ in 0..SWEEPS {
-            let swept = sweep_node(&mut connection).await;
-            swept.map_err(StoresError::redis(format!("take away the lab's keys on {}", master.node)))?;
-        }
-    }
-    Ok(())
-}
-
-async fn sweep_node(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    let mut cursor = 0;
-    loop {
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(keyspace::PATTERN).arg("COUNT").arg(SCAN_COUNT);
-        let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(connection).await?;
-        // Each by itself: a cluster's node refuses a command with keys of several slots.
-        let mut unlinks = pipe();
-        for key in &keys {
-            unlinks.cmd("UNLINK").arg(key).ignore();
-        }
-        if !keys.is_empty() {
-            unlinks.query_async::<()>(connection).await?;
-        }
-        if next == 0 {
-            return Ok(());
-        }
-        cursor = next;
-    }
+/// For whoever finds the claim: whom to ask.
+fn who_and_since() -> String {
+    let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "somebody".to_owned());
+    let host = rustix::system::uname();
+    let short = |name: &str| name.chars().take(NAME_MAX).collect::<String>();
+    format!(
+        "process {} of {} on {}, since {}",
+        process::id(),
+        short(&user),
+        short(&host.nodename().to_string_lossy()),
+        httpdate::fmt_http_date(SystemTime::now())
+    )
 }

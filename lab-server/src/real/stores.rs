@@ -5,15 +5,18 @@ use std::time::{Duration, Instant};
 use lab_core::value::{Key, Value, Version};
 use redis::aio::MultiplexedConnection;
 use redis::cluster_routing::Slot;
-use redis::{AsyncConnectionConfig, Client, RedisError, cmd};
-use tokio_postgres::types::PgLsn;
+use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult, cmd};
+use tokio_postgres::Config;
+use tokio_postgres::types::{PgLsn, Type};
 
 use super::error::StoresError;
-use super::guest::Guest;
+use super::guest::{Guest, LEAVE_WITHIN};
+use super::remains::Remains;
 use crate::adapters::database::{POSITION, SCHEMA, UPSERT};
-use crate::adapters::keyspace;
+use crate::adapters::keyspace::Keyspace;
 use crate::harness::{
-    Harness, HarnessError, HarnessSpec, Operator, PostgresEndpoint, PostgresNode, RedisEndpoint, RedisNode,
+    Address, AppServer, Harness, HarnessError, HarnessSpec, Operator, PostgresEndpoint, PostgresNode, Reach,
+    RedisEndpoint, RedisNode,
 };
 
 /// App servers that a harness of ours has addresses for.
@@ -56,7 +59,20 @@ impl Stores {
     /// # Errors
     /// When they cannot be reached.
     pub async fn connect_to(redis: &[String], postgres: &str) -> Result<Self, HarnessError> {
-        Ok(Self { harness: Harness::connect_to(redis, postgres).await?, guest: Some(Guest::new()) })
+        Self::connect_for(redis, postgres, LEAVE_WITHIN).await
+    }
+
+    /// Like [`Stores::connect_to`], with another limit on the time that leaving may take.
+    ///
+    /// # Errors
+    /// When they cannot be reached.
+    pub async fn connect_for(
+        redis: &[String],
+        postgres: &str,
+        leave_within: Duration,
+    ) -> Result<Self, HarnessError> {
+        let harness = Harness::connect_to(redis, postgres).await?;
+        Ok(Self { harness, guest: Some(Guest::new(leave_within)) })
     }
 
     /// The servers themselves.
@@ -78,14 +94,45 @@ impl Stores {
         self.await_replicas(position(&client).await?).await
     }
 
-    /// Takes away what a run has left in servers that somebody else runs, and nothing that it did not bring.
-    ///
-    /// # Errors
-    /// When a store does not answer.
-    pub async fn leave(&self) -> Result<(), StoresError> {
+    /// Takes away what a run has left in servers that somebody else runs, and nothing that it did not bring; answers what
+    /// is still there when the time for that is over.
+    pub async fn leave(&self) -> Vec<Remains> {
+        if let Some(guest) = &self.guest {
+            guest.leave(self).await;
+        }
+        self.remains()
+    }
+
+    /// What a run has brought to servers that somebody else runs and may be there now, at any time.
+    pub fn remains(&self) -> Vec<Remains> {
+        self.guest.as_ref().map(|guest| guest.remains(self)).unwrap_or_default()
+    }
+
+    /// Comes when another run of the lab has taken our place on servers that somebody else runs.
+    pub(super) async fn displaced(&self) -> StoresError {
         match &self.guest {
-            Some(guest) => guest.leave(self).await,
-            None => Ok(()),
+            Some(guest) => guest.displaced().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What a run's keys are called here.
+    pub(super) fn keyspace(&self) -> Keyspace {
+        self.guest.as_ref().map(|guest| guest.keyspace().clone()).unwrap_or_default()
+    }
+
+    /// How an app server reaches the nodes. On servers that somebody else runs its sessions bear the run's mark.
+    pub(super) fn reach(&self, server: AppServer) -> Result<Reach, HarnessError> {
+        let mut reach = self.harness.endpoints().server(server)?.clone();
+        for endpoint in &mut reach.postgres {
+            self.sign(&mut endpoint.config);
+        }
+        Ok(reach)
+    }
+
+    fn sign(&self, config: &mut Config) {
+        if let Some(guest) = &self.guest {
+            config.application_name(guest.mark());
         }
     }
 
@@ -112,7 +159,10 @@ impl Stores {
     pub async fn insert(&self, key: &Key, value: &Value) -> Result<Inserted, StoresError> {
         let doing = || StoresError::postgres(format!("insert {key}"));
         let client = self.postgres(self.primary()?).await?;
-        let row = client.query_one(UPSERT, &[&key.as_str(), &value.as_str()]).await.map_err(doing())?;
+        let row = client
+            .query_one(UPSERT, &[(&key.as_str(), Type::TEXT), (&value.as_str(), Type::TEXT)])
+            .await
+            .map_err(doing())?;
         let version: i64 = row.get(0);
         Ok(Inserted { version: Version(version.unsigned_abs()), lsn: position(&client).await? })
     }
@@ -132,7 +182,8 @@ impl Stores {
         let client = self.postgres(replica).await?;
         let until = Instant::now() + REPLAYED_WITHIN;
         loop {
-            let row = client.query_one("SELECT pg_last_wal_replay_lsn() >= $1", &[&position]).await;
+            let row =
+                client.query_one("SELECT pg_last_wal_replay_lsn() >= $1", &[(&position, Type::PG_LSN)]).await;
             if row.map_err(StoresError::postgres(format!("ask {} for its position", replica.node)))?.get(0) {
                 return Ok(());
             }
@@ -150,7 +201,7 @@ impl Stores {
     /// When Redis does not answer.
     pub async fn delete_shared(&self, key: &Key) -> Result<(u8, bool), StoresError> {
         let doing = || StoresError::redis(format!("delete {key}"));
-        let name = keyspace::stored(key);
+        let name = self.keyspace().stored(key);
         let slot = Slot::for_key(&name);
         let holds = |endpoint: &&RedisEndpoint| {
             endpoint.slots.iter().cloned().flatten().any(|number| Slot::new(number) == Some(slot))
@@ -178,7 +229,7 @@ impl Stores {
         nodes.filter(|endpoint| matches!(endpoint.node, RedisNode::Master(_)))
     }
 
-    fn replicas(&self) -> impl Iterator<Item = &PostgresEndpoint> {
+    pub(super) fn replicas(&self) -> impl Iterator<Item = &PostgresEndpoint> {
         let nodes = self.harness.endpoints().direct().postgres.iter();
         nodes.filter(|endpoint| endpoint.node != PostgresNode::Primary)
     }
@@ -192,20 +243,32 @@ impl Stores {
     }
 
     pub(super) async fn redis(&self, endpoint: &RedisEndpoint) -> Result<MultiplexedConnection, StoresError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER_WITHIN))
-            .set_response_timeout(Some(ANSWER_WITHIN));
-        let connecting = async {
-            let address = self.harness.endpoints().direct().redis_connection(&endpoint.data)?;
-            Client::open(address)?.get_multiplexed_async_connection_with_config(&config).await
-        };
-        connecting.await.map_err(StoresError::redis(format!("connect to {}", endpoint.node)))
+        let connected = connect(self.harness.endpoints().direct(), &endpoint.data).await;
+        connected.map_err(StoresError::redis(format!("connect to {}", endpoint.node)))
+    }
+
+    /// A node that may not have been there at the start.
+    pub(super) async fn redis_at(&self, address: &Address) -> Result<MultiplexedConnection, StoresError> {
+        let connected = connect(self.harness.endpoints().direct(), address).await;
+        connected.map_err(StoresError::redis("connect to it"))
     }
 
     pub(super) async fn postgres(&self, endpoint: &PostgresEndpoint) -> Result<Operator, StoresError> {
-        let connected = Operator::connect(&endpoint.config).await;
+        let mut config = endpoint.config.clone();
+        self.sign(&mut config);
+        let connected = Operator::connect(&config).await;
         connected.map_err(StoresError::postgres(format!("connect to {}", endpoint.node)))
     }
+}
+
+/// An operator's connection to a Redis node.
+pub(super) async fn connect(reach: &Reach, address: &Address) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(ANSWER_WITHIN))
+        .set_response_timeout(Some(ANSWER_WITHIN));
+    Client::open(reach.redis_connection(address)?)?
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
 }
 
 /// How far the write-ahead log is on disk, in bytes.

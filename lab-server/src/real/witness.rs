@@ -12,12 +12,11 @@ use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, cmd, pipe};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_postgres::Statement;
 use tokio_postgres::types::PgLsn;
 
 use super::error::StoresError;
 use super::stores::Stores;
-use crate::adapters::keyspace;
+use crate::adapters::keyspace::Keyspace;
 use crate::adapters::observer::Recorder;
 use crate::harness::{Operator, PostgresNode, RedisNode};
 
@@ -90,8 +89,8 @@ pub(super) struct Witness {
 }
 
 enum Eye {
-    Redis(Actor, MultiplexedConnection),
-    Postgres(Actor, Operator, Statement),
+    Redis(Actor, MultiplexedConnection, Keyspace),
+    Postgres(Actor, Operator),
 }
 
 impl Witness {
@@ -118,15 +117,13 @@ async fn eyes(stores: &Stores) -> Result<Vec<Eye>, StoresError> {
             let mut connection = stores.redis(endpoint).await?;
             let doing = || StoresError::redis(format!("read from {}", endpoint.node));
             cmd("READONLY").query_async::<()>(&mut connection).await.map_err(doing())?;
-            eyes.push(Eye::Redis(Actor::RedisReplica(shard), connection));
+            eyes.push(Eye::Redis(Actor::RedisReplica(shard), connection, stores.keyspace()));
         }
     }
     for endpoint in &direct.postgres {
         if let PostgresNode::Replica(number) = endpoint.node {
             let client = stores.postgres(endpoint).await?;
-            let rows = client.prepare(ROWS).await;
-            let rows = rows.map_err(StoresError::postgres(format!("read from {}", endpoint.node)))?;
-            eyes.push(Eye::Postgres(Actor::Replica(number), client, rows));
+            eyes.push(Eye::Postgres(Actor::Replica(number), client));
         }
     }
     Ok(eyes)
@@ -150,13 +147,13 @@ impl Eye {
     /// Notes what is new. A replica that does not answer (it may have been killed) is not seen.
     async fn sample(&mut self, replicas: &Replicas) {
         match self {
-            Self::Redis(replica, connection) => {
-                if let Ok(held) = contents(connection).await {
+            Self::Redis(replica, connection, keyspace) => {
+                if let Ok(held) = contents(connection, keyspace).await {
                     note_contents(*replica, held, replicas);
                 }
             }
-            Self::Postgres(replica, client, rows) => {
-                for row in client.query(rows).await.unwrap_or_default() {
+            Self::Postgres(replica, client) => {
+                for row in client.query(ROWS).await.unwrap_or_default() {
                     note_row(*replica, &row, replicas);
                 }
             }
@@ -165,8 +162,11 @@ impl Eye {
 }
 
 /// The values that a Redis node holds; leases and locks are none.
-async fn contents(connection: &mut MultiplexedConnection) -> RedisResult<BTreeMap<Key, Entry>> {
-    let names: Vec<String> = cmd("KEYS").arg(keyspace::PATTERN).query_async(connection).await?;
+async fn contents(
+    connection: &mut MultiplexedConnection,
+    keyspace: &Keyspace,
+) -> RedisResult<BTreeMap<Key, Entry>> {
+    let names: Vec<String> = cmd("KEYS").arg(keyspace.pattern()).query_async(connection).await?;
     if names.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -177,7 +177,7 @@ async fn contents(connection: &mut MultiplexedConnection) -> RedisResult<BTreeMa
     let held: Vec<Option<String>> = gets.query_async(connection).await?;
     let entries = names.into_iter().zip(held).filter_map(|(name, held)| {
         let entry = serde_json::from_str(&held?).ok()?;
-        Some((keyspace::key_of(&name)?, entry))
+        Some((keyspace.key_of(&name)?, entry))
     });
     Ok(entries.collect())
 }

@@ -23,6 +23,9 @@ use super::witness::{Held, Replicas, Witness};
 use crate::adapters::Connect;
 use crate::adapters::observer::Recorder;
 
+/// Between two looks at a thread that ends.
+const POLL: Duration = Duration::from_millis(1);
+
 /// App servers before real stores. Cloning gives another handle to the same world.
 #[derive(Clone)]
 pub struct RealWorld {
@@ -81,14 +84,14 @@ impl RealWorld {
             threads.extend(servers.into_iter().flatten().map(|server| server.kill().1));
             threads
         };
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in threads {
-                // A server that panicked has told so on standard error; its requests were answered Unknown.
-                let _ = thread.join();
+        for thread in threads {
+            // To wait for it on a thread of its own would need one, and there may be none.
+            while !thread.is_finished() {
+                tokio::time::sleep(POLL).await;
             }
-        });
-        // Fails only if the runtime ends, and then the threads end too.
-        let _ = joined.await;
+            // A server that panicked has told so on standard error; its requests were answered Unknown.
+            let _ = thread.join();
+        }
     }
 
     fn fleet(&self) -> MutexGuard<'_, Fleet> {
@@ -102,12 +105,13 @@ impl RealWorld {
     async fn start_servers(&self, spec: ClusterSpec) -> Result<(), WorldError> {
         let mut starting = Vec::new();
         for server in (1..=spec.servers).map(ServerId) {
-            let reach = self.shared.stores.harness().endpoints().server(faults::app_server(server));
+            let reach = self.shared.stores.reach(faults::app_server(server));
             let connect = Connect {
                 server,
-                reach: reach.map_err(|error| WorldError::Broken(error.to_string()))?.clone(),
+                reach: reach.map_err(|error| WorldError::Broken(error.to_string()))?,
                 connections: spec.connections_per_server,
                 query_time: spec.query_time,
+                keyspace: self.shared.stores.keyspace(),
                 recorder: Arc::clone(&self.shared.recorder),
             };
             let (spawned, is_ready) = Server::spawn(connect, spec.policy.clone())?;

@@ -78,6 +78,11 @@ impl Owner {
         keys
     }
 
+    /// Whether a guest has said that it is there: 1, or 0.
+    pub(crate) async fn claims(&self) -> u64 {
+        self.ask(&["EXISTS", "cache-lab:{claim}"]).await
+    }
+
     /// What the node answers that has the key.
     pub(crate) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
         for master in &self.masters {
@@ -123,7 +128,7 @@ impl Owner {
 
     /// Polls until a run is in full swing.
     pub(crate) async fn begun(&self) {
-        self.until("the run begins", async || self.keys().await > 0).await;
+        self.until("the run begins", async || self.keys().await > self.claims().await).await;
     }
 
     /// Polls until something is so.
