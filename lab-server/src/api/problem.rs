@@ -40,6 +40,8 @@ pub enum Kind {
     Stopped,
     /// Nobody wants the run any more.
     GivenUp,
+    /// A server died, a store refused or the lab stood still: what was seen says nothing.
+    NoVerdict,
     /// The run broke, or asked for what real servers cannot do.
     RunFailed,
     /// A mistake of ours.
@@ -60,7 +62,7 @@ impl Kind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::WrongMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Full | Self::NoServers | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::NoServers | Self::NoVerdict | Self::Stopped => StatusCode::SERVICE_UNAVAILABLE,
             Self::RunFailed | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -84,6 +86,7 @@ impl Kind {
             Self::NoServers => ("no-servers", "The real servers could not be had"),
             Self::Stopped => ("stopped", "No runs are made any more"),
             Self::GivenUp => ("given-up", "The run was given up"),
+            Self::NoVerdict => ("no-verdict", "The run has no verdict"),
             Self::RunFailed => ("run-failed", "The run did not come to its end"),
             Self::Internal => ("internal", "The lab made a mistake"),
         }

@@ -1,6 +1,6 @@
 //! One run of the API: what was asked, how far it is, what came of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lab_core::recording::Recording;
 use lab_core::report::{Report, WorldKind};
@@ -20,6 +20,8 @@ pub(super) struct Record {
     policy: Option<&'static str>,
     state: watch::Sender<State>,
     given_up: watch::Sender<bool>,
+    /// What whoever runs the lab should know of this run, although it is no reason for it to fail.
+    notices: Mutex<Vec<String>>,
 }
 
 /// How far a run is.
@@ -49,16 +51,23 @@ pub(super) struct Told<'a> {
     report: Option<Arc<Report>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<String>,
 }
 
 impl Record {
     pub(super) fn new(id: u64, spec: RunSpec, policy: Option<&'static str>) -> Self {
         let (state, given_up) = (watch::Sender::new(State::Queued), watch::Sender::new(false));
-        Self { id, spec, policy, state, given_up }
+        Self { id, spec, policy, state, given_up, notices: Mutex::default() }
     }
 
     pub(super) fn enter(&self, state: State) {
         self.state.send_replace(state);
+    }
+
+    /// Tells something beside how the run ends.
+    pub(super) fn notice(&self, notice: String) {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
     }
 
     /// Nobody wants the run any more. It ends as soon as it can; one that is over stays as it is.
@@ -134,6 +143,7 @@ impl Record {
             events: recorder.map_or(0, |recorder| recorder.follow().borrow().events),
             report,
             problem,
+            notices: self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

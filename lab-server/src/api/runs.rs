@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
+use std::io::{self, Write as _};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -71,6 +72,9 @@ pub struct Worker {
 
 /// What came of a run; where it had begun, there is a journal.
 type Made = Result<(Arc<Recorder>, Arc<Report>), (Option<Arc<Recorder>>, Problem)>;
+
+/// The same, while there may be another try.
+type Tried = Result<(Arc<Recorder>, Arc<Report>), (Option<Arc<Recorder>>, Failure)>;
 
 impl Runs {
     /// No runs yet, and the worker that will make them.
@@ -201,26 +205,63 @@ impl Worker {
         }
     }
 
+    /// Makes a run. Where our own servers, which another run has left, are not fit for it, it is made on new ones.
     async fn make(&mut self, record: &Record, stop: &watch::Receiver<bool>) -> Made {
+        self.bury(record).await;
+        let are_used = self.stores.is_some() && self.source.postgres.is_none();
+        match self.try_once(record, stop).await {
+            Err((recorder, error)) => match error {
+                Failure::Run(RunError::Stores(why)) if are_used => {
+                    tell(
+                        record,
+                        format!("the servers were not fit for another run, and were started anew: {why}"),
+                    );
+                    let again = self.try_once(record, stop).await;
+                    again.map_err(|(recorder, error)| (recorder, error.problem(record)))
+                }
+                error => Err((recorder, error.problem(record))),
+            },
+            Ok(made) => Ok(made),
+        }
+    }
+
+    /// Looks whether servers of ours have died since the last run; then the next one gets new ones, and is told so.
+    async fn bury(&mut self, record: &Record) {
+        let casualties = self.stores.as_ref().map(|stores| stores.harness().casualties()).unwrap_or_default();
+        if casualties.is_empty() {
+            return;
+        }
+        let told: Vec<_> =
+            casualties.iter().map(|dead| format!("{} ended ({})", dead.server, dead.how)).collect();
+        tell(record, format!("before this run {}: all servers were started anew", told.join(" and ")));
+        self.end_stores().await;
+    }
+
+    async fn try_once(&mut self, record: &Record, stop: &watch::Receiver<bool>) -> Tried {
         let stores = tokio::select! {
             biased;
-            () = unwanted(record, stop.clone()) => return Err((None, why_interrupted(record))),
+            () = unwanted(record, stop.clone()) => return Err((None, Failure::Run(RunError::Interrupted))),
             stores = self.open() => stores,
         };
-        let stores = stores.map_err(|error| (None, Problem::new(Kind::NoServers, error.to_string())))?;
+        let stores = stores.map_err(|error| (None, Failure::Servers(error)))?;
         let recorder = Recorder::start();
         record.enter(State::Running(Arc::clone(&recorder)));
         let interrupted = unwanted(record, stop.clone());
         let run = real::run(&stores, &record.spec, Arc::clone(&recorder), interrupted).await;
+        let are_whole =
+            stores.harness().casualties().is_empty() && run.as_ref().map_or_else(leaves_whole, |_| true);
         drop(stores);
+        if !are_whole {
+            self.end_stores().await;
+        }
         match run {
             Ok(run) => Ok((recorder, Arc::new(run.report))),
-            Err(error) => {
-                if !leaves_servers_whole(&error) {
-                    self.end_stores().await;
-                }
-                Err((Some(recorder), problem(&error, record)))
+            // It has a verdict, which is not lost with what remains.
+            Err(RunError::Left { run, left }) => {
+                tell(record, format!("the run is over, but then the lab could not clean up: {left}"));
+                Ok((recorder, Arc::new(run.report)))
             }
+            Err(error) => Err((Some(recorder), Failure::Run(error))),
         }
     }
 
@@ -269,6 +310,13 @@ impl Drop for Worker {
     }
 }
 
+/// Tells something to whoever asked for a run, and to whoever runs the lab.
+fn tell(record: &Record, notice: String) {
+    // A standard error that is closed is nobody's loss but its own.
+    let _ = writeln!(io::stderr(), "run {}: {notice}", record.id);
+    record.notice(notice);
+}
+
 /// Comes when the run is given up, or `stop` is true (or gone).
 async fn unwanted(record: &Record, mut stop: watch::Receiver<bool>) {
     tokio::select! {
@@ -278,10 +326,16 @@ async fn unwanted(record: &Record, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Whether the servers are as good as before after a run that ended so: it was given up, or refused. After anything else
-/// one may be gone, and the next run starts them anew.
-fn leaves_servers_whole(error: &RunError) -> bool {
-    matches!(error, RunError::Interrupted | RunError::World(WorldError::Unsupported { .. }))
+/// Whether servers that live are as good as before after a run that ended so: it was given up or refused, or the mistake
+/// was not theirs. After anything else one may hang, and the next run starts them anew.
+fn leaves_whole(error: &RunError) -> bool {
+    matches!(
+        error,
+        RunError::Interrupted
+            | RunError::Panicked(_)
+            | RunError::Left { .. }
+            | RunError::World(WorldError::Unsupported { .. })
+    )
 }
 
 fn why_interrupted(record: &Record) -> Problem {
@@ -303,14 +357,30 @@ fn panicked(panic: &(dyn Any + Send)) -> Problem {
     problem_of(Kind::Internal, &real::panicked(panic))
 }
 
+/// Why a run did not come to its end.
+enum Failure {
+    /// There were no servers for it.
+    Servers(HarnessError),
+    /// It failed itself.
+    Run(RunError),
+}
+
+impl Failure {
+    fn problem(&self, record: &Record) -> Problem {
+        match self {
+            Self::Servers(error) => Problem::new(Kind::NoServers, error.to_string()),
+            Self::Run(error) => problem(error, record),
+        }
+    }
+}
+
 fn problem(error: &RunError, record: &Record) -> Problem {
     let kind = match error {
         RunError::Stores(_) => Kind::NoServers,
-        RunError::World(_)
-        | RunError::Remains { .. }
-        | RunError::Left { .. }
-        | RunError::NoVerdict { .. }
-        | RunError::Deaf(_) => Kind::RunFailed,
+        RunError::NoVerdict { .. } => Kind::NoVerdict,
+        RunError::World(_) | RunError::Remains { .. } | RunError::Left { .. } | RunError::Deaf(_) => {
+            Kind::RunFailed
+        }
         RunError::Panicked(_) => Kind::Internal,
         RunError::Interrupted => return why_interrupted(record),
     };

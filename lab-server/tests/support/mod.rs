@@ -54,6 +54,19 @@ impl Running {
         poll(within, || self.0.try_wait().expect("a child of ours"))?.code()
     }
 
+    /// Reads what it prints up to the line that has `last` in it; all lines, that one too.
+    pub(crate) fn read_to(&mut self, last: &str) -> Vec<String> {
+        let output = self.0.stdout.as_mut().expect("its output is the test's to read");
+        let mut lines = Vec::new();
+        for line in BufReader::new(output).lines() {
+            lines.push(line.expect("text"));
+            if lines.last().is_some_and(|line| line.contains(last)) {
+                return lines;
+            }
+        }
+        panic!("lab ended before it printed {last:?}: {lines:#?}");
+    }
+
     /// Reads what it prints until a line begins with `last`; all lines before it.
     pub(crate) fn read_until(&mut self, last: &str) -> Vec<String> {
         let output = self.0.stdout.take().expect("its output is the test's to read");
