@@ -15,13 +15,21 @@ import { chromium } from "playwright-core";
 import { tally } from "./lib/check.mjs";
 import { results, root } from "./lib/page.mjs";
 import { serveDist } from "./lib/serve.mjs";
+import { axe } from "./suites/axe.mjs";
+import { brokenLab } from "./suites/broken.mjs";
+import { forcedColours } from "./suites/forced.mjs";
+import { keyboard } from "./suites/keyboard.mjs";
 import { invalidationDelay } from "./suites/lesson.mjs";
-import { links } from "./suites/links.mjs";
-import { keptProgress, progressFiles } from "./suites/progress.mjs";
+import { links, share } from "./suites/links.mjs";
+import { playhead } from "./suites/pointer.mjs";
+import { keptProgress, progressFiles, storageThatFails } from "./suites/progress.mjs";
+import { question } from "./suites/question.mjs";
 import { realCluster } from "./suites/real.mjs";
 import { files } from "./suites/recordings.mjs";
 import { otherScenarios } from "./suites/scenarios.mjs";
 import { capsulesKeepClear, narrowScreens, pictures } from "./suites/screens.mjs";
+import { spacing } from "./suites/spacing.mjs";
+import { spoken } from "./suites/spoken.mjs";
 import { cannotStart } from "./suites/start.mjs";
 import { deadWorkers, unshownSeeds } from "./suites/verdict.mjs";
 
@@ -29,10 +37,18 @@ import { deadWorkers, unshownSeeds } from "./suites/verdict.mjs";
 const SUITES = {
   lesson: [invalidationDelay],
   scenarios: [otherScenarios],
-  links: [links],
+  pointer: [playhead],
+  keyboard: [keyboard],
+  spoken: [spoken],
+  question: [question],
+  links: [links, share],
   verdict: [deadWorkers, unshownSeeds],
-  progress: [progressFiles, keptProgress],
+  progress: [progressFiles, keptProgress, storageThatFails],
   start: [cannotStart],
+  broken: [brokenLab],
+  axe: [axe],
+  forced: [forcedColours],
+  spacing: [spacing],
   screens: [capsulesKeepClear, narrowScreens, pictures],
 };
 /** Those that need the binary `lab`. */
@@ -60,6 +76,7 @@ const browser = await chromium.launch({
     "--disable-default-apps",
     "--disable-sync",
     "--no-first-run",
+    "--host-resolver-rules=MAP lab.test 127.0.0.1",
   ],
 });
 try {

@@ -23,6 +23,9 @@ export async function openPage(browser, url, options = {}) {
     colorScheme: options.dark ? "dark" : "light",
     locale: options.lang ?? "en-US",
     reducedMotion: options.still ? "reduce" : "no-preference",
+    forcedColors: options.forced ? "active" : "none",
+    hasTouch: options.touch ?? false,
+    permissions: options.permissions,
   });
   if (options.progress) {
     await context.addInitScript(

@@ -130,17 +130,6 @@ export async function invalidationDelay({ browser, url }) {
     assert((await text(page, "narration")).includes("invalidation"), await text(page, "narration"));
   });
 
-  await check("the playhead can be dragged", async () => {
-    const box = await at(page, "timeline").boundingBox();
-    await page.mouse.move(box.x + box.width * 0.5, box.y + 40);
-    await page.mouse.down();
-    await page.mouse.move(box.x + box.width * 0.12, box.y + 40, { steps: 5 });
-    await page.mouse.up();
-    const early = await eventNumber(page);
-    await page.keyboard.press("End");
-    assert(early < (await eventNumber(page)) / 2, `event ${early} is not early`);
-  });
-
   await check("without a server the real cluster says how to start one", async () => {
     await at(page, "world-real").click();
     const told = await until("the box", () => text(page, "real"), (told) => !told.includes("Looking"));

@@ -34,7 +34,9 @@ export async function keptProgress({ browser, url }) {
     const kept = () => page.evaluate(() => JSON.parse(localStorage.getItem("cache-lab-progress")));
     const seeItFail = async (tab) => {
       await at(tab, "run-verdict").waitFor();
-      await tab.keyboard.press("2");
+      await at(tab, "story").locator("input").first().check({ force: true });
+      await at(tab, "reveal-button").click();
+      await until("the failure", () => tab.locator(".verd").innerText(), (verdict) => verdict.includes("Red"));
     };
     await at(page, "run-verdict").waitFor();
     const stored = { "thundering-herd": { guess: null, mark: "won" }, "split-brain": { mark: "red" } };
@@ -53,5 +55,68 @@ export async function keptProgress({ browser, url }) {
     }
     assert(errors.length === 0, errors.join("\n"));
     await close();
+  });
+}
+
+/** Ways in which a browser keeps nothing, each a script that runs before the page. */
+const FORGETFUL = {
+  full: () => {
+    Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
+  },
+  blocked: () => {
+    Object.defineProperty(window, "localStorage", { get: () => { throw new DOMException("blocked", "SecurityError"); } });
+  },
+};
+const told = (page) => at(page, "notice").allInnerTexts().then((texts) => texts.join().split("does not keep").length - 1);
+
+/** Answers the question of the lesson that is shown. */
+async function answer(page) {
+  await at(page, "story").locator("input").first().check({ force: true });
+  await at(page, "reveal-button").click();
+}
+
+export async function storageThatFails({ browser, url }) {
+  for (const [name, before] of Object.entries(FORGETFUL)) {
+    await check(`storage that is ${name} is told once, and the lab goes on`, async () => {
+      const { page, errors, close } = await openPage(browser, url, { before });
+      await at(page, "veil").waitFor();
+      assert((await told(page)) === 0, "it is told before there is anything to keep");
+      await answer(page);
+      await until("the words", () => told(page), (times) => times === 1);
+      await shot(page, `storage-${name}`);
+      await at(page, "dismiss").click();
+      await at(page, "lesson-stampede-lock").click();
+      await at(page, "veil").waitFor();
+      await answer(page);
+      await until("the mark", () => page.locator('[data-testid="lesson-stampede-lock"] .k-red').count(), (n) => n === 1);
+      assert((await told(page)) === 0, "it is told again");
+      assert(errors.length === 0, errors.join("\n"));
+      await close();
+    });
+  }
+
+  await check("what is no progress is put aside, and is left where it stands when it cannot be", async () => {
+    const rubbish = () => localStorage.getItem("cache-lab-progress") ?? localStorage.setItem("cache-lab-progress", "dear, not JSON");
+    const narrow = () => {
+      const kept = Storage.prototype.setItem;
+      Storage.prototype.setItem = function (name, value) {
+        if (name.endsWith("unreadable")) throw new DOMException("full", "QuotaExceededError");
+        return kept.call(this, name, value);
+      };
+    };
+    for (const [before, stands, aside, times] of [
+      [[rubbish], /^{.*"guess":0/, "dear, not JSON", 0],
+      [[rubbish, narrow], /^dear, not JSON$/, null, 1],
+    ]) {
+      const { page, close } = await openPage(browser, url, { before: `(${before.join(")();(")})()` });
+      await at(page, "veil").waitFor();
+      await answer(page);
+      const item = (name) => page.evaluate((name) => localStorage.getItem(name), name);
+      await until("the red mark", () => page.locator('[data-testid="lesson-invalidation-delay"] .k-red').count(), (n) => n === 1);
+      assert(stands.test(await item("cache-lab-progress")), `what stands there: ${await item("cache-lab-progress")}`);
+      assert((await item("cache-lab-progress-unreadable")) === aside, "what was put aside is something else");
+      assert((await told(page)) === times, `it is told ${await told(page)} times`);
+      await close();
+    }
   });
 }

@@ -26,6 +26,14 @@ export async function capsulesKeepClear({ browser, url }) {
   }
 }
 
+/** Waits until an element is whole in view, between the bars that stand still. */
+async function onScreen(page, element, height) {
+  const bar = (name) => page.locator(name).evaluate((bar) => (getComputedStyle(bar).position === "static" ? 0 : bar.offsetHeight));
+  const [top, bottom] = [await bar(".top"), await bar(".trans")];
+  const within = (box) => box && box.y >= top - 1 && box.y + box.height <= height - bottom + 1;
+  await until("what must be in view", () => element.boundingBox(), within);
+}
+
 export async function narrowScreens({ browser, url }) {
   const progress = { "invalidation-delay": { mark: "red", guess: 1 } };
   for (const [width, height] of [[800, 900], [390, 844]]) {
@@ -42,6 +50,13 @@ export async function narrowScreens({ browser, url }) {
       await at(page, "results-more").click();
       await at(page, "check-all-answered").waitFor();
     });
+    await check(`${width}: the line that fails, and what it saw, are on the screen`, async () => {
+      await at(page, "failure").waitFor();
+      await page.evaluate(() => scrollTo(0, 0));
+      await at(page, "step-predict").click();
+      await at(page, "step-fail").click();
+      await onScreen(page, at(page, "failure"), height);
+    });
     await check(`${width}: the menu opens the course, with its titles`, async () => {
       await at(page, "menu").click();
       await page.locator(".rail.open .tt", { hasText: "Thundering herd" }).waitFor();
@@ -49,6 +64,17 @@ export async function narrowScreens({ browser, url }) {
       await page.locator(".rail.open").waitFor({ state: "detached" });
     });
     await opened.close();
+
+    const first = await openPage(browser, url, { width, height });
+    await check(`${width}: the question is on the screen; the stage is while it plays, and then the failure`, async () => {
+      await onScreen(first.page, first.page.locator("#ask"), height);
+      await at(first.page, "answer-some").check({ force: true });
+      await at(first.page, "reveal-button").click();
+      await onScreen(first.page, at(first.page, "narration"), height);
+      await onScreen(first.page, at(first.page, "failure"), height);
+      assert(first.errors.length === 0, first.errors.join("\n"));
+    });
+    await first.close();
   }
 }
 

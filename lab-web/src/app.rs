@@ -9,30 +9,29 @@ use crate::components::panel::Panel;
 use crate::components::rail::Rail;
 use crate::components::results::Results;
 use crate::components::sheet::{KeySheet, Notices};
+use crate::components::spoken::Spoken;
 use crate::components::stage::Stage;
 use crate::components::timeline::Timeline;
 use crate::components::top_bar::TopBar;
 use crate::components::transport::{Narration, Transport};
-use crate::hooks::{use_keys, use_link, use_playing, use_real, use_run, use_size, use_verdict};
-use crate::link::Link;
-use crate::progress::{Progress, storage};
+use crate::hooks::{
+    first, use_kept, use_keys, use_link, use_page, use_playing, use_real, use_run, use_size, use_verdict,
+};
 use crate::replay::Shown;
 use crate::stage::Fit;
 use crate::state::{Action, Lab};
-use crate::text::{Lang, ui};
-
-const LANG_STORED_AS: &str = "cache-lab-language";
-const DARK_STORED_AS: &str = "cache-lab-dark";
+use crate::text::ui;
 
 /// The lab.
 #[component]
 pub(crate) fn App() -> Html {
-    let lab = use_reducer(initial);
+    let lab = use_reducer(first);
     use_link(&lab);
     use_run(&lab);
     use_playing(&lab);
     use_keys(&lab);
     use_kept(&lab);
+    use_page(&lab);
     let verdicts = use_verdict();
     let real = use_real(&lab);
     {
@@ -50,8 +49,9 @@ pub(crate) fn App() -> Html {
             <Rail scenario={lab.scenario()} progress={lab.progress.clone()} open={lab.rail_open} lang={lab.lang} dark={lab.dark}
                 dispatcher={lab.dispatcher()} />
             <Centre lab={lab.clone()} />
-            <Panel lab={lab.clone()} {verdicts} {real} />
+            <Panel lab={lab.clone()} verdicts={verdicts.clone()} {real} />
             <Results replay={lab.shown().cloned().map(Shown)} index={lab.index} veiled={lab.veiled()} lang={lab.lang} />
+            <Spoken lab={lab.clone()} tally={verdicts.tally.clone()} />
             <Notices lab={lab.clone()} />
             if lab.keys_open { <KeySheet lab={lab.clone()} /> }
             <svg width="0" height="0" class="defs" aria-hidden="true">
@@ -85,7 +85,7 @@ fn Centre(CentreProps { lab }: &CentreProps) -> Html {
     let simulated = (lab.world == WorldKind::Real).then(|| lab.simulated.clone().map(Shown)).flatten();
     let fit = Fit::of(width, height);
     html! {
-        <main class="mid">
+        <main class="mid" id="lesson" tabindex="-1">
             if let Some(replay) = lab.shown().cloned().map(Shown) {
                 <section class="stagebox">
                     <Faults replay={replay.clone()} index={lab.index} {lang} />
@@ -130,43 +130,4 @@ fn empty(lab: &UseReducerHandle<Lab>, fit: Fit) -> Html {
             }
         </section>
     }
-}
-
-fn initial() -> Lab {
-    let link = Link::parse(&crate::hooks::hash());
-    let kept = |name: &str| storage().and_then(|storage| storage.get_item(name).ok().flatten());
-    let browser = || web_sys::window().and_then(|window| window.navigator().language());
-    let lang = Lang::of_tag(&kept(LANG_STORED_AS).or_else(browser).unwrap_or_default());
-    Lab::new(&link, lang, kept(DARK_STORED_AS).map(|text| text == "true"), Progress::load())
-}
-
-/// Keeps language, theme and progress in the browser, and tells the page.
-#[hook]
-fn use_kept(lab: &UseReducerHandle<Lab>) {
-    let root =
-        || web_sys::window().and_then(|window| window.document()).and_then(|page| page.document_element());
-    use_effect_with(lab.lang, move |lang| {
-        if let Some(storage) = storage() {
-            let _ = storage.set_item(LANG_STORED_AS, lang.tag());
-        }
-        if let Some(root) = root() {
-            let _ = root.set_attribute("lang", lang.tag());
-        }
-    });
-    use_effect_with(lab.dark, move |dark| {
-        let Some(dark) = dark else { return };
-        if let Some(storage) = storage() {
-            let _ = storage.set_item(DARK_STORED_AS, &dark.to_string());
-        }
-        if let Some(root) = root() {
-            let _ = root.set_attribute("data-theme", if *dark { "dark" } else { "light" });
-        }
-    });
-    // What was to be forgotten goes before what was learned since is added: effects run in this order.
-    use_effect_with(lab.forgotten, |forgotten| {
-        if *forgotten > 0 {
-            Progress::forget();
-        }
-    });
-    use_effect_with(lab.progress.clone(), Progress::store);
 }

@@ -7,6 +7,7 @@
 //! * [`state`]: the state of the view and its one reducer; [`link`], [`progress`]: what outlives a reload
 //! * [`replay`]: a run made ready to be looked at; [`stage_state`]: the fold of a trace up to an event
 //! * [`stage`], [`ruler`]: geometry; `components`: drawing, one component a file
+//! * [`panic`]: what the page says when the lab breaks
 //! * [`text`]: every word, in English and Japanese
 //! * [`compute`], [`verdict`], [`worker`]: running the simulator without freezing the page
 //! * [`real`]: the API of `lab serve`, and recorded traces
@@ -17,6 +18,7 @@ mod components;
 mod compute;
 mod hooks;
 mod link;
+mod panic;
 mod progress;
 mod real;
 mod replay;
@@ -36,10 +38,10 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
 
 /// Starts what this instance of the module is for: the lab on a page, the bench for verdicts in a worker.
 pub fn start() {
-    match js_sys::global().dyn_into::<DedicatedWorkerGlobalScope>() {
-        Ok(scope) => worker::listen(&scope),
-        Err(_) => {
-            yew::Renderer::<app::App>::new().render();
-        }
+    if let Ok(scope) = js_sys::global().dyn_into::<DedicatedWorkerGlobalScope>() {
+        worker::listen(&scope);
+    } else {
+        panic::watch();
+        yew::Renderer::<app::App>::new().render();
     }
 }

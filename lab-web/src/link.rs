@@ -1,11 +1,33 @@
 //! A view as a link: `#invalidation-delay/step/code?policy=lesson&seed=7&bus-delay-ms=50&at=41&digest=1a2b3c4d`.
 //!
-//! Whatever cannot be read falls back to the nearest valid state, and the link says what was ignored.
+//! Links are sent through mails, chats and forms, which encode them once more, write `&amp;` for `&`, or take the full
+//! stop of the sentence along: all that is undone first. Whatever cannot be read then falls back to the nearest valid
+//! state, and is told.
 
 use lab_core::policy::{Policy, Switch};
 use lab_core::scenario::{RunSpec, Scenario, ScenarioId};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::state::{Lab, Step, Tab};
+use crate::text::{Lang, ui};
+
+/// No more letters of an address are read: the longest link that the lab writes has half as many.
+const LETTERS_MAX: usize = 4_096;
+/// So often a link may have been encoded on its way.
+const ENCODED_MAX: usize = 3;
+/// So many pieces that were ignored are told, and so many letters of each.
+const TOLD_MAX: usize = 5;
+const TOLD_LETTERS_MAX: usize = 40;
+
+/// What stands after a link in a sentence, and is no part of it.
+const AFTERWARDS: &[char] = &[
+    '.', ',', ';', ':', '!', '?', '"', '\'', ')', ']', '>', '*', '_', '»', '”', '’', '。', '、', '」', '』',
+    '）', '】', '\u{200b}',
+];
+
+/// What a policy as JSON must not bring into an address.
+const ESCAPED: &AsciiSet =
+    &CONTROLS.add(b'{').add(b'}').add(b'[').add(b']').add(b'"').add(b'&').add(b'#').add(b'%').add(b' ');
 
 /// What a link says.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +43,16 @@ pub(crate) struct Link {
     /// The first eight hexadecimal digits of the run's digest.
     pub(crate) digest: Option<u32>,
     /// What could not be read.
-    pub(crate) ignored: Vec<String>,
+    pub(crate) ignored: Vec<Ignored>,
+}
+
+/// A part of a link that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ignored {
+    /// It names a lesson that cannot be run here.
+    Lesson(String),
+    /// It is no step, no panel, and nothing that a run has; or its value is none.
+    Part(String),
 }
 
 impl Link {
@@ -39,21 +70,17 @@ impl Link {
 
     /// Reads the part of an address from `#` on.
     pub(crate) fn parse(hash: &str) -> Self {
-        let text = hash.trim_start_matches('#');
-        let (path, query) = text.split_once('?').unwrap_or((text, ""));
+        let text = plain(hash);
+        let (path, query) = text.split_once('?').unwrap_or((&text, ""));
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         let mut ignored = Vec::new();
-        let scenario = parts.next().map(|slug| slug.parse::<ScenarioId>().map_err(|error| error.to_string()));
-        let scenario = match scenario {
-            Some(Ok(scenario)) => scenario,
-            Some(Err(why)) => {
-                ignored.push(why);
+        let scenario = parts.next().map_or(ScenarioId::InvalidationDelay, |slug| {
+            slug.parse().unwrap_or_else(|_| {
+                ignored.push(Ignored::Lesson(slug.to_owned()));
                 ScenarioId::InvalidationDelay
-            }
-            None => ScenarioId::InvalidationDelay,
-        };
-        let mut link = Self::start(scenario);
-        link.ignored = ignored;
+            })
+        });
+        let mut link = Self { ignored, ..Self::start(scenario) };
         for part in parts {
             if let Some(step) = Step::ALL.into_iter().find(|step| step.slug() == part) {
                 link.step = step;
@@ -61,16 +88,46 @@ impl Link {
             } else if let Some(tab) = Tab::ALL.into_iter().find(|tab| tab.slug() == part) {
                 link.tab = tab;
             } else {
-                link.ignored.push(part.to_owned());
+                link.ignored.push(Ignored::Part(part.to_owned()));
             }
         }
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if link.take(name, value).is_none() {
-                link.ignored.push(pair.to_owned());
+                link.ignored.push(Ignored::Part(pair.to_owned()));
             }
         }
         link
+    }
+
+    /// What was ignored, each in a sentence.
+    pub(crate) fn told(&self, lang: Lang) -> Vec<String> {
+        let quoted = |text: &str| {
+            let mut short: String = text.chars().take(TOLD_LETTERS_MAX).collect();
+            if short.len() < text.len() {
+                short.push('…');
+            }
+            ui::QUOTED.with(lang, &[&short])
+        };
+        let lesson = self.ignored.iter().find_map(|ignored| match ignored {
+            Ignored::Lesson(slug) => Some(ui::LINK_LESSON.with(lang, &[&quoted(slug)])),
+            Ignored::Part(_) => None,
+        });
+        let mut parts: Vec<String> = self
+            .ignored
+            .iter()
+            .filter_map(|ignored| match ignored {
+                Ignored::Part(part) => Some(quoted(part)),
+                Ignored::Lesson(_) => None,
+            })
+            .collect();
+        if parts.len() > TOLD_MAX {
+            parts.truncate(TOLD_MAX);
+            parts.push("…".to_owned());
+        }
+        let rest = (!parts.is_empty())
+            .then(|| ui::LINK_IGNORED.with(lang, &[&parts.join(ui::LIST_COMMA.get(lang))]));
+        lesson.into_iter().chain(rest).collect()
     }
 
     fn take(&mut self, name: &str, value: &str) -> Option<()> {
@@ -128,20 +185,34 @@ fn write_policy(scenario: &Scenario, policy: &Policy) -> String {
         return switches;
     }
     let json = serde_json::to_string(policy).unwrap_or_default();
-    json.chars()
-        .flat_map(|c| if matches!(c, '{' | '}' | '"' | '&' | '#' | '%') { escaped(c) } else { vec![c] })
-        .collect()
+    utf8_percent_encode(&json, ESCAPED).to_string()
+}
+
+/// A link as it was written, whatever it went through since. No part of one holds a letter that must stay encoded.
+fn plain(hash: &str) -> String {
+    let mut text: String = hash.chars().take(LETTERS_MAX).collect();
+    for _ in 0..ENCODED_MAX {
+        let decoded = percent_decode_str(&text).decode_utf8_lossy().replace("&amp;", "&");
+        if decoded == text {
+            break;
+        }
+        text = decoded;
+    }
+    text.trim_start_matches('#')
+        .trim_end_matches(|c: char| c.is_whitespace() || AFTERWARDS.contains(&c))
+        .to_owned()
 }
 
 fn read_policy(scenario: &Scenario, text: &str) -> Option<Policy> {
     if let Ok(preset) = scenario.preset(text) {
         return Some((preset.policy)());
     }
-    let Some(names) = text.strip_prefix('+') else {
-        let policy: Policy = serde_json::from_str(&unescaped(text)?).ok()?;
+    // A form writes a blank for each `+`.
+    let Some(names) = text.strip_prefix(['+', ' ']) else {
+        let policy: Policy = serde_json::from_str(text).ok()?;
         return policy.validate().is_ok().then_some(policy);
     };
-    let wanted: Vec<&str> = names.split('+').filter(|name| !name.is_empty()).collect();
+    let wanted: Vec<&str> = names.split(['+', ' ']).filter(|name| !name.is_empty()).collect();
     let known = |name: &&str| scenario.switches.iter().any(|switch| slug(*switch) == **name);
     if !wanted.iter().all(known) {
         return None;
@@ -159,24 +230,6 @@ fn read_policy(scenario: &Scenario, text: &str) -> Option<Policy> {
 /// The name of a switch, as everywhere in JSON.
 pub(crate) fn slug(switch: Switch) -> String {
     serde_json::to_string(&switch).unwrap_or_default().trim_matches('"').to_owned()
-}
-
-fn escaped(c: char) -> Vec<char> {
-    format!("%{:02X}", c as u32).chars().collect()
-}
-
-fn unescaped(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -213,11 +266,86 @@ mod tests {
         }
     }
 
+    /// A link with all that a link can hold, and what it says.
+    fn full() -> (String, Link) {
+        let mut link = Link::start(ScenarioId::InvalidationDelay);
+        (link.step, link.tab, link.at) = (Step::Through, Tab::Events, Some(41));
+        link.spec.policy =
+            link.spec.policy.with(Switch::AcknowledgedInvalidation, true).with(Switch::StrongReads, true);
+        link.spec
+            .settings
+            .set(ScenarioId::InvalidationDelay, "bus-delay-ms", 70)
+            .expect("the bus may take 70 ms");
+        (link.format(true), link)
+    }
+
     #[test]
-    fn a_bad_link_says_what_it_ignored() {
+    fn a_link_survives_what_mails_chats_and_forms_do_to_it() {
+        let (text, wanted) = full();
+        assert!(text.contains("policy=+"), "the policy is a list of switches: {text}");
+        let bare = text.trim_start_matches('#');
+        let every = percent_encoding::NON_ALPHANUMERIC;
+        let once = utf8_percent_encode(bare, every).to_string();
+        let spoilt = [
+            text.replace('+', "%2B"),
+            text.replace('+', "%2b"),
+            text.replace('+', "%252B"),
+            text.replace('+', "%20"),
+            text.replace('&', "&amp;"),
+            text.replace('&', "&amp;amp;"),
+            text.replace('&', "%26amp%3B"),
+            format!("#{once}"),
+            format!("#{}", utf8_percent_encode(&once, every)),
+            format!("#/{bare}"),
+            format!("{text}%29"),
+            format!("{text}%3E%20"),
+        ];
+        for spoilt in spoilt {
+            assert_eq!(Link::parse(&spoilt), wanted, "{spoilt}");
+        }
+        for after in [".", ",", ")", ").", "]", ">", "\"", "”", "。", "）。", "」", " ", "\u{200b}"] {
+            assert_eq!(Link::parse(&format!("{text}{after}")), wanted, "{after:?} after it");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_is_no_list_of_switches_survives_it_too() {
+        let mut link = Link::start(ScenarioId::InvalidationDelay);
+        link.at = Some(3);
+        link.spec.policy = Policy { shared_ttl_ms: 12_345, ..link.spec.policy };
+        let text = link.format(false);
+        assert!(text.contains("policy=%7B"), "the policy is written as JSON: {text}");
+        assert_eq!(Link::parse(&text), link);
+        assert_eq!(Link::parse(&format!("{}.", text.replace('%', "%25"))), link);
+    }
+
+    #[test]
+    fn a_bad_link_says_what_it_ignored_in_sentences() {
         let link = Link::parse("#no-such-lesson/step/nowhere?seed=seven&policy=lesson&bus-delay-ms=70");
         assert_eq!(link.spec.scenario, ScenarioId::InvalidationDelay);
         assert_eq!(link.step, Step::Through);
-        assert_eq!(link.ignored.len(), 3, "{:?}", link.ignored);
+        let told = link.told(Lang::En);
+        assert_eq!(
+            told,
+            [
+                "This lab has no lesson “no-such-lesson” that can be run; the first one is shown.",
+                "Not understood in the link, and left out: “nowhere”, “seed=seven”.",
+            ]
+        );
+        let told = link.told(Lang::Ja).concat();
+        assert!(
+            told.contains("「no-such-lesson」") && told.contains("「nowhere」、「seed=seven」"),
+            "{told}"
+        );
+        assert!(Link::parse("#stampede-lock/hold?seed=3").told(Lang::En).is_empty());
+    }
+
+    #[test]
+    fn a_link_of_any_length_is_told_in_a_few_words() {
+        let long = format!("#stampede-lock/{}", "nowhere/".repeat(100_000));
+        let told = Link::parse(&long).told(Lang::En);
+        assert!(told.len() == 1 && told[0].len() < 200, "{told:?}");
+        let torn = Link::parse(&format!("#stampede-lock/hold?{}=%FF%", "x".repeat(3_000)));
+        assert!(torn.told(Lang::Ja).concat().chars().count() < 100, "{torn:?}");
     }
 }

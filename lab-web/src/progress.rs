@@ -75,6 +75,10 @@ pub(crate) enum ProgressError {
     UnknownAnswer(String),
 }
 
+/// The browser keeps nothing: storage is blocked or full, or what stands there must not be overwritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotKept;
+
 impl Lesson {
     /// Whether the lesson of that name can have come this far.
     fn validate(&self, slug: &str) -> Result<(), ProgressError> {
@@ -151,15 +155,22 @@ impl Progress {
         }
     }
 
-    /// Adds it to what the browser has kept. A browser that refuses storage only forgets.
-    pub(crate) fn store(&self) {
-        let Some(storage) = storage() else { return };
-        let stored = storage.get_item(STORED_AS).ok().flatten();
-        let Some(text) = self.added_to(stored.as_deref()) else { return };
-        if let Some(stored) = stored.filter(|text| serde_json::from_str::<Stored>(text).is_err()) {
-            let _ = storage.set_item(ASIDE_AS, &stored);
+    /// Adds it to what the browser has kept. What stands there and is no progress at all may be dear to somebody: it is
+    /// put aside first, or nothing is written.
+    pub(crate) fn store(&self) -> Result<(), NotKept> {
+        let Some(storage) = storage() else { return if self.0.is_empty() { Ok(()) } else { Err(NotKept) } };
+        let read = |name: &str| storage.get_item(name).map_err(|_| NotKept);
+        let write = |name: &str, text: &str| storage.set_item(name, text).map_err(|_| NotKept);
+        let stored = read(STORED_AS)?;
+        let Some(text) = self.added_to(stored.as_deref()) else { return Ok(()) };
+        if let Some(rubbish) = stored.filter(|text| serde_json::from_str::<Stored>(text).is_err()) {
+            match read(ASIDE_AS)? {
+                None => write(ASIDE_AS, &rubbish)?,
+                Some(aside) if aside == rubbish => {}
+                Some(_) => return Err(NotKept),
+            }
         }
-        let _ = storage.set_item(STORED_AS, &text);
+        write(STORED_AS, &text)
     }
 
     /// What is to be stored now; `None` where everything is stored already.

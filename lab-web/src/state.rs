@@ -4,7 +4,9 @@
 //! outlive a reload is in the link ([`crate::link`]) or in [`crate::progress`].
 
 mod action;
+mod question;
 mod recorded;
+mod speed;
 mod step;
 
 use std::rc::Rc;
@@ -16,6 +18,7 @@ use lab_core::value::Instant;
 use yew::Reducible;
 
 pub(crate) use action::Action;
+pub(crate) use speed::SPEEDS;
 pub(crate) use step::{Step, Tab};
 
 use crate::link::Link;
@@ -23,9 +26,7 @@ use crate::progress::{Mark, Progress};
 use crate::replay::Replay;
 use crate::ruler::View;
 use crate::text::{Lang, ui};
-
-/// Virtual time per real time, slowest first, in thousandths.
-pub(crate) const SPEEDS: [u32; 6] = [1, 3, 10, 30, 100, 1_000];
+use speed::default_speed;
 
 /// The state of the view.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,8 +83,16 @@ pub(crate) struct Lab {
     pub(crate) progress: Progress,
     /// How often all of it was to be forgotten: each time, what the browser has kept is to be taken away.
     pub(crate) forgotten: u32,
+    /// Lessons whose run was looked at without a prediction: there is nothing left to predict in them.
+    skipped: Vec<ScenarioId>,
     /// Things to say: ignored parts of a link.
     pub(crate) notices: Vec<String>,
+    /// A link to this view that the browser does not copy: it is shown, to be copied by hand.
+    pub(crate) by_hand: Option<String>,
+    /// Whether it was said that the browser keeps no progress.
+    storage_told: bool,
+    /// How often a step or a lesson was gone to: each time, the focus follows.
+    pub(crate) arrivals: u32,
     /// Whether the course is open on a narrow screen.
     pub(crate) rail_open: bool,
     /// Whether the list of keys is open.
@@ -133,7 +142,11 @@ impl Lab {
             causes_only: false,
             progress,
             forgotten: 0,
+            skipped: Vec::new(),
             notices: Vec::new(),
+            by_hand: None,
+            storage_told: false,
+            arrivals: 0,
             rail_open: false,
             keys_open: false,
             view: View::default(),
@@ -156,16 +169,6 @@ impl Lab {
     /// The scenario.
     pub(crate) fn scenario(&self) -> ScenarioId {
         self.spec.scenario
-    }
-
-    /// The answer that the learner gave, if any.
-    pub(crate) fn guess(&self) -> Option<usize> {
-        self.progress.guess(self.scenario())
-    }
-
-    /// Whether the future is hidden: in the first step, until an answer is given.
-    pub(crate) fn veiled(&self) -> bool {
-        self.step == Step::Predict && self.guess().is_none()
     }
 
     /// The last event that may be shown.
@@ -213,7 +216,7 @@ impl Lab {
             self.speed = default_speed(link.spec.scenario);
         }
         self.forget_place();
-        self.notices = link.ignored;
+        self.notices = link.told(self.lang);
         self.step = link.step;
         self.tab = link.tab;
         self.world = if link.step == Step::Real { WorldKind::Real } else { WorldKind::Sim };
@@ -248,6 +251,7 @@ impl Lab {
         self.asked = None;
         self.promised = None;
         self.followed = None;
+        self.causes_only = false;
         self.failure = None;
     }
 
@@ -274,10 +278,11 @@ impl Lab {
         self.step = step;
         self.tab = step.tab();
         self.playing = false;
-        self.world = if step == Step::Real { WorldKind::Real } else { WorldKind::Sim };
+        self.arrivals += 1;
+        self.show(if step == Step::Real { WorldKind::Real } else { WorldKind::Sim });
         let Some(replay) = self.shown().cloned() else { return };
         match step {
-            Step::Predict if self.guess().is_none() => self.seek(replay.act()),
+            Step::Predict if self.veiled() => self.seek(replay.act()),
             Step::Fail => match replay.first_violation() {
                 Some(violation) => {
                     self.seek(violation);
@@ -290,9 +295,11 @@ impl Lab {
         }
     }
 
-    fn saw_red(&mut self) {
-        if self.world == WorldKind::Sim {
-            self.progress.mark(self.scenario(), Mark::Red);
+    /// Shows the run of that world. Whose causes were shown in the other one says nothing here.
+    fn show(&mut self, world: WorldKind) {
+        if self.world != world {
+            self.world = world;
+            self.causes_only = false;
         }
     }
 
@@ -329,17 +336,6 @@ impl Lab {
         }
     }
 
-    fn reveal(&mut self) {
-        let Some(picked) = self.picked.take() else { return };
-        self.progress.predict(self.scenario(), picked);
-        self.step = Step::Fail;
-        self.tab = Tab::Test;
-        let Some(replay) = self.shown().cloned() else { return };
-        self.seek(replay.act());
-        self.stop_at = Some(replay.first_violation().unwrap_or(replay.last()));
-        self.playing = true;
-    }
-
     fn tick(&mut self, now: Instant) {
         let Some(replay) = self.shown().cloned() else { return };
         let end = self.stop_at.unwrap_or(self.horizon()).min(self.horizon());
@@ -371,13 +367,14 @@ impl Lab {
             Action::Open(link) => self.open(link),
             Action::Lesson(scenario) => {
                 self.rail_open = false;
+                self.arrivals += 1;
                 self.open(Link::start(scenario));
             }
             Action::Step(step) => self.go_to(step),
             Action::Tab(tab) => self.tab = tab,
             Action::World(WorldKind::Real) => self.go_to(Step::Real),
             Action::World(WorldKind::Sim) => {
-                self.world = WorldKind::Sim;
+                self.show(WorldKind::Sim);
                 if self.step == Step::Real {
                     self.step = Step::Through;
                 }
@@ -445,7 +442,7 @@ impl Lab {
             Action::Play(on) => self.play(on),
             Action::Tick(now) => self.tick(now),
             Action::Speed(place) => self.speed = place.min(SPEEDS.len() - 1),
-            Action::Pick(answer) => self.picked = Some(answer),
+            Action::Pick(answer) => self.picked = Some(answer).filter(|_| !self.closed()),
             Action::Reveal => self.reveal(),
             Action::Hint => self.hint = !self.hint,
             Action::Follow(operation) => self.followed = operation,
@@ -458,9 +455,20 @@ impl Lab {
                 self.progress = Progress::default();
                 self.forgotten += 1;
                 self.picked = None;
+                self.skipped.clear();
+                self.go_to(Step::Predict);
             }
+            Action::NotKept => {
+                if !std::mem::replace(&mut self.storage_told, true) {
+                    self.notices.push(ui::NOT_KEPT.get(self.lang).to_owned());
+                }
+            }
+            Action::ByHand(link) => self.by_hand = Some(link),
             Action::Notice(notice) => self.notices.push(notice),
-            Action::Dismiss => self.notices.clear(),
+            Action::Dismiss => {
+                self.notices.clear();
+                self.by_hand = None;
+            }
             Action::Rail(open) => self.rail_open = open,
             Action::Keys(open) => self.keys_open = open,
             Action::View(view) => self.view = view,
@@ -479,20 +487,13 @@ impl Lab {
     }
 }
 
-/// A speed at which the lesson's interesting part takes some ten seconds.
-fn default_speed(scenario: ScenarioId) -> usize {
-    match scenario {
-        ScenarioId::InvalidationDelay => 2,
-        ScenarioId::ThunderingHerd | ScenarioId::StampedeLock => 4,
-    }
-}
-
 impl Reducible for Lab {
     type Action = Action;
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
         let mut next = (*self).clone();
         next.act(action);
+        next.notice_skipping();
         Rc::new(next)
     }
 }

@@ -78,6 +78,8 @@ pub(crate) enum Icon {
     Theme,
     /// Share.
     Share,
+    /// It is done.
+    Done,
     /// The course.
     Menu,
     /// Close.
@@ -102,6 +104,7 @@ pub(crate) fn icon(icon: Icon) -> Html {
         Icon::Share => html! {
             <path d="M6.5 9.5 9.5 6.5M7 5l1.5-1.5a2.5 2.5 0 0 1 4 3.5L11 8.5M9 11l-1.5 1.5a2.5 2.5 0 0 1-4-3.5L5 7.5" />
         },
+        Icon::Done => html! { <path d="M3.5 8.5 6.5 11.5 12.5 5" /> },
         Icon::Menu => html! { <path d="M3 4.5h10M3 8h10M3 11.5h10" /> },
         Icon::Close => html! { <path d="M4 4l8 8M12 4l-8 8" /> },
         Icon::Plus => html! { <path d="M8 3v10M3 8h10" /> },

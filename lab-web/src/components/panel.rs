@@ -8,7 +8,7 @@ use super::panel_policy::PanelPolicy;
 use super::panel_story::PanelStory;
 use super::panel_test::PanelTest;
 use super::real_cluster::RealCluster;
-use crate::hooks::{Real, Verdicts};
+use crate::hooks::{Real, Verdicts, focus};
 use crate::state::{Action, Lab, Step, Tab};
 use crate::text::{Text, ui};
 
@@ -49,14 +49,14 @@ pub(crate) fn Panel(props: &PanelProps) -> Html {
         </> },
     };
     html! {
-        <aside class="panel">
-            <div class="ptabs" role="tablist" aria-label={ui::TABS_LABEL.get(lang)}>
+        <aside class="panel" id="panel" aria-label={ui::TABS_LABEL.get(lang)}>
+            <div class="ptabs" role="tablist" onkeydown={turn(lab)}>
                 { for Tab::ALL.into_iter().map(|tab| {
                     let on = tab == lab.tab;
                     let dispatcher = lab.dispatcher();
                     html! {
                         <button role="tab" class={classes!(on.then_some("on"))} aria-selected={on.to_string()}
-                            id={format!("tab-{}", tab.slug())} aria-controls="pane"
+                            id={format!("tab-{}", tab.slug())} aria-controls="pane" tabindex={if on { "0" } else { "-1" }}
                             data-testid={format!("tab-{}", tab.slug())}
                             onclick={move |_| dispatcher.dispatch(Action::Tab(tab))}>
                             { tab_name(tab).get(lang) }
@@ -64,7 +64,26 @@ pub(crate) fn Panel(props: &PanelProps) -> Html {
                     }
                 }) }
             </div>
-            <div class="panes" role="tabpanel" id="pane" aria-labelledby={format!("tab-{}", lab.tab.slug())}>{ pane }</div>
+            <div class="panes" role="tabpanel" id="pane" tabindex="0" aria-labelledby={format!("tab-{}", lab.tab.slug())}>{ pane }</div>
         </aside>
     }
+}
+
+/// Left and right turn to the next tab, and the focus with them: the tabs are one stop on the way through the page.
+fn turn(lab: &UseReducerHandle<Lab>) -> Callback<KeyboardEvent> {
+    let (dispatcher, place) =
+        (lab.dispatcher(), Tab::ALL.iter().position(|tab| *tab == lab.tab).unwrap_or(0));
+    Callback::from(move |event: KeyboardEvent| {
+        let all = Tab::ALL.len();
+        let to = match event.key().as_str() {
+            "ArrowRight" => (place + 1) % all,
+            "ArrowLeft" => (place + all - 1) % all,
+            "Home" => 0,
+            "End" => all - 1,
+            _ => return,
+        };
+        event.prevent_default();
+        dispatcher.dispatch(Action::Tab(Tab::ALL[to]));
+        focus(&format!("#tab-{}", Tab::ALL[to].slug()), true);
+    })
 }

@@ -17,6 +17,8 @@ use crate::text::{clock, event_word, grouped, sentence, ui};
 const ROW: f64 = 25.0;
 /// Rows drawn beyond the edges.
 const SPARE: usize = 6;
+/// Rows that Page up and Page down go by.
+const PAGE: usize = 12;
 
 /// The pane.
 #[component]
@@ -63,10 +65,17 @@ pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
         WorldKind::Sim => ui::EVENTS_TITLE,
     };
     let key = replay.0.focus.to_string();
+    let (shown_now, all) = (grouped(rows.len() as u64), grouped(lab.horizon() as u64 + 1));
+    let narrowed = lab.causes_only || *answers || *focus || !filter.is_empty();
+    let count = if narrowed {
+        ui::N_OF_SHOWN.with(lang, &[&shown_now, &all])
+    } else {
+        ui::N_EVENTS.with(lang, &[&all])
+    };
     html! {
         <div class="pane p-events" data-testid="events">
             <h2>{ title.get(lang) }</h2>
-            <p class="path">{ format!("{} · {}", lab.scenario(), ui::N_EVENTS.with(lang, &[&grouped(lab.horizon() as u64 + 1)])) }</p>
+            <p class="path" data-testid="events-count">{ format!("{} · {count}", lab.scenario()) }</p>
             <div class="filt">
                 <input id="event-filter" class="fi" type="text" placeholder={ui::FILTER.get(lang)} {oninput}
                     aria-label={ui::FILTER.get(lang)} value={(*filter).clone()} />
@@ -74,7 +83,7 @@ pub(crate) fn PanelEvents(LabProps { lab }: &LabProps) -> Html {
                 { chip(*answers, ui::READS_ONLY.get(lang).to_owned(), toggled(&answers)) }
                 { chip(lab.causes_only, ui::ONLY_CAUSES.get(lang).to_owned(), only_causes) }
             </div>
-            <div class="ev hd">
+            <div class="ev hd" aria-hidden="true">
                 <span>{ ui::TIME.get(lang) }</span><span>{ ui::ACTOR.get(lang) }</span>
                 <span>{ ui::EVENT.get(lang) }</span><span>{ ui::DETAIL.get(lang) }</span>
             </div>
@@ -129,7 +138,21 @@ struct ListProps {
     moved: Vec<usize>,
 }
 
-/// The rows in view.
+/// Which row a key goes to in a list of so many rows; `None` for a key that the list does not take.
+fn row_after(key: &str, current: usize, rows: usize) -> Option<usize> {
+    let to = match key {
+        "ArrowDown" => current + 1,
+        "ArrowUp" => current.saturating_sub(1),
+        "PageDown" => current + PAGE,
+        "PageUp" => current.saturating_sub(PAGE),
+        "Home" => 0,
+        "End" => usize::MAX,
+        _ => return None,
+    };
+    Some(to.min(rows.checked_sub(1)?))
+}
+
+/// The rows in view: one stop on the way through the page, in which the arrows go from event to event.
 #[component]
 fn List(props: &ListProps) -> Html {
     let (lab, rows) = (&props.lab, &props.rows);
@@ -157,17 +180,31 @@ fn List(props: &ListProps) -> Html {
     };
     let first = ((view.0 / ROW) as usize).saturating_sub(SPARE);
     let last = (((view.0 + view.1) / ROW) as usize + SPARE).min(rows.len());
+    let onkeydown = {
+        let (dispatcher, rows) = (lab.dispatcher(), rows.clone());
+        Callback::from(move |event: KeyboardEvent| {
+            let row = row_after(&event.key(), current, rows.len()).filter(|_| !event.shift_key());
+            if let Some(index) = row.and_then(|row| rows.get(row)) {
+                event.prevent_default();
+                dispatcher.dispatch(Action::Seek(*index));
+            }
+        })
+    };
+    if rows.is_empty() {
+        return html! { <div class="log"><p class="note" role="status">{ ui::NO_EVENTS.get(lab.lang) }</p></div> };
+    }
+    let active = (first..last).contains(&current).then(|| rows.get(current)).flatten();
     html! {
-        <div class="log" ref={container} {onscroll} tabindex="0" role="region" aria-label={ui::EVENTS_TITLE.get(lab.lang)}>
-            if rows.is_empty() { <p class="note">{ ui::NO_EVENTS.get(lab.lang) }</p> }
-            <div style={format!("height:{}px;position:relative", rows.len() as f64 * ROW)}>
-                { for (first..last).map(|row| row_of(props, row)) }
+        <div class="log" ref={container} {onscroll} {onkeydown} tabindex="0" role="listbox"
+            aria-label={ui::EVENTS_TITLE.get(lab.lang)} aria-activedescendant={active.map(|index| format!("event-{index}"))}>
+            <div style={format!("height:{}px;position:relative", rows.len() as f64 * ROW)} role="none">
+                { for (first..last).map(|row| row_of(props, row, current)) }
             </div>
         </div>
     }
 }
 
-fn row_of(props: &ListProps, row: usize) -> Html {
+fn row_of(props: &ListProps, row: usize, current: usize) -> Html {
     let (lab, replay) = (&props.lab, &props.replay.0);
     let Some((index, event)) = props.rows.get(row).and_then(|index| Some((*index, replay.event(*index)?)))
     else {
@@ -183,12 +220,14 @@ fn row_of(props: &ListProps, row: usize) -> Html {
     );
     let dispatcher = lab.dispatcher();
     html! {
-        <button key={index} class={class} style={format!("top:{}px", row as f64 * ROW)}
+        <div key={index} class={class} style={format!("top:{}px", row as f64 * ROW)} role="option"
+            id={format!("event-{index}")} aria-selected={(row == current).to_string()} aria-posinset={(row + 1).to_string()}
+            aria-setsize={props.rows.len().to_string()}
             title={sentence::sentence(replay, index, lab.lang).replace("**", "")}
             onclick={move |_| dispatcher.dispatch(Action::Seek(index))}>
             <span>{ clock(event.at) }</span><b>{ event.actor.to_string() }</b>
             <em>{ event_word(&event.kind) }</em><span>{ sentence::detail(event, &replay.focus, lab.lang) }</span>
-        </button>
+        </div>
     }
 }
 

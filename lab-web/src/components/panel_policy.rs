@@ -1,7 +1,7 @@
 //! The Policy: presets and switches, knobs, the verdict over many seeds, and what the choice costs.
 
 use lab_core::report::{Figure, Unit};
-use lab_core::scenario::Preset;
+use lab_core::scenario::{Knob, Preset};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
@@ -59,25 +59,29 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
             }) }
             if !lab.veiled() { <SeedGrid lab={lab.clone()} verdicts={props.verdicts.clone()} /> }
             <h3>{ ui::KNOBS.get(lang) }</h3>
-            { for scenario.knobs.iter().map(|knob| {
-                let (name, unit) = names::knob(knob.name, lang);
-                let value = lab.spec.settings.get(knob.name);
-                let (dispatcher, id) = (lab.dispatcher(), knob.name);
-                let onchange = Callback::from(move |event: Event| {
-                    if let Ok(value) = event.target_unchecked_into::<HtmlInputElement>().value().parse() {
-                        dispatcher.dispatch(Action::Knob(id, value));
-                    }
-                });
-                html! {
-                    <label class="sl">
-                        <span><span>{ name }</span><output>{ format!("{} {unit}", grouped(value)) }</output></span>
-                        <input type="range" min={knob.min.to_string()} max={knob.max.to_string()}
-                            value={value.to_string()} {onchange} data-testid={format!("knob-{id}")} />
-                    </label>
-                }
-            }) }
+            { for scenario.knobs.iter().map(|knob| slider(lab, knob)) }
             if !lab.veiled() { { costs(lab) } }
         </div>
+    }
+}
+
+/// A slider for a knob of the scenario.
+fn slider(lab: &UseReducerHandle<Lab>, knob: &'static Knob) -> Html {
+    let (name, unit) = names::knob(knob.name, lab.lang);
+    let value = lab.spec.settings.get(knob.name);
+    let said = format!("{} {unit}", grouped(value));
+    let dispatcher = lab.dispatcher();
+    let onchange = Callback::from(move |event: Event| {
+        if let Ok(value) = event.target_unchecked_into::<HtmlInputElement>().value().parse() {
+            dispatcher.dispatch(Action::Knob(knob.name, value));
+        }
+    });
+    html! {
+        <label class="sl">
+            <span><span>{ name.clone() }</span><output>{ said.clone() }</output></span>
+            <input type="range" min={knob.min.to_string()} max={knob.max.to_string()} value={value.to_string()}
+                aria-label={name} aria-valuetext={said} {onchange} data-testid={format!("knob-{}", knob.name)} />
+        </label>
     }
 }
 

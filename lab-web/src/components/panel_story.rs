@@ -14,7 +14,6 @@ pub(crate) fn PanelStory(LabProps { lab }: &LabProps) -> Html {
     let lang = lab.lang;
     let scenario = lab.scenario().scenario();
     let words = lesson::lesson(lab.scenario());
-    let guess = lab.guess();
     html! {
         <div class="pane p-story" data-testid="story">
             <h2>{ lesson::title(scenario.slug, scenario.title, lang) }</h2>
@@ -24,10 +23,11 @@ pub(crate) fn PanelStory(LabProps { lab }: &LabProps) -> Html {
                 <h3>{ ui::PREDICT.get(lang) }</h3>
                 <p class="ask" id="ask">{ words.question.get(lang) }</p>
                 { for scenario.answers.iter().enumerate().map(|(place, id)| option(lab, place, id)) }
-                if guess.is_none() {
-                    { ask(lab) }
-                } else {
+                if lab.closed() {
+                    if lab.guess().is_none() { <p class="note" data-testid="skipped">{ ui::QUESTION_CLOSED.get(lang) }</p> }
                     <div class="rev" data-testid="reveal"><b>{ ui::WHY.get(lang) }</b>{ " " }{ words.why.get(lang) }</div>
+                } else {
+                    { ask(lab) }
                 }
             </div>
         </div>
@@ -37,10 +37,10 @@ pub(crate) fn PanelStory(LabProps { lab }: &LabProps) -> Html {
 fn option(lab: &UseReducerHandle<Lab>, place: usize, id: &str) -> Html {
     let lang = lab.lang;
     let (answer, thought) = names::answer(lab.scenario(), id, lang);
-    let guess = lab.guess();
+    let (guess, closed) = (lab.guess(), lab.closed());
     let happened = lab.baseline.as_ref().map(|replay| truth(lab.scenario(), &replay.report));
     let selected = guess.or(lab.picked) == Some(place);
-    let right = guess.is_some() && happened == Some(place);
+    let right = closed && happened == Some(place);
     let remark = match (guess == Some(place), right) {
         (true, true) => Some(ui::GUESS_AND_TRUTH),
         (true, false) => Some(ui::YOUR_GUESS),
@@ -49,8 +49,8 @@ fn option(lab: &UseReducerHandle<Lab>, place: usize, id: &str) -> Html {
     };
     let dispatcher = lab.dispatcher();
     html! {
-        <label class={classes!("opt", selected.then_some("sel"), right.then_some("right"), guess.is_some().then_some("given"))}>
-            <input type="radio" name="prediction" value={id.to_owned()} checked={selected} disabled={guess.is_some()}
+        <label class={classes!("opt", selected.then_some("sel"), right.then_some("right"), closed.then_some("given"))}>
+            <input type="radio" name="prediction" value={id.to_owned()} checked={selected} disabled={closed}
                 data-testid={format!("answer-{id}")} onchange={move |_| dispatcher.dispatch(Action::Pick(place))} />
             <i aria-hidden="true"></i>
             <span>

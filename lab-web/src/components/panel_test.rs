@@ -179,7 +179,7 @@ fn foot(lab: &UseReducerHandle<Lab>) -> Html {
             <div class="acts">
                 <button class="btn pri" data-testid="go-to-violation"
                     onclick={move |_| go.dispatch(Action::Seek(violation))}>{ ui::GO_TO_VIOLATION.get(lang) }</button>
-                <button class="btn" onclick={move |_| {
+                <button class="btn" data-testid="only-causes" onclick={move |_| {
                     causes.dispatch(Action::Seek(violation));
                     causes.dispatch(Action::CausesOnly(true));
                     causes.dispatch(Action::Tab(Tab::Events));

@@ -1,11 +1,13 @@
 //! The course: fifteen lessons by chapter, with the learner's progress.
 
 use lab_core::scenario::{COURSE, Chapter, Lesson, ScenarioId};
+use web_sys::Element;
 use yew::prelude::*;
 
 use super::marks::{Icon, icon, progress_mark};
 use super::progress_menu::ProgressMenu;
 use super::top_bar::Preferences;
+use crate::hooks::focus;
 use crate::progress::{Mark, Progress};
 use crate::state::{Action, Lab};
 use crate::text::{Lang, lesson, ui};
@@ -42,13 +44,25 @@ pub(crate) fn Rail(props: &RailProps) -> Html {
             dispatcher.dispatch(Action::Keys(true));
         }
     };
+    // The lessons to come are one stop on the way through the page; up and down go from lesson to lesson.
+    let stop = use_state(|| COURSE.iter().find(|lesson| lesson.scenario.is_none()).map(|lesson| lesson.slug));
+    let onfocusin = {
+        let stop = stop.setter();
+        Callback::from(move |event: FocusEvent| {
+            let slug = event.target_dyn_into::<Element>().and_then(|line| line.get_attribute("data-slug"));
+            let lesson = COURSE.iter().find(|lesson| slug.as_deref() == Some(lesson.slug));
+            if let Some(lesson) = lesson.filter(|lesson| lesson.scenario.is_none()) {
+                stop.set(Some(lesson.slug));
+            }
+        })
+    };
     html! {
         <nav class={classes!("rail", props.open.then_some("open"))} aria-label={ui::COURSE.get(lang)}>
             { summary(props) }
-            <div class="chs">
+            <div class="chs" {onfocusin} onkeydown={|event: KeyboardEvent| to_next_lesson(&event)}>
                 { for CHAPTERS.iter().map(|chapter| html! { <>
-                    <h4>{ lesson::chapter(*chapter).get(lang) }</h4>
-                    { for COURSE.iter().filter(|lesson| lesson.chapter == *chapter).map(|lesson| line(props, lesson)) }
+                    <h2>{ lesson::chapter(*chapter).get(lang) }</h2>
+                    { for COURSE.iter().filter(|lesson| lesson.chapter == *chapter).map(|lesson| line(props, lesson, *stop)) }
                 </> }) }
                 <div class="ch sandbox soon">
                     <span class="n">{ icon(Icon::Plus) }</span>
@@ -94,7 +108,7 @@ fn summary(props: &RailProps) -> Html {
 }
 
 /// A lesson, to be opened.
-fn line(props: &RailProps, own: &'static Lesson) -> Html {
+fn line(props: &RailProps, own: &'static Lesson, stop: Option<&'static str>) -> Html {
     let lang = props.lang;
     let current = own.scenario == Some(props.scenario);
     let title = lesson::title(own.slug, own.title, lang);
@@ -106,7 +120,7 @@ fn line(props: &RailProps, own: &'static Lesson) -> Html {
     html! {
         <button class={classes!("ch", current.then_some("cur"), own.scenario.is_none().then_some("soon"))}
             onclick={onclick} aria-current={current.then_some("page")} data-testid={format!("lesson-{}", own.slug)}
-            title={title}>
+            data-slug={own.slug} tabindex={(own.scenario.is_none() && stop != Some(own.slug)).then_some("-1")} title={title}>
             <span class="n">{ own.number }</span>
             <span class="tt">{ title }</span>
             if own.scenario.is_some() {
@@ -115,6 +129,22 @@ fn line(props: &RailProps, own: &'static Lesson) -> Html {
                 <small class="coming">{ ui::COMING.get(lang) }</small>
             }
         </button>
+    }
+}
+
+/// Up and down go to the lesson before and after.
+fn to_next_lesson(event: &KeyboardEvent) {
+    let by: isize = match event.key().as_str() {
+        "ArrowDown" => 1,
+        "ArrowUp" => -1,
+        _ => return,
+    };
+    let own = event.target_dyn_into::<Element>().and_then(|line| line.get_attribute("data-slug"));
+    let place = COURSE.iter().position(|lesson| own.as_deref() == Some(lesson.slug));
+    let next = place.and_then(|place| COURSE.get(place.checked_add_signed(by)?));
+    if let Some(next) = next {
+        event.prevent_default();
+        focus(&format!("[data-slug={}]", next.slug), true);
     }
 }
 

@@ -65,7 +65,7 @@ fn body(lab: &Lab, real: &Real) -> Html {
             { run_or_open(lab, real) }
         </> },
         RealState::Recording { events, interrupted } => html! { <>
-            <p class="recording"><i></i>{ ui::REAL_RECORDING.with(lang, &[&grouped(*events as u64)]) }</p>
+            <p class="recording" aria-live="off"><i></i>{ ui::REAL_RECORDING.with(lang, &[&grouped(*events as u64)]) }</p>
             if *interrupted { <p class="err">{ ui::REAL_INTERRUPTED.get(lang) }</p> }
             <div class="acts">
                 <button class="btn" onclick={real.stop.reform(|_| ())} data-testid="stop-real">{ ui::STOP.get(lang) }</button>

@@ -1,5 +1,7 @@
 //! The strip at the bottom: verdict, checks, figures; of the run so far while it is stepped through.
 
+use std::rc::Rc;
+
 use lab_core::report::{Check, WorldKind, figure};
 use lab_core::scenario::ScenarioId;
 use lab_core::trace::Event;
@@ -79,6 +81,16 @@ pub(crate) fn Results(props: &ResultsProps) -> Html {
             </div>
         </section>
     }
+}
+
+/// The verdict in one line, once there is one.
+pub(super) fn verdict_words(replay: &Rc<Replay>, index: usize, veiled: bool, lang: Lang) -> Option<String> {
+    let props = ResultsProps { replay: Some(Shown(replay.clone())), index, veiled, lang };
+    let checks: Vec<(&Check, Known)> =
+        replay.report.checks.iter().map(|check| (check, known(replay, check, index, veiled))).collect();
+    let (class, title, detail) = verdict(replay, &checks, &props);
+    let open = class == "v-wait" && (veiled || index < replay.last());
+    (!open).then(|| ui::VERDICT_SPOKEN.with(lang, &[title.get(lang), &detail]))
 }
 
 fn verdict(
@@ -188,7 +200,9 @@ fn Figures(props: &FiguresProps) -> Html {
     let show = |id: &str, name: &str, (value, unit): (String, &'static str), spark: Html| {
         html! {
             <div class="fig" data-testid={format!("figure-{id}")}>
-                <h5 title={name.to_owned()}>{ if id == figure::STALENESS_MAX { ui::FIG_STALENESS_SHORT.get(lang) } else { name } }</h5>
+                <span class="fn" title={name.to_owned()}>
+                    { if id == figure::STALENESS_MAX { ui::FIG_STALENESS_SHORT.get(lang) } else { name } }
+                </span>
                 <p><b>{ value }</b><span>{ unit }{ " " }{ so_far }</span></p>
                 { spark }
             </div>

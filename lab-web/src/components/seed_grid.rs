@@ -8,7 +8,7 @@ use yew::prelude::*;
 use crate::hooks::Verdicts;
 use crate::state::{Action, Lab};
 use crate::text::{Lang, grouped, ui};
-use crate::verdict::{Cell, Failure, Outcome, seeds_of};
+use crate::verdict::{Cell, Failure, Outcome, Tally, seeds_of};
 
 const COLUMNS: usize = 40;
 const PITCH: f64 = 8.6;
@@ -66,7 +66,7 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
                 }
             </div>
             { grid(lab, cells, wanted) }
-            <p class="said" aria-live="polite">
+            <p class="said">
                 if tally.running { { ui::SEEDS_TRIED.with(lang, &[&tried.to_string(), &wanted.to_string()]) }{ " · " } }
                 { ui::SCHEDULES.with(lang, &[&grouped(tally.schedules() as u64)]) }
                 if let Some(seed) = tally.first_red() {
@@ -83,6 +83,14 @@ pub(crate) fn SeedGrid(props: &GridProps) -> Html {
             { told(tally.failure.as_ref(), lang) }
         </div>
     }
+}
+
+/// The verdict in one line, once every seed was tried.
+pub(super) fn seeds_words(tally: &Tally, lang: Lang) -> Option<String> {
+    let green = tally.count(Outcome::Green);
+    let tried = tally.cells.len();
+    let count = |count: usize| grouped(count as u64);
+    (tried > 0).then(|| ui::SEEDS_SPOKEN.with(lang, &[&count(green), &count(tried)]))
 }
 
 /// Why the verdict ended early.

@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::faults::legend;
 use super::marks::{Icon, icon};
+use super::share::ByHand;
 use super::top_bar::LabProps;
 use crate::state::Action;
 use crate::text::ui;
@@ -49,17 +50,22 @@ pub(crate) fn KeySheet(LabProps { lab }: &LabProps) -> Html {
     }
 }
 
-/// What there is to say: parts of a link that were ignored, a lesson that is coming.
+/// What there is to say: parts of a link that were ignored, a lesson that is coming; and a link to be copied by hand.
 #[component]
 pub(crate) fn Notices(LabProps { lab }: &LabProps) -> Html {
+    let lang = lab.lang;
     let dispatcher = lab.dispatcher();
+    let any = !lab.notices.is_empty() || lab.by_hand.is_some();
     html! {
         <div class="notices" role="status">
-            if !lab.notices.is_empty() {
+            if any {
                 <div class="notice" data-testid="notice">
-                    <div>{ for lab.notices.iter().map(|notice| html! { <p>{ notice }</p> }) }</div>
-                    <button class="btn" onclick={move |_| dispatcher.dispatch(Action::Dismiss)}>
-                        { ui::DISMISS.get(lab.lang) }
+                    <div>
+                        { for lab.notices.iter().map(|notice| html! { <p>{ notice }</p> }) }
+                        if let Some(link) = lab.by_hand.clone() { <ByHand {link} {lang} /> }
+                    </div>
+                    <button class="btn" onclick={move |_| dispatcher.dispatch(Action::Dismiss)} data-testid="dismiss">
+                        { ui::DISMISS.get(lang) }
                     </button>
                 </div>
             }

@@ -11,7 +11,6 @@ mod space_time;
 mod strip;
 
 use lab_core::value::Instant;
-use wasm_bindgen::JsCast;
 use web_sys::Element;
 use yew::prelude::*;
 
@@ -104,11 +103,11 @@ fn use_scrub(svg: &NodeRef, props: &TimelineProps, scale: Scale) -> (OnPointer, 
         }
     };
     let press = {
-        let (scrub, dragging) = (scrub.clone(), dragging.clone());
+        let (svg, scrub, dragging) = (svg.clone(), scrub.clone(), dragging.clone());
         Callback::from(move |event: PointerEvent| {
-            let target = event.current_target().and_then(|target| target.dyn_into::<Element>().ok());
-            if let Some(target) = target {
-                let _ = target.set_pointer_capture(event.pointer_id());
+            // Captured on the drawing itself: the event's current target is where the framework listens, the body.
+            if let Some(svg) = svg.cast::<Element>() {
+                let _ = svg.set_pointer_capture(event.pointer_id());
             }
             *dragging.borrow_mut() = true;
             scrub(&event);

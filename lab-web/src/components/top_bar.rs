@@ -1,12 +1,12 @@
 //! The bar at the top: brand, where we are, the five steps, the world, language, theme, Share.
 
-use gloo_timers::callback::Timeout;
 use lab_core::report::WorldKind;
 use lab_core::scenario::COURSE;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
 use yew::prelude::*;
 
 use super::marks::{Icon, icon};
+use super::share::Share;
+use crate::hooks::focus;
 use crate::state::{Action, Lab, Step};
 use crate::text::{Lang, Text, lesson, ui};
 
@@ -15,16 +15,6 @@ use crate::text::{Lang, Text, lesson, ui};
 pub(crate) struct LabProps {
     /// The state of the view.
     pub(crate) lab: UseReducerHandle<Lab>,
-}
-
-fn step_name(step: Step) -> Text {
-    match step {
-        Step::Predict => ui::STEP_PREDICT,
-        Step::Fail => ui::STEP_FAIL,
-        Step::Through => ui::STEP_STEP,
-        Step::Hold => ui::STEP_HOLD,
-        Step::Real => ui::STEP_REAL,
-    }
 }
 
 /// The bar.
@@ -41,6 +31,7 @@ pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
     };
     html! {
         <header class="top">
+            <button class="skip" onclick={|_| focus("#lesson", true)} data-testid="skip">{ ui::SKIP.get(lang) }</button>
             <button class="btn sq menu" aria-label={ui::MENU.get(lang)} title={ui::MENU.get(lang)}
                 aria-expanded={lab.rail_open.to_string()} onclick={act(Action::Rail(!lab.rail_open))} data-testid="menu">
                 { icon(Icon::Menu) }
@@ -54,7 +45,7 @@ pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
                 <span>{ ui::BRAND.get(lang) }</span>
             </a>
             <div class="crumb">
-                <span>{ ui::CHAPTER_SHORT.with(lang, &[&chapter.to_string()]) }</span><em>{ "·" }</em><b>{ title }</b>
+                <span>{ ui::CHAPTER_SHORT.with(lang, &[&chapter.to_string()]) }</span><em>{ "·" }</em><h1>{ title }</h1>
             </div>
             <nav class="steps" aria-label={ui::STEPS_LABEL.get(lang)}>
                 { for Step::ALL.into_iter().enumerate().map(|(place, step)| {
@@ -62,8 +53,8 @@ pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
                     html! {
                         <button class={classes!("st", current.then_some("on"))} onclick={act(Action::Step(step))}
                             aria-current={current.then_some("step")} data-testid={format!("step-{}", step.slug())}
-                            aria-label={step_name(step).get(lang)} title={step_name(step).get(lang)}>
-                            <i>{ place + 1 }</i><span>{ step_name(step).get(lang) }</span>
+                            title={lesson::step(step).get(lang)}>
+                            <i>{ place + 1 }</i>{ " " }<span>{ lesson::step(step).get(lang) }</span>
                         </button>
                     }
                 }) }
@@ -137,43 +128,6 @@ pub(crate) fn Preferences(props: &PreferencesProps) -> Html {
             { icon(Icon::Theme) }
         </button>
     </> }
-}
-
-/// Copies a link to this very view.
-#[component]
-fn Share(LabProps { lab }: &LabProps) -> Html {
-    let copied = use_state(|| false);
-    let onclick = {
-        let (lab, copied) = (lab.clone(), copied.clone());
-        Callback::from(move |_: MouseEvent| {
-            let (lab, copied) = (lab.clone(), copied.clone());
-            spawn_local(async move {
-                if copy(&lab.link().format(true)).await.is_some() {
-                    copied.set(true);
-                    let copied = copied.clone();
-                    Timeout::new(1_600, move || copied.set(false)).forget();
-                } else {
-                    lab.dispatch(Action::Notice(ui::SHARE_FAILED.get(lab.lang).to_owned()));
-                }
-            });
-        })
-    };
-    let text = if *copied { ui::SHARED } else { ui::SHARE };
-    html! {
-        <button class="btn share" data-testid="share" onclick={onclick} aria-live="polite">
-            { icon(Icon::Share) }<span>{ text.get(lab.lang) }</span>
-        </button>
-    }
-}
-
-async fn copy(hash: &str) -> Option<()> {
-    let window = web_sys::window()?;
-    let address = window.location().href().ok()?;
-    let address = format!("{}{hash}", address.split('#').next()?);
-    if !window.is_secure_context() {
-        return None;
-    }
-    JsFuture::from(window.navigator().clipboard().write_text(&address)).await.ok().map(|_| ())
 }
 
 /// Whether the system asks for dark colours.

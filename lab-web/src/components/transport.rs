@@ -11,7 +11,7 @@ use crate::ruler::View;
 use crate::state::{Action, Lab, SPEEDS};
 use crate::text::{Text, clock, grouped, sentence, ui};
 
-/// The sentence of the current event; the only text that changes on every step, and the live region.
+/// The sentence of the current event; the only text that changes on every step. It is spoken by `Spoken`.
 #[component]
 pub(crate) fn Narration(LabProps { lab }: &LabProps) -> Html {
     let lang = lab.lang;
@@ -19,7 +19,7 @@ pub(crate) fn Narration(LabProps { lab }: &LabProps) -> Html {
     let text = sentence::sentence(replay, lab.index, lang);
     html! {
         <div class="now">
-            <p aria-live="polite" aria-atomic="true" data-testid="narration">{ rich(&text) }</p>
+            <p data-testid="narration">{ rich(&text) }</p>
         </div>
     }
 }
@@ -64,7 +64,7 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
         })
     };
     html! {
-        <div class="trans" role="toolbar" aria-label={ui::TIMELINE.get(lang)}>
+        <div class="trans" role="group" aria-label={ui::TIMELINE.get(lang)}>
             <div class="tb">
                 { button(ui::TO_START, Icon::ToStart, Action::Seek(0), "far", "to-start") }
                 { button(ui::STEP_BACK, Icon::Back, Action::Move(-1), "", "back") }
@@ -72,7 +72,7 @@ pub(crate) fn Transport(LabProps { lab }: &LabProps) -> Html {
                 { button(ui::STEP_ON, Icon::Step, Action::Move(1), "", "step") }
                 { button(ui::TO_END, Icon::ToEnd, Action::Seek(usize::MAX), "far", "to-end") }
             </div>
-            <output class="clock" data-testid="clock">{ clock(lab.now) }<small>{ "ms" }</small></output>
+            <span class="clock" data-testid="clock">{ clock(lab.now) }<small>{ "ms" }</small></span>
             <span class="evn" data-testid="event-count">{ rich(&event) }</span>
             <label class="spd">{ ui::SPEED.get(lang) }
                 <select onchange={onchange} aria-label={ui::SPEED.get(lang)}>

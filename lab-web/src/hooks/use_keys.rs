@@ -1,5 +1,8 @@
 //! The keyboard, as the visual language lists it. Single letters are off in text fields and can be turned off.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use lab_core::report::WorldKind;
 use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, KeyboardEvent};
@@ -14,9 +17,17 @@ pub(crate) fn use_keys(lab: &UseReducerHandle<Lab>) {
     let newest = use_mut_ref(|| lab.clone());
     newest.replace(lab.clone());
     use_effect_with((), move |()| {
-        let listener = Closure::<dyn FnMut(KeyboardEvent)>::new(move |event: KeyboardEvent| {
+        let pointed = Rc::new(Cell::new(false));
+        let pointing = {
+            let pointed = pointed.clone();
+            Closure::<dyn FnMut(KeyboardEvent)>::new(move |_| pointed.set(true))
+        };
+        let typing = Closure::<dyn FnMut(KeyboardEvent)>::new(move |event: KeyboardEvent| {
             let lab = newest.borrow().clone();
-            if event.ctrl_key() || event.meta_key() || event.alt_key() || is_field(&event) {
+            if event.key() == "Tab" {
+                pointed.set(false);
+            }
+            if event.ctrl_key() || event.meta_key() || event.alt_key() || is_taken(&event, pointed.get()) {
                 return;
             }
             if let Some(action) = action(&lab, &event) {
@@ -25,20 +36,29 @@ pub(crate) fn use_keys(lab: &UseReducerHandle<Lab>) {
             }
         });
         let document = web_sys::window().and_then(|window| window.document());
-        if let Some(document) = &document {
-            let _ = document.add_event_listener_with_callback("keydown", listener.as_ref().unchecked_ref());
+        let listeners = [("keydown", typing), ("pointerdown", pointing)];
+        for (name, listener) in &listeners {
+            let listener = listener.as_ref().unchecked_ref();
+            let _ =
+                document.as_ref().map(|document| document.add_event_listener_with_callback(name, listener));
         }
         move || {
-            if let Some(document) = document {
+            for (name, listener) in &listeners {
+                let listener = listener.as_ref().unchecked_ref();
                 let _ = document
-                    .remove_event_listener_with_callback("keydown", listener.as_ref().unchecked_ref());
+                    .as_ref()
+                    .map(|document| document.remove_event_listener_with_callback(name, listener));
             }
         }
     });
 }
 
 /// Whether the key belongs to the element that has the focus: a text field, a list, a slider, a pressed button.
-fn is_field(event: &KeyboardEvent) -> bool {
+fn is_taken(event: &KeyboardEvent, pointed: bool) -> bool {
+    // Whoever has a handler of its own for the key has said so.
+    if event.default_prevented() {
+        return true;
+    }
     let Some(target) = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok()) else {
         return false;
     };
@@ -50,6 +70,8 @@ fn is_field(event: &KeyboardEvent) -> bool {
             !matches!(kind.as_str(), "checkbox" | "radio") || key == " " || key.starts_with("Arrow")
         }
         "TEXTAREA" | "SELECT" => true,
+        // Whoever has clicked on the transport goes on with the keys; whoever came there by Tab presses the button.
+        "BUTTON" if pointed && key == " " => !target.closest(".tb").is_ok_and(|bar| bar.is_some()),
         "BUTTON" | "A" | "SUMMARY" => key == " " || key == "Enter",
         _ => false,
     }

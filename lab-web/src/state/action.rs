@@ -91,6 +91,10 @@ pub(crate) enum Action {
     Import(Progress),
     /// Forget all progress.
     Forget,
+    /// The browser did not keep what was learned.
+    NotKept,
+    /// Show a link to this view, to be copied by hand.
+    ByHand(String),
     /// Say something.
     Notice(String),
     /// Stop saying it.

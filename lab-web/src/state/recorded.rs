@@ -5,7 +5,8 @@ use std::rc::Rc;
 use lab_core::recording::Recording;
 use lab_core::report::WorldKind;
 
-use super::{Lab, Promise, Step, Tab, default_speed};
+use super::speed::default_speed;
+use super::{Lab, Promise, Step, Tab};
 use crate::link::Link;
 use crate::progress::Mark;
 use crate::replay::Replay;
@@ -64,6 +65,7 @@ impl Lab {
 
     fn show_recorded(&mut self, replay: Rc<Replay>) {
         self.recorded = Some(replay);
+        self.causes_only = false;
         self.world = WorldKind::Real;
         self.step = Step::Real;
         self.tab = Step::Real.tab();

@@ -1,4 +1,4 @@
-//! What a lesson says: titles, story, question, answers, hint, reason; names of policies, switches, knobs, checks.
+//! What a lesson says: titles, steps, story, question, answers, hint, reason; names of policies, switches, knobs, checks.
 //!
 //! The core names things by ids and says what is true; the words for learners are here, in both languages. An id
 //! without words is shown as it is, so that a new scenario is never blank.
@@ -9,6 +9,7 @@ use lab_core::scenario::{Chapter, ScenarioId};
 use lab_core::world::{Fault, Link};
 
 use super::{Lang, Text, ui};
+use crate::state::Step;
 
 macro_rules! texts {
     ($($name:ident = $en:literal, $ja:literal;)*) => {
@@ -98,6 +99,17 @@ pub(crate) fn title(slug: &str, english: &'static str, lang: Lang) -> &'static s
         "scaling-out" => "スケールアウト",
         "absent-and-zero" => "不在とゼロ",
         _ => english,
+    }
+}
+
+/// The name of a step.
+pub(crate) fn step(step: Step) -> Text {
+    match step {
+        Step::Predict => ui::STEP_PREDICT,
+        Step::Fail => ui::STEP_FAIL,
+        Step::Through => ui::STEP_STEP,
+        Step::Hold => ui::STEP_HOLD,
+        Step::Real => ui::STEP_REAL,
     }
 }
 

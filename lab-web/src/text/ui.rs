@@ -35,8 +35,15 @@ texts! {
     THEME = "Light or dark", "明るさの切り替え";
     SHARE = "Share", "共有";
     SHARED = "Link copied", "リンクをコピーしました";
-    SHARE_FAILED = "Copy the address of this page: the browser refused the clipboard.",
-        "クリップボードを使えません。このページのアドレスをコピーしてください。";
+    SHARE_BY_HAND = "The browser gives this page no clipboard. This link opens the same view; copy it:",
+        "ブラウザーがクリップボードの使用を許可していません。このリンクをコピーしてください（同じ画面が開きます）。";
+    SHARE_LINK = "Link to this view", "この画面へのリンク";
+    QUOTED = "“{}”", "「{}」";
+    LIST_COMMA = ", ", "、";
+    LINK_LESSON = "This lab has no lesson {} that can be run; the first one is shown.",
+        "このラボで実行できるレッスンに{}はありません。最初のレッスンを表示しています。";
+    LINK_IGNORED = "Not understood in the link, and left out: {}.", "リンクの次の部分は読み取れなかったため、無視しました：{}。";
+    SKIP = "Skip to the lesson", "レッスンへ移動";
     COURSE = "Course", "コース";
     MENU = "Course menu", "コースの目次";
     GREEN_OF = "{} of {} green", "{} / {} が緑";
@@ -59,6 +66,8 @@ texts! {
     PROGRESS_FORMAT = "The file has format {}, which this lab does not read.", "形式 {} は、このラボでは読めません。";
     PROGRESS_LESSON = "The file names a lesson that this lab does not have: {}.", "このラボにないレッスンが含まれています：{}。";
     PROGRESS_ANSWER = "The file names an answer that the question of {} does not have.", "{} の質問にない答えが含まれています。";
+    NOT_KEPT = "This browser does not keep your progress (its storage is blocked or full, or holds something else in its place). Export it under “My progress” before you leave.",
+        "このブラウザーには学習の記録を保存できません（保存がブロックされているか、容量がいっぱいか、別のデータがあります）。ページを離れる前に「学習の記録」から書き出してください。";
     CANCEL = "Cancel", "やめる";
     CHAPTER_FRESHNESS = "Freshness", "鮮度";
     CHAPTER_HERDS = "Herds and locks", "殺到とロック";
@@ -151,6 +160,8 @@ texts! {
     YOUR_GUESS = "Your guess", "あなたの予想";
     WHAT_HAPPENED = "What happened", "実際の結果";
     GUESS_AND_TRUTH = "Your guess, and what happened", "予想どおりの結果";
+    QUESTION_CLOSED = "You went on without a prediction, so this question is closed. What happened is marked.",
+        "予想せずに先へ進んだため、この質問は締め切りました。実際の結果に印を付けています。";
     WHY = "Why.", "理由。";
     THE_TEST = "The failing test", "失敗するテスト";
     THE_TEST_HOLDS = "The test", "テスト";
@@ -222,6 +233,7 @@ texts! {
     IN_BOTH = "In both, order not compared", "両方にある（順序は未比較）";
     ONLY_REAL = "Only in real", "実機のみ";
     ONLY_SIM = "Only in the simulator", "シミュレーターのみ";
+    N_OF_SHOWN = "{} of {} shown", "{} 件を表示（全 {} 件）";
     N_EVENTS = "{} events", "{} 件";
     VERDICT_NOT_RUN = "Not run yet", "未実行";
     VERDICT_PREDICT_FIRST = "predict first", "まず予想を";
@@ -235,6 +247,8 @@ texts! {
     VERDICT_GREEN_DETAIL = "{} of {} checks pass", "{} / {} のチェックが成功";
     VERDICT_UNPROVEN = "Not shown", "再現せず";
     VERDICT_UNPROVEN_DETAIL = "the situation did not arise", "状況が起きませんでした";
+    VERDICT_SPOKEN = "Verdict: {}, {}.", "判定：{}、{}。";
+    SEEDS_SPOKEN = "{} of {} seeds green.", "{} / {} シードが緑。";
     NOT_RUN = "not run", "未実行";
     SO_FAR = "so far", "ここまで";
     INFORMS = "informs", "参考";
@@ -294,6 +308,12 @@ texts! {
     RETRY = "Retry", "再試行";
     COMPUTING_RUN = "Computing the run …", "実行を計算しています…";
     RUN_CHANGED = "This run differs from the one that was shared (the lab has changed since).", "共有されたときと実行内容が異なります（ラボが更新されています）。";
+    BROKEN = "The lab has stopped", "ラボが停止しました";
+    BROKEN_KEPT = "A mistake of the lab has ended it. Your progress is kept in this browser; reloading opens this very view again.",
+        "ラボの不具合により、処理を続けられなくなりました。学習の記録はこのブラウザーに残っています。再読み込みすると、この画面から再開できます。";
+    BROKEN_RELOAD = "Reload", "再読み込み";
+    BROKEN_ANEW = "Begin the lesson anew", "レッスンを最初から始める";
+    BROKEN_REPORT = "If it happens again, these two lines tell where:", "繰り返し起きる場合は、次の 2 行を添えて報告してください。";
     DISMISS = "Dismiss", "閉じる";
     COMING_LESSON = "This lesson is coming. Invalidation delay, Thundering herd and Stampede lock can be run now.",
         "このレッスンは準備中です。いまは「無効化の遅延」「殺到」「スタンピードとロック」を実行できます。";

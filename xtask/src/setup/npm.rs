@@ -1,4 +1,4 @@
-//! What comes from npm: wasm-opt (the package `binaryen`) and the driver of the end-to-end test.
+//! What comes from npm: wasm-opt (the package `binaryen`), and the driver of the end-to-end test with axe.
 //!
 //! Debian's wasm-opt cannot read what today's compiler writes, hence npm's. `e2e/package-lock.json` pins both.
 

@@ -1,0 +1,67 @@
+// axe over the whole lab, without a violation.
+//
+// Scenario, step, panel, theme, language and width make 900 pages. Each of the 15 pairs of scenario and step is looked
+// at six times, and meets there every panel, both themes, both languages and every width; which of these meet each
+// other turns from pair to pair.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { assert, check, until } from "../lib/check.mjs";
+import { SOLVED, at, openPage, root } from "../lib/page.mjs";
+
+const SCENARIOS = ["invalidation-delay", "thundering-herd", "stampede-lock"];
+const STEPS = ["predict", "fail", "step", "hold", "real"];
+const TABS = ["story", "test", "code", "policy", "events"];
+const SIZES = [[1440, 900], [1100, 800], [390, 844]];
+const source = readFileSync(join(root, "e2e/node_modules/axe-core/axe.min.js"), "utf8");
+
+/** What axe finds wrong now, one line a rule and element. */
+export async function violations(page) {
+  const found = await page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, {
+      resultTypes: ["violations"],
+      rules: { "target-size": { enabled: true } },
+    });
+    return violations.map(({ id, help, nodes }) => ({ id, help, html: nodes.map((node) => node.html.slice(0, 120)) }));
+  });
+  return found.map(({ id, help, html }) => `${id}: ${help}: ${html.length} × ${html[0]}`);
+}
+
+/** A page with axe in it. */
+export async function examined(browser, url, options) {
+  const opened = await openPage(browser, url, { still: true, ...options });
+  await opened.page.evaluate(source);
+  return opened;
+}
+
+async function inOneLanguage(browser, url, lang, progress) {
+  const japanese = lang === "ja-JP";
+  const { page, errors, close } = await examined(browser, url, { lang, progress });
+  for (const [row, scenario] of SCENARIOS.entries()) {
+    for (const [column, step] of STEPS.entries()) {
+      for (const [turn, [width, height]] of SIZES.entries()) {
+        const tab = TABS[(row + column + turn + (japanese ? 3 : 0)) % TABS.length];
+        const dark = (row + turn + (japanese ? 1 : 0)) % 2 === 1;
+        await check(`axe: ${scenario}/${step}/${tab}, ${width}, ${dark ? "dark" : "light"}, ${lang}`, async () => {
+          await page.setViewportSize({ width, height });
+          await page.emulateMedia({ colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" });
+          await page.evaluate((hash) => (location.hash = hash), `#${scenario}/${step}/${tab}`);
+          const selected = () => at(page, `tab-${tab}`).getAttribute("aria-selected");
+          await until("the panel", selected, (on) => on === "true");
+          const drawn = page.locator('[data-testid="stage"], [data-testid="empty"]');
+          await until("the run", () => drawn.count(), (count) => count > 0);
+          const wrong = await violations(page);
+          assert(wrong.length === 0, wrong.join("\n"));
+        });
+      }
+    }
+  }
+  await check(`axe: nothing went wrong in the console, ${lang}`, () => assert(errors.length === 0, errors.join("\n")));
+  await close();
+}
+
+export async function axe({ browser, url }) {
+  await inOneLanguage(browser, url, "en-US", SOLVED);
+  await inOneLanguage(browser, url, "ja-JP", undefined);
+}
