@@ -18,9 +18,9 @@ use super::record::{Record, State};
 use crate::adapters::observer::Recorder;
 use crate::adapters::time;
 use crate::harness::HarnessError;
-use crate::real;
 use crate::real::error::RunError;
 use crate::real::stores::Stores;
+use crate::real::{self, remains};
 
 /// Runs that are kept, the oldest that is over goes first.
 pub const KEPT_MAX: usize = 16;
@@ -258,7 +258,8 @@ impl Worker {
             Ok(run) => Ok((recorder, Arc::new(run.report))),
             // It has a verdict, which is not lost with what remains.
             Err(RunError::Left { run, left }) => {
-                tell(record, format!("the run is over, but then the lab could not clean up: {left}"));
+                let left = remains::list(&left);
+                tell(record, format!("the run is over, but then the lab could not clean up:\n{left}"));
                 Ok((recorder, Arc::new(run.report)))
             }
             Err(error) => Err((Some(recorder), Failure::Run(error))),
