@@ -21,6 +21,7 @@ import { forcedColours } from "./suites/forced.mjs";
 import { keyboard } from "./suites/keyboard.mjs";
 import { invalidationDelay } from "./suites/lesson.mjs";
 import { links, share } from "./suites/links.mjs";
+import { keptForLater } from "./suites/offline.mjs";
 import { playhead } from "./suites/pointer.mjs";
 import { keptProgress, progressFiles, storageThatFails } from "./suites/progress.mjs";
 import { question } from "./suites/question.mjs";
@@ -30,7 +31,7 @@ import { otherScenarios } from "./suites/scenarios.mjs";
 import { capsulesKeepClear, narrowScreens, pictures } from "./suites/screens.mjs";
 import { spacing } from "./suites/spacing.mjs";
 import { spoken } from "./suites/spoken.mjs";
-import { cannotStart } from "./suites/start.mjs";
+import { cannotStart, elsewhere, stalePages } from "./suites/start.mjs";
 import { deadWorkers, unshownSeeds } from "./suites/verdict.mjs";
 
 /** The suites by name, in the order in which they run. */
@@ -44,7 +45,8 @@ const SUITES = {
   links: [links, share],
   verdict: [deadWorkers, unshownSeeds],
   progress: [progressFiles, keptProgress, storageThatFails],
-  start: [cannotStart],
+  start: [elsewhere, cannotStart, stalePages],
+  offline: [keptForLater],
   broken: [brokenLab],
   axe: [axe],
   forced: [forcedColours],

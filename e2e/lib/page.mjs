@@ -26,6 +26,7 @@ export async function openPage(browser, url, options = {}) {
     forcedColors: options.forced ? "active" : "none",
     hasTouch: options.touch ?? false,
     permissions: options.permissions,
+    serviceWorkers: options.keeps ? "allow" : "block",
   });
   if (options.progress) {
     await context.addInitScript(

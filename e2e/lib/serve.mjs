@@ -7,7 +7,7 @@ import { extname, join, normalize } from "node:path";
 
 import { dist } from "./page.mjs";
 
-const TYPES = {
+export const TYPES = {
   ".css": "text/css",
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",

@@ -1,4 +1,6 @@
 //! The API of `lab serve`, and recordings from a file. Both end as a [`Replay`], like a simulated run.
+//!
+//! The API stands beside the page, at whatever path that is: its addresses are relative.
 
 use std::rc::Rc;
 
@@ -35,9 +37,9 @@ struct Started {
     id: String,
 }
 
-/// Whether a lab server answers on this page's own origin.
+/// Whether a lab server answers beside this page.
 pub(crate) async fn probe() -> bool {
-    let Ok(answer) = Request::get("/api/scenarios").send().await else { return false };
+    let Ok(answer) = Request::get("api/scenarios").send().await else { return false };
     let is_json = answer.headers().get("content-type").is_some_and(|kind| kind.contains("json"));
     answer.ok() && is_json
 }
@@ -50,7 +52,7 @@ pub(crate) async fn start(spec: &RunSpec) -> Result<String, String> {
         "seed": spec.seed,
         "settings": spec.settings,
     });
-    let request = Request::post("/api/runs").json(&body).map_err(|error| error.to_string())?;
+    let request = Request::post("api/runs").json(&body).map_err(|error| error.to_string())?;
     let answer = request.send().await.map_err(|error| error.to_string())?;
     let text = answer.text().await.map_err(|error| error.to_string())?;
     if !answer.ok() {
@@ -61,7 +63,7 @@ pub(crate) async fn start(spec: &RunSpec) -> Result<String, String> {
 
 /// Tells the server that nobody wants the run any more. Where that does not reach it, it finishes the run by itself.
 pub(crate) async fn give_up(id: &str) {
-    let _ = Request::delete(&format!("/api/runs/{id}")).send().await;
+    let _ = Request::delete(&format!("api/runs/{id}")).send().await;
 }
 
 /// The words of a problem; the text itself where it is none.

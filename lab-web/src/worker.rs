@@ -1,17 +1,15 @@
 //! The second entry of the one wasm module: in a worker it computes verdicts and draws nothing.
 //!
-//! The page starts it from a Blob that imports the page's own script, whose address trunk leaves in the page's
-//! preload links; so the simulator is downloaded once.
+//! The page hands over the module that it runs itself, and the address of its script, which trunk leaves in the page's
+//! preload links; so the simulator is downloaded and compiled once. `lab-web/start/worker.js` starts it.
 
 use std::cell::Cell as Slot;
 
 use gloo_timers::future::TimeoutFuture;
-use js_sys::Array;
+use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{
-    Blob, BlobPropertyBag, DedicatedWorkerGlobalScope, MessageEvent, Url, Worker, WorkerOptions, WorkerType,
-};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Url, Worker, WorkerOptions, WorkerType};
 
 use crate::verdict::{Answer, Job, try_seed};
 
@@ -72,26 +70,14 @@ async fn work(scope: DedicatedWorkerGlobalScope, job: Job) {
 /// Starts the worker, on the page; `None` where the page was not built by trunk or the browser refuses.
 pub(crate) fn start() -> Option<Worker> {
     let document = web_sys::window()?.document()?;
-    let address = |selector: &str| {
-        let link = document.query_selector(selector).ok()??;
-        let href = link.get_attribute("href")?;
-        Url::new_with_base(&href, &document.base_uri().ok()??).ok().map(|url| url.href())
-    };
-    let script = address("link[rel=modulepreload][href*='lab-web']")?;
-    let module = address("link[rel=preload][href$='.wasm']")?;
-    let text = format!(
-        "import init from {};\nawait init({{ module_or_path: {} }});\n",
-        serde_json::to_string(&script).ok()?,
-        serde_json::to_string(&module).ok()?
-    );
-    let options = BlobPropertyBag::new();
-    options.set_type("text/javascript");
-    let parts = Array::of1(&JsValue::from_str(&text));
-    let blob = Blob::new_with_str_sequence_and_options(&parts, &options).ok()?;
-    let url = Url::create_object_url_with_blob(&blob).ok()?;
+    let link = document.query_selector("link[rel=modulepreload][href*='lab-web']").ok()??;
+    let script = Url::new_with_base(&link.get_attribute("href")?, &document.base_uri().ok()??).ok()?.href();
     let as_module = WorkerOptions::new();
     as_module.set_type(WorkerType::Module);
-    let worker = Worker::new_with_options(&url, &as_module).ok();
-    // The address is not revoked at once: the worker may not have read it yet. It is one small text.
-    worker
+    let worker = Worker::new_with_options("worker.js", &as_module).ok()?;
+    let what = Object::new();
+    Reflect::set(&what, &"script".into(), &script.into()).ok()?;
+    Reflect::set(&what, &"module".into(), &wasm_bindgen::module()).ok()?;
+    worker.post_message(&what).ok()?;
+    Some(worker)
 }

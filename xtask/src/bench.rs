@@ -31,7 +31,7 @@ What is measured:
                browser has optimised the code, and the later ones
   page step    one step of that herd drawn in dist/: the reducer and every change to the document, as the time of
                the page's thread, without the browser's own layout and paint; by the panel that is open
-  first visit  all wasm and JavaScript of dist/ after brotli; both are left out, and said so, when dist/ is not built
+  first visit  all files of dist/ as they are sent; both are left out, and said so, when dist/ is not built
 
 Nothing here fails because it is slow: run it on a quiet machine (it prints the load) and look at the table.";
 

@@ -84,9 +84,10 @@ fn body(lab: &Lab, real: &Real) -> Html {
     }
 }
 
-/// Where the page came from: a lab server would answer there.
+/// Where the page came from, without its link: a lab server would answer there.
 fn origin() -> String {
-    web_sys::window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
+    let here = web_sys::window().and_then(|window| window.location().href().ok()).unwrap_or_default();
+    here.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
 fn look_or_open(real: &Real, lang: Lang) -> Html {

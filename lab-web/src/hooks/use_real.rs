@@ -209,7 +209,7 @@ impl Desk {
 
     /// Follows a run's events until it is done.
     fn follow(&self, id: String, spec: RunSpec, wish: u32) {
-        let Ok(source) = EventSource::new(&format!("/api/runs/{id}/events")) else {
+        let Ok(source) = EventSource::new(&format!("api/runs/{id}/events")) else {
             return self.state.set(RealState::Failed(Trouble::Lost(0)));
         };
         let feed =
