@@ -32,6 +32,7 @@ import { capsulesKeepClear, narrowScreens, pictures } from "./suites/screens.mjs
 import { spacing } from "./suites/spacing.mjs";
 import { spoken } from "./suites/spoken.mjs";
 import { cannotStart, elsewhere, stalePages } from "./suites/start.mjs";
+import { firstVisit } from "./suites/sent.mjs";
 import { deadWorkers, unshownSeeds } from "./suites/verdict.mjs";
 
 /** The suites by name, in the order in which they run. */
@@ -54,7 +55,7 @@ const SUITES = {
   screens: [capsulesKeepClear, narrowScreens, pictures],
 };
 /** Those that need the binary `lab`. */
-const WITH_LAB = { recordings: [files], real: [realCluster] };
+const WITH_LAB = { recordings: [files], sent: [firstVisit], real: [realCluster] };
 
 const lab = process.env.LAB && resolve(root, process.env.LAB);
 const all = lab ? { ...SUITES, ...WITH_LAB } : SUITES;

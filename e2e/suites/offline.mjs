@@ -59,6 +59,8 @@ export async function keptForLater({ browser }) {
     const { page, errors, close } = await openPage(browser, served.url, { progress: SOLVED, keeps: true });
     await at(page, "stage").waitFor();
     await isKept(page);
+    const twice = served.asked.filter((path, at) => /-[0-9a-f]{8,16}[._]/.test(path) && served.asked.indexOf(path) !== at);
+    assert(twice.length === 0, `what is kept was sent a second time for that: ${twice}`);
     await served.close();
     // The page that is open has not needed a worker yet.
     await page.evaluate((hash) => (location.hash = hash), VERDICT);

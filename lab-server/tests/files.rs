@@ -1,8 +1,5 @@
 //! The built lab over HTTP: what is sent compressed, what is kept, what is not there.
 
-use std::net::SocketAddr;
-use std::path::Path;
-
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
@@ -36,13 +33,9 @@ fn built() -> TempDir {
 type Said<'a> = (header::HeaderName, &'a str);
 
 fn serving(parent: &TempDir) -> Router {
-    serving_dist(&parent.path().join("dist"))
-}
-
-fn serving_dist(dist: &Path) -> Router {
-    let listens: SocketAddr = HOST.parse().expect("an address");
     let (runs, _worker) = Runs::new(Source::default());
-    app(Api { hosts: Hosts::new(listens, Vec::new()), runs, dist: Some(dist.to_owned()) })
+    let hosts = Hosts::loopback(8787, Vec::new());
+    app(Api { hosts, token: None, embedders: Vec::new(), runs, dist: Some(parent.path().join("dist")) })
 }
 
 async fn ask(app: &Router, method: Method, path: &str, headers: &[Said<'_>]) -> Response<Body> {

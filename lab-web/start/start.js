@@ -27,8 +27,8 @@
       features: ["This browser is too old: its WebAssembly lacks features", "The lab needs $ or newer. What is missing:"],
       syntax: ["This browser is too old: it cannot read the lab's script", "The lab needs $ or newer. The browser says:"],
       policy: [
-        "This server's Content-Security-Policy forbids what the lab needs",
-        "It must allow script-src 'self' 'wasm-unsafe-eval', style-src 'self', worker-src 'self' and connect-src 'self'. What it forbade:"
+        "A policy of this server forbids what the lab needs",
+        "Its Content-Security-Policy must allow script-src 'self' 'wasm-unsafe-eval', style-src 'self', worker-src 'self' and connect-src 'self'. What it forbade:"
       ],
       missing: [
         "A file of the lab is missing on the server",
@@ -68,8 +68,8 @@
         "$ 以降が必要です。ブラウザーのメッセージ："
       ],
       policy: [
-        "サーバーの Content-Security-Policy が、ラボに必要なものを禁止しています",
-        "script-src 'self' 'wasm-unsafe-eval'、style-src 'self'、worker-src 'self'、connect-src 'self' を許可してください。禁止されたもの："
+        "サーバーのポリシーが、ラボに必要なものを禁止しています",
+        "Content-Security-Policy で script-src 'self' 'wasm-unsafe-eval'、style-src 'self'、worker-src 'self'、connect-src 'self' を許可してください。禁止されたもの："
       ],
       missing: [
         "サーバーにラボのファイルがありません",
@@ -157,9 +157,14 @@
       return /^start-.*\.css$/.test(nameOf(address));
     });
     if (!isGone) return;
-    boot.style.cssText =
-      "max-width: 36em; margin: 20vh auto; padding: 0 16px; font: 14px/1.5 system-ui, sans-serif; white-space: pre-line";
-    document.documentElement.style.colorScheme = "light dark";
+    boot.style.cssText = "max-width: 32rem; margin: 30vh auto 0; padding: 0 24px; font: 14px/20px system-ui, sans-serif";
+    var shapes = {
+      H1: "margin: 0; font-size: 17px; font-weight: 600",
+      P: "margin: 12px 0",
+      CODE: "display: block; margin: 12px 0; padding: 8px 12px; border: 1px solid; white-space: pre-wrap",
+      BUTTON: "padding: 8px 16px; border: 1px solid; font: inherit; font-weight: 600"
+    };
+    for (var i = 0; i < boot.children.length; i += 1) boot.children[i].style.cssText = shapes[boot.children[i].nodeName];
   }
 
   /** Says why the lab does not start. The first reason stays: the others follow from it. */
