@@ -23,6 +23,8 @@ pub const BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 /// The most events that are read.
 pub const EVENTS_MAX: u64 = 500_000;
+/// The most characters that are written of why a run has no verdict: a log's end may be among them.
+pub const UNFINISHED_MAX: usize = 8_000;
 /// The latest instant that is read: no run lasts so long.
 pub const INSTANT_MAX: Instant = Instant(24 * 3_600 * 1_000_000_000);
 
@@ -133,7 +135,7 @@ impl Recording {
             seed,
             settings,
             policy,
-            unfinished: self.unfinished.clone(),
+            unfinished: self.unfinished.as_ref().map(|why| why.chars().take(UNFINISHED_MAX).collect()),
             events: self.trace.events.len() as u64,
             digest: UNKNOWN.to_owned(),
         };

@@ -1,6 +1,6 @@
 //! A recording comes back whole or not at all, and says what is wrong with it.
 
-use lab_core::recording::{EVENTS_MAX, LINE_BYTES_MAX, Recording, RecordingError};
+use lab_core::recording::{EVENTS_MAX, LINE_BYTES_MAX, Recording, RecordingError, UNFINISHED_MAX};
 use lab_core::report::WorldKind;
 use lab_core::scenario::{RunSpec, ScenarioId};
 use lab_core::sim;
@@ -46,6 +46,15 @@ fn every_preset_comes_back_as_it_was() {
             assert_eq!(Recording::read(&lines).expect("what we wrote we can read"), unfinished);
         }
     }
+}
+
+#[test]
+fn a_long_reason_does_not_make_a_recording_that_cannot_be_read() {
+    let unfinished = Some("\u{1}".repeat(LINE_BYTES_MAX));
+    let long = Recording { unfinished, ..recording(ScenarioId::InvalidationDelay, "lesson") };
+    let read = Recording::read(&long.to_json_lines().expect("events are JSON"));
+    let why = read.expect("what we wrote we can read").unfinished;
+    assert_eq!(why.map(|why| why.len()), Some(UNFINISHED_MAX));
 }
 
 #[test]

@@ -84,15 +84,23 @@ fn disturbances(run: Result<Run, RunError>) -> Vec<Disturbance> {
     }
 }
 
-/// Sets something on every node, as their operator may.
-async fn config_set(stores: &Stores, name: &str, value: &str) {
+/// A herd over one query, which is longer than the limit.
+fn herd_over_a_long_query() -> RunSpec {
+    let settings = Settings::with(ScenarioId::ThunderingHerd, [("query-ms".to_owned(), 500)]);
+    RunSpec { settings: settings.expect("a knob within its bounds"), ..herd() }
+}
+
+/// Tells every node something, as their operator may.
+async fn tell(stores: &Stores, command: &str) {
     let direct = stores.harness().endpoints().direct();
     for endpoint in &direct.redis {
         let address = direct.redis_connection(&endpoint.data).expect("an address");
         let client = Client::open(address).expect("an address");
         let mut connection = client.get_multiplexed_async_connection().await.expect("a connection");
-        let set = cmd("CONFIG").arg("SET").arg(name).arg(value).query_async::<()>(&mut connection).await;
-        set.unwrap_or_else(|error| panic!("CONFIG SET {name} {value}: {error}"));
+        let mut words = command.split_whitespace();
+        let mut order = cmd(words.next().expect("a command"));
+        let told = order.arg(words.collect::<Vec<_>>()).query_async::<()>(&mut connection).await;
+        told.unwrap_or_else(|error| panic!("{command}: {error}"));
     }
 }
 
@@ -125,13 +133,16 @@ fn expect_refusals(run: Result<Run, RunError>, wanted: Store, wanted_code: &str)
 }
 
 async fn a_store_that_refuses_is_told_with_its_own_words(stores: &Arc<Stores>) {
-    config_set(stores, "maxmemory", "1").await;
+    tell(stores, "CONFIG SET maxmemory 1").await;
     expect_refusals(run(stores, &herd()).await, Store::Redis, "OOM");
-    config_set(stores, "maxmemory", "0").await;
+    tell(stores, "CONFIG SET maxmemory 0").await;
 
-    // The herd's query takes longer than that.
-    execute(stores, "ALTER DATABASE lab SET statement_timeout = '20ms'").await;
-    expect_refusals(run(stores, &herd()).await, Store::Postgres, "57014");
+    tell(stores, "ACL SETUSER default -eval -evalsha").await;
+    expect_refusals(run(stores, &herd()).await, Store::Redis, "NOPERM");
+    tell(stores, "ACL SETUSER default +@all").await;
+
+    execute(stores, "ALTER DATABASE lab SET statement_timeout = '400ms'").await;
+    expect_refusals(run(stores, &herd_over_a_long_query()).await, Store::Postgres, "57014");
     execute(stores, "ALTER DATABASE lab RESET statement_timeout").await;
 }
 
