@@ -72,7 +72,7 @@ pub use casualty::Casualty;
 use directory::Directory;
 pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint, ToldBy};
 pub use error::HarnessError;
-pub(crate) use external::masters;
+pub(crate) use external::{address_of, masters};
 pub use links::{Link, Links, Way};
 pub use notices::Notices;
 pub use operator::OperatorError;

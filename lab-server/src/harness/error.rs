@@ -117,8 +117,8 @@ pub enum HarnessError {
     },
     /// What `--redis` and `--postgres` name is not there, or not what the lab needs.
     #[error(
-        "{what}: {why}; correct --redis and --postgres (`lab up` starts servers to try, and prints how to name \
-         them), or leave both out and the lab starts its own"
+        "{what}: {why}; correct --redis and --postgres, or LAB_REDIS and LAB_POSTGRES (`lab up` starts servers to \
+         try, and prints how to name them), or leave both out and the lab starts its own"
     )]
     Named {
         /// Which of them.
@@ -144,6 +144,16 @@ impl HarnessError {
     /// Tells what is wrong with servers that were named.
     pub(crate) fn named(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Named { what: what.into(), why: why.into() }
+    }
+
+    /// Adds what was found beside it, and may have led to it.
+    pub(crate) fn beside(error: Self, notices: &[String]) -> Self {
+        match error {
+            Self::Named { what, why } => {
+                Self::Named { what, why: [&[why], notices].concat().join("; beside that, ") }
+            }
+            error => error,
+        }
     }
 
     /// Wraps an error of the operating system with what was being done.
