@@ -253,6 +253,9 @@ async fn a_run_without_room_does_not_begin(owner: &Owner) {
     owner.expect_clean("a run that did not begin").await;
 }
 
+/// What stands in a command's environment.
+type Variables = &'static [(&'static str, &'static str)];
+
 /// A URL without its password.
 fn without_password(url: &str) -> (String, String) {
     let (before, place) = url.split_once('@').expect("a user and a password");
@@ -263,14 +266,14 @@ fn without_password(url: &str) -> (String, String) {
     )
 }
 
-async fn passwords_come_from_the_environment(owner: &Owner) {
+fn passwords_come_from_the_environment(owner: &Owner) {
     let (redis, postgres) = owner.urls();
     let ((redis, redis_password), (postgres, postgres_password)) =
         (without_password(&redis), without_password(&postgres));
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("passwords");
     std::fs::write(&file, format!("*:*:lab:lab:{postgres_password}\n")).expect("it can be written");
-    let run = |mode: u32, variables: &[(&str, &str)]| {
+    let run = |mode: u32, variables: Variables| {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(&file, mode).expect("it is ours");
         let mut command = lab();
@@ -285,7 +288,7 @@ async fn passwords_come_from_the_environment(owner: &Owner) {
     let (code, said) = run(0o600, &[]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("opens up to 26 connections to the primary"), "{said}");
-    let cases: [(u32, &[(&str, &str)], &[&str]); 3] = [
+    let cases: [(u32, Variables, &[&str]); 3] = [
         (0o644, &[], &["wants a password", "PGPASSWORD", "is ignored: its mode 0644", "chmod 0600"]),
         (0o600, &[("PGPASSWORD", "no")], &["password authentication failed", "that of PGPASSWORD", "%25"]),
         (
@@ -333,7 +336,7 @@ async fn a_dead_replica_stops_no_run(owner: &Owner) {
 async fn a_fleet_with_dead_replicas_is_used() {
     let owner = Owner::start().await;
     ports_that_were_mixed_up_are_told(&owner).await;
-    passwords_come_from_the_environment(&owner).await;
+    passwords_come_from_the_environment(&owner);
     a_run_without_room_does_not_begin(&owner).await;
     a_dead_replica_stops_no_run(&owner).await;
 }
