@@ -121,9 +121,6 @@ impl Words {
             "options" => {
                 self.common.options(value);
             }
-            "application_name" => {
-                self.common.application_name(value);
-            }
             "connect_timeout" => {
                 if let Some(within) = seconds(value)? {
                     self.common.connect_timeout(within);
@@ -274,6 +271,9 @@ fn agreed(word: &str, value: &str) -> Result<(), Refused> {
             (&["disable"], "the lab connects to every host that is named: leave it out".to_owned())
         }
         "client_encoding" => (&["UTF8", "utf8", "UTF-8", "auto"], "the lab speaks UTF8".to_owned()),
+        "application_name" | "fallback_application_name" => {
+            (&[], "the lab names its sessions itself, to find them again: leave it out".to_owned())
+        }
         "service" | "servicefile" => {
             (&[], "the lab reads no service file: write its words into the URL".to_owned())
         }

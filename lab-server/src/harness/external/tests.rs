@@ -94,7 +94,7 @@ fn each_word_of_a_redis_url_acts_or_is_refused_by_name() {
 
 #[test]
 fn each_word_of_a_postgresql_url_acts_or_is_refused_by_name() {
-    let cases: [(&str, &[&str]); 36] = [
+    let cases: [(&str, &[&str]); 37] = [
         ("postgresql:///lab", &["names no host", "host=/run/postgresql"]),
         ("postgresql://", &["names no host"]),
         ("user=lab", &["names no host"]),
@@ -109,6 +109,7 @@ fn each_word_of_a_postgresql_url_acts_or_is_refused_by_name() {
         ("postgresql://a,b/lab?target_session_attrs=read-write", &["target_session_attrs=", "leave it out"]),
         ("postgresql://a,b/lab?target_session_attrs=standby", &["target_session_attrs="]),
         ("postgresql://a,b/lab?load_balance_hosts=random", &["load_balance_hosts=", "leave it out"]),
+        ("postgresql://db/lab?application_name=mine", &["application_name=", "leave it out"]),
         ("postgresql://db/lab?service=mine", &["service=", "service file"]),
         ("postgresql://db/lab?replication=database", &["replication=", "leave it out"]),
         ("postgresql://db/lab?krbsrvname=x", &["krbsrvname=", "leave it out"]),
@@ -142,7 +143,7 @@ fn each_word_of_a_postgresql_url_acts_or_is_refused_by_name() {
 
 #[test]
 fn what_is_said_of_a_postgresql_acts_on_each_of_its_hosts() {
-    let url = "postgresql://lab:ge%40h%2F@db,[::1]:5433/lab?application_name=mine&connect_timeout=7\
+    let url = "postgresql://lab:ge%40h%2F@db,[::1]:5433/lab?connect_timeout=7\
                &tcp_user_timeout=1500&keepalives_idle=9&keepalives_interval=3&keepalives_count=2\
                &options=-c%20statement_timeout%3D9s&sslmode=prefer&target_session_attrs=any&load_balance_hosts=disable";
     let hosts = named(url);
@@ -151,7 +152,6 @@ fn what_is_said_of_a_postgresql_acts_on_each_of_its_hosts() {
     for NamedHost { config, .. } in &hosts {
         assert_eq!((config.get_user(), config.get_dbname()), (Some("lab"), Some("lab")));
         assert_eq!(config.get_password(), Some(b"ge@h/".as_slice()));
-        assert_eq!(config.get_application_name(), Some("mine"));
         assert_eq!(config.get_options(), Some("-c statement_timeout=9s"));
         assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(7)));
         assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_millis(1500)));
