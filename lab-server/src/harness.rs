@@ -3,7 +3,8 @@
 //!
 //! # Layout
 //! - `binaries`: where the servers' programs are; `account`: whom they run as; `password`: what is drawn for them;
-//! - `directory`: the temporary directory; `private`: what in it is closed to others;
+//! - `base`: where temporary directories go; `directory`: the harness's own; `private`: what in it is closed to others;
+//! - `descriptors`: how many files may be open;
 //! - `shared_memory`: what killed servers leave in the system;
 //! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name; `casualty`: one
 //!   that ended by itself;
@@ -40,8 +41,10 @@
 //! ```
 
 mod account;
+mod base;
 mod binaries;
 mod casualty;
+mod descriptors;
 mod directory;
 mod endpoints;
 mod error;
@@ -179,8 +182,9 @@ impl Harness {
             return Err(HarnessError::NotLinux);
         }
         spec.check()?;
-        let binaries = Binaries::find(&spec.search)?;
         let (account, passwords) = (account::of_servers()?, Passwords::draw()?);
+        let binaries = Binaries::find(&spec.search, account.as_ref())?;
+        descriptors::provide(&spec)?;
         let directory = Directory::create(account.as_ref())?;
         let password_files = PasswordFiles::write(directory.path(), &passwords)?;
         let deadline = Deadline::after(spec.ready_within);

@@ -1,17 +1,15 @@
 //! The harness's temporary directory: made at the start, removed at the end. A process that was killed leaves
 //! its own behind; the next start sweeps it.
 
-use std::env;
 use std::fs::{self, File};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process;
 
 use tempfile::TempDir;
 
 use super::error::HarnessError;
 use super::process::Account;
-use super::{private, shared_memory};
+use super::{base, private, shared_memory};
 
 const PREFIX: &str = "cache-lab-";
 
@@ -33,13 +31,14 @@ pub(crate) struct Directory {
 impl Directory {
     /// Sweeps what dead processes left, then makes a new directory.
     pub(crate) fn create(account: Option<&Account>) -> Result<Self, HarnessError> {
-        let base = base_directory();
+        let base = base::directory(account)?;
         sweep(&base);
+        base::check_room(&base)?;
         let directory = tempfile::Builder::new()
             .prefix(&format!("{PREFIX}{}-", process::id()))
             .tempdir_in(&base)
             .and_then(|directory| private::let_pass(directory.path(), account).map(|()| directory))
-            .map_err(HarnessError::io(format!("make a temporary directory in {}", base.display())))?;
+            .map_err(|error| base::unusable(&base, &error))?;
         let locking = || HarnessError::io(format!("lock {}", directory.path().display()));
         let lock = File::create(directory.path().join(LOCK_FILE)).map_err(locking())?;
         lock.lock().map_err(locking())?;
@@ -49,15 +48,6 @@ impl Directory {
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
-}
-
-/// The system's temporary directory, or `/tmp` where PostgreSQL's own user could not reach that one (as when
-/// `TMPDIR` lies in root's home).
-fn base_directory() -> PathBuf {
-    let base = env::temp_dir();
-    let open =
-        |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
-    if base.ancestors().all(open) { base } else { PathBuf::from("/tmp") }
 }
 
 /// Removes the directories of processes that are gone. A directory that cannot be removed now (another user's,

@@ -2,6 +2,7 @@
 //! errors; they are in `links.rs` and on the nodes.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::links::Link;
@@ -36,6 +37,42 @@ pub enum HarnessError {
     Nameless {
         /// The number.
         user_id: u32,
+    },
+    /// A program that the servers need is there, and cannot be executed.
+    #[error(
+        "{} is there, and {by} cannot execute it; no other was found: correct its mode and that of the directories \
+         that it lies in, or `apt-get install {package}`",
+        program.display()
+    )]
+    NotExecutable {
+        /// The program that was passed over.
+        program: PathBuf,
+        /// Who cannot.
+        by: &'static str,
+        /// The Debian package that brings it.
+        package: &'static str,
+    },
+    /// The directory for temporary files will not do.
+    #[error(
+        "the lab's own servers keep their files in {}, and {why}: make room there, or set TMPDIR to another directory",
+        directory.display()
+    )]
+    Place {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Too few files may be open.
+    #[error(
+        "this process may have {allowed} files open at most (`ulimit -n`), and the lab's own servers and links need \
+         {needed}: raise the limit, for example with `ulimit -n {needed}` (above the hard limit root has to)"
+    )]
+    OpenFiles {
+        /// How many may be.
+        allowed: u64,
+        /// How many have to be.
+        needed: u64,
     },
     /// The newest PostgreSQL on this machine is older than 15.
     #[error("PostgreSQL 15 or newer is needed, found {found}: run `cargo xtask setup`")]

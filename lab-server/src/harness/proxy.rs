@@ -9,7 +9,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -36,7 +35,6 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn new(links: Links) -> Result<Self, HarnessError> {
-        raise_file_limit();
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("links")
@@ -265,13 +263,4 @@ async fn swallow(mut client: TcpStream, mut rule: watch::Receiver<Rule>, resets:
 async fn passable(rule: &mut watch::Receiver<Rule>, barred: impl Fn(&Rule) -> bool) {
     // An error means that the harness is being dropped, and this task with it.
     let _ = rule.wait_for(|rule| !barred(rule)).await;
-}
-
-/// Every connection takes two descriptors here, and a cluster of 24 nodes has 552 links of gossip alone. Where
-/// the limit cannot be raised, the default still serves the usual sizes.
-fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    }
 }
