@@ -13,6 +13,7 @@ mod interrupt;
 mod named;
 mod recording;
 mod run;
+mod runtime;
 mod scenarios;
 mod serve;
 mod shell;
@@ -233,12 +234,6 @@ const SEEDS_MAX: u32 = 1_000_000;
 fn seed_count(text: &str) -> Result<u32, String> {
     let count = text.parse().ok().filter(|count| (1..=SEEDS_MAX).contains(count));
     count.ok_or_else(|| format!("expected a whole number from 1 to {SEEDS_MAX}"))
-}
-
-/// A runtime for what needs sockets.
-fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    built.map_err(|error| CliError::Io("start the runtime".to_owned(), error))
 }
 
 /// What each scenario shows, for the help.

@@ -3,11 +3,11 @@
 //!
 //! # Layout
 //! - `binaries`: where the servers' programs are; `account`: whom they run as; `password`: what is drawn for them;
-//! - `base`: where temporary directories go; `directory`: the harness's own; `private`: what in it is closed to others;
-//! - `descriptors`: how many files may be open;
-//! - `shared_memory`: what killed servers leave in the system;
-//! - `process`: children that cannot outlive us; `ports`: free ports; `node`: a process under its name; `casualty`: one
-//!   that ended by itself;
+//! - `directory`: the temporary directory; `private`: what in it is closed to others;
+//! - `process`: children that cannot outlive us; `family`: who descends from whom; `mark`: what tells our children from
+//!   everybody else's; `ports`: free ports; `node`: a process under its name; `casualty`: one that ended by itself;
+//! - `last_will`: what is done if we are killed; `sweep`: what the next start does if that was killed, too;
+//!   `shared_memory`: what killed servers leave in the system;
 //! - `redis_cluster`, `postgres`: what makes them servers of the lab; `operator`: a connection to a node whose
 //!   answers have limits;
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs; `notices`: what is told
@@ -41,15 +41,16 @@
 //! ```
 
 mod account;
-mod base;
 mod binaries;
 mod casualty;
-mod descriptors;
 mod directory;
 mod endpoints;
 mod error;
 mod external;
+mod family;
+mod last_will;
 mod links;
+mod mark;
 mod node;
 mod notices;
 mod operator;
@@ -62,6 +63,7 @@ mod process;
 mod proxy;
 mod redis_cluster;
 mod shared_memory;
+mod sweep;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -75,7 +77,7 @@ pub use casualty::Casualty;
 use directory::Directory;
 pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint, ToldBy};
 pub use error::HarnessError;
-pub(crate) use external::{address_of, masters};
+pub(crate) use external::masters;
 pub use links::{Link, Links, Way};
 pub use notices::Notices;
 pub use operator::OperatorError;
@@ -182,9 +184,9 @@ impl Harness {
             return Err(HarnessError::NotLinux);
         }
         spec.check()?;
+        let binaries = Binaries::find(&spec.search)?;
         let (account, passwords) = (account::of_servers()?, Passwords::draw()?);
-        let binaries = Binaries::find(&spec.search, account.as_ref())?;
-        descriptors::provide(&spec)?;
+        sweep::sweep().await;
         let directory = Directory::create(account.as_ref())?;
         let password_files = PasswordFiles::write(directory.path(), &passwords)?;
         let deadline = Deadline::after(spec.ready_within);
@@ -194,6 +196,7 @@ impl Harness {
             node_timeout: spec.node_timeout,
             redis_server: &binaries.redis_server,
             setpriv: &binaries.setpriv,
+            mark: directory.mark(),
             account: account.as_ref(),
             password: &passwords.redis,
             directory: directory.path().join("redis"),
@@ -201,6 +204,7 @@ impl Harness {
         let proxy = Proxy::new(Links::new(links(&plan.names(), &spec)))?;
         let site = Site {
             binaries: &binaries,
+            mark: directory.mark(),
             directory: directory.path().join(directory::POSTGRES),
             account: account.as_ref(),
             passwords: &passwords,

@@ -15,7 +15,7 @@ use tokio_postgres::{Config, Error, NoTls, Statement};
 use super::ConnectError;
 use super::observer::Recorder;
 use super::refusals::{self, Store};
-use crate::harness::{address_of, describe};
+use crate::harness::describe;
 
 /// The longest wait for a connection: a herd of a thousand over four servers, each with five connections and half a
 /// second a query, waits 25 s.
@@ -30,8 +30,6 @@ pub(super) struct NodePool {
     pool: Pool,
     /// Where refusals are counted.
     recorder: Arc<Recorder>,
-    /// Where the node is, for whoever cannot connect.
-    address: String,
 }
 
 impl NodePool {
@@ -42,7 +40,7 @@ impl NodePool {
         size: u32,
         recorder: Arc<Recorder>,
     ) -> Result<Self, ConnectError> {
-        let (mut config, address) = (config.clone(), address_of(config));
+        let mut config = config.clone();
         // What somebody's sessions are called tells theirs from everybody else's.
         let prefix = config.get_application_name().map(|name| format!("{name}, ")).unwrap_or_default();
         config.application_name(format!("{prefix}{server}"));
@@ -56,13 +54,13 @@ impl NodePool {
             .recycle_timeout(Some(CREATE_WITHIN))
             .runtime(Runtime::Tokio1)
             .build()
-            .map_err(|error| ConnectError::Postgres(server, format!("{address}: {error}")))?;
-        Ok(Self { pool, recorder, address })
+            .map_err(|error| ConnectError::Postgres(server, error.to_string()))?;
+        Ok(Self { pool, recorder })
     }
 
     /// Opens every connection and prepares `statements` on it, so that the first requests do not pay for it.
     pub(super) async fn warm(&self, server: ServerId, statements: &[&str]) -> Result<(), ConnectError> {
-        let postgres = |error: String| ConnectError::Postgres(server, format!("{}: {error}", self.address));
+        let postgres = |error: String| ConnectError::Postgres(server, error);
         let mut connections = Vec::new();
         for _ in 0..self.pool.status().max_size {
             let connection = self.pool.get().await.map_err(|error| postgres(describe(&error)))?;
@@ -137,7 +135,7 @@ impl NodePool {
         if let PoolError::Backend(error) = error {
             self.refused(error);
         }
-        DatabaseError::Failed(format!("{}: {}", self.address, describe(error)))
+        DatabaseError::Failed(describe(error))
     }
 }
 

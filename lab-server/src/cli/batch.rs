@@ -50,9 +50,13 @@ pub(super) fn simulate(
     };
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        for _ in 0..cores {
-            scope.spawn(work);
+        // This thread works, too, and alone where there is no other to be had.
+        for _ in 1..cores {
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
         }
+        work();
     });
     let (batch, error) = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
     error.map_or(Ok(batch), Err)

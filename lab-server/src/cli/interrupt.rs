@@ -1,4 +1,5 @@
-//! Ctrl-C and its kin: the first asks a command to clean up and end, the second ends it at once.
+//! Ctrl-C and its kin: the first asks a command to clean up and end, the second ends it at once. The servers of our own
+//! and their directory go all the same then: by the harness's last will.
 
 use std::{fs, process};
 

@@ -97,7 +97,7 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     let trace = options.trace.as_deref().map(TraceFile::open).transpose()?;
     let mut outcome = match options.world {
         WorldChoice::Sim => simulate(&plan)?,
-        WorldChoice::Real => super::runtime()?.block_on(on_servers(&plan))?,
+        WorldChoice::Real => super::runtime::runtime()?.block_on(on_servers(&plan))?,
     };
     // What there is comes before what went wrong: a run that is over is never lost.
     let recorded = match (trace, outcome.recording(&plan)) {

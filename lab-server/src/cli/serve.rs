@@ -50,7 +50,7 @@ pub(super) fn run(options: Options) -> Result<Held, CliError> {
         let why = format!("{} has no index.html: build the lab first (`trunk build`)", dist.display());
         return Err(CliError::Usage(why));
     }
-    super::runtime()?.block_on(serve(options, dist))?;
+    super::runtime::runtime()?.block_on(serve(options, dist))?;
     Ok(Held::Yes)
 }
 

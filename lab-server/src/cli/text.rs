@@ -67,9 +67,7 @@ pub(super) fn progress(steps: u64, what: String) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {wide_bar} {pos}/{len} {elapsed}") {
         bar.set_style(style);
     }
-    if !bar.is_hidden() {
-        bar.enable_steady_tick(TICK);
-    }
+    tick(&bar);
     bar
 }
 
@@ -79,8 +77,13 @@ pub(super) fn spinner(what: String) -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
         spinner.set_style(style);
     }
-    if !spinner.is_hidden() {
-        spinner.enable_steady_tick(TICK);
-    }
+    tick(&spinner);
     spinner
+}
+
+/// Lets it move, where it is seen and there is room for the thread that moves it (there would be a panic without).
+fn tick(bar: &ProgressBar) {
+    if !bar.is_hidden() && super::runtime::room_for_threads(1).is_ok() {
+        bar.enable_steady_tick(TICK);
+    }
 }

@@ -9,7 +9,7 @@ use super::{CliError, Held, output, shell, stores};
 use crate::harness::{Casualty, PasswordFiles, Reach, RedisNode};
 
 pub(super) fn run() -> Result<Held, CliError> {
-    super::runtime()?.block_on(async {
+    super::runtime::runtime()?.block_on(async {
         let interrupt = Interrupt::listen()?;
         let stores = interrupt.or(stores::start()).await?;
         tell(stores.harness().endpoints().direct(), stores.harness().password_files()?);

@@ -77,7 +77,7 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
     if options.world == Worlds::Sim {
         options.named.expect_none()?;
     }
-    let runtime = super::runtime()?;
+    let runtime = super::runtime::runtime()?;
     if options.world == Worlds::Both {
         // Servers that are not there are told of now, not after all the simulations.
         runtime.block_on(stores::reach(&options.named))?;

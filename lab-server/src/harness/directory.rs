@@ -1,96 +1,118 @@
-//! The harness's temporary directory: made at the start, removed at the end. A process that was killed leaves
-//! its own behind; the next start sweeps it.
+//! The harness's temporary directory: made at the start, removed at the end with whatever still lives in it. If we
+//! cannot do that ourselves, our last will does; what is left even so, the next start sweeps (`sweep`).
 
+use std::env;
 use std::fs::{self, File};
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process;
-
-use tempfile::TempDir;
+use std::time::Duration;
 
 use super::error::HarnessError;
-use super::process::Account;
-use super::{base, private, shared_memory};
+use super::last_will::LastWill;
+use super::mark::Mark;
+use super::process::{Account, settle};
+use super::{private, shared_memory};
 
-const PREFIX: &str = "cache-lab-";
+pub(crate) const PREFIX: &str = "cache-lab-";
 
 /// Where the data directories of PostgreSQL lie.
 pub(crate) const POSTGRES: &str = "postgres";
 
-/// Held locked while the owner lives, so that a sweep in another process (or another container, where our pid
-/// means nothing) leaves the directory alone.
-const LOCK_FILE: &str = "owner.lock";
+/// Held locked while the owner or its last will lives, so that a sweep in another process leaves the directory
+/// alone. Pids would not do: they are given out again, and mean nothing in another container.
+pub(crate) const LOCK_FILE: &str = "owner.lock";
+
+/// How long killed processes may take to be gone. Only one that waits for a broken disk takes longer.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 /// A temporary directory that the servers' account may pass through, and nobody else, and that goes when this value
 /// goes.
 pub(crate) struct Directory {
-    // Removed first, the lock is let go after.
-    directory: TempDir,
+    /// With no link in it.
+    path: PathBuf,
+    mark: Mark,
+    /// Taken when dropped.
+    last_will: Option<LastWill>,
     _lock: File,
 }
 
 impl Directory {
-    /// Sweeps what dead processes left, then makes a new directory.
+    /// Makes a new directory.
     pub(crate) fn create(account: Option<&Account>) -> Result<Self, HarnessError> {
-        let base = base::directory(account)?;
-        sweep(&base);
-        base::check_room(&base)?;
-        let directory = tempfile::Builder::new()
-            .prefix(&format!("{PREFIX}{}-", process::id()))
-            .tempdir_in(&base)
-            .and_then(|directory| private::let_pass(directory.path(), account).map(|()| directory))
-            .map_err(|error| base::unusable(&base, &error))?;
-        let locking = || HarnessError::io(format!("lock {}", directory.path().display()));
-        let lock = File::create(directory.path().join(LOCK_FILE)).map_err(locking())?;
-        lock.lock().map_err(locking())?;
-        Ok(Self { directory, _lock: lock })
+        let base = base_directory();
+        let making = || HarnessError::io(format!("make a temporary directory in {}", base.display()));
+        let base = fs::canonicalize(&base).map_err(making())?;
+        let name = format!("{PREFIX}{}-", process::id());
+        let directory = tempfile::Builder::new().prefix(&name).tempdir_in(&base).map_err(making())?;
+        private::let_pass(directory.path(), account).map_err(making())?;
+        let lock = lock(directory.path()).map_err(making())?;
+        let mark = Mark::create(directory.path()).map_err(making())?;
+        let last_will = LastWill::write(directory.path(), &lock)
+            .map_err(HarnessError::spawning("the shell that cleans up if the lab is killed"))?;
+        Ok(Self { path: directory.keep(), mark, last_will: Some(last_will), _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
+        &self.path
+    }
+
+    /// By which children are known.
+    pub(crate) fn mark(&self) -> &Mark {
+        &self.mark
     }
 }
 
-/// Removes the directories of processes that are gone. A directory that cannot be removed now (another user's,
-/// or servers still dying in it) waits for the next sweep.
-fn sweep(base: &Path) {
-    let Ok(entries) = fs::read_dir(base) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if owner(&path).is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
-            && File::open(path.join(LOCK_FILE)).is_ok_and(|lock| lock.try_lock().is_ok())
+impl Drop for Directory {
+    /// If it cannot be done now, the last will goes on trying.
+    fn drop(&mut self) {
+        settle();
+        if clear(&self.path, GONE_WITHIN).is_ok()
+            && let Some(last_will) = self.last_will.take()
         {
-            shared_memory::free(&path.join(POSTGRES));
-            let _ = fs::remove_dir_all(&path);
+            last_will.revoke();
         }
     }
 }
 
-/// The pid in the directory's name.
-fn owner(path: &Path) -> Option<u32> {
-    let name = path.file_name()?.to_str()?.strip_prefix(PREFIX)?;
-    name.split_once('-')?.0.parse().ok()
+/// A lock that is held from the first moment that it can be seen.
+fn lock(directory: &Path) -> io::Result<File> {
+    let unseen = directory.join("owner.lock.new");
+    let lock = File::create_new(&unseen)?;
+    lock.lock()?;
+    fs::rename(unseen, directory.join(LOCK_FILE))?;
+    Ok(lock)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sweep_takes_the_dead_and_spares_the_living() {
-        let base = tempfile::tempdir().expect("a temporary directory");
-        // Larger than any pid that Linux gives out.
-        let dead = base.path().join(format!("{PREFIX}4194305-x"));
-        let locked = base.path().join(format!("{PREFIX}4194306-x"));
-        let living = base.path().join(format!("{PREFIX}{}-x", process::id()));
-        for directory in [&dead, &locked, &living] {
-            fs::create_dir(directory).expect("a directory");
-            File::create(directory.join(LOCK_FILE)).expect("a lock file");
-        }
-        let held = File::open(locked.join(LOCK_FILE)).expect("the lock file");
-        held.lock().expect("the lock");
-        sweep(base.path());
-        assert!(!dead.exists());
-        assert!(locked.exists());
-        assert!(living.exists());
+/// Ends whoever still lives for this directory, frees their shared memory, and removes it, the lock last: what
+/// remains of a removal that was broken off is still known for what it is.
+pub(crate) fn clear(directory: &Path, gone_within: Duration) -> io::Result<()> {
+    if !Mark::of(directory).end_all(gone_within) {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "a killed process is not gone"));
     }
+    shared_memory::free(&directory.join(POSTGRES));
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name() == LOCK_FILE {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    // One from which the lock is gone already is removed all the same.
+    let _ = fs::remove_file(directory.join(LOCK_FILE));
+    fs::remove_dir(directory)
+}
+
+/// The system's temporary directory, or `/tmp` where PostgreSQL's own user could not reach that one (as when
+/// `TMPDIR` lies in root's home).
+pub(crate) fn base_directory() -> PathBuf {
+    let base = env::temp_dir();
+    let open =
+        |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
+    if base.ancestors().all(open) { base } else { PathBuf::from("/tmp") }
 }

@@ -38,42 +38,6 @@ pub enum HarnessError {
         /// The number.
         user_id: u32,
     },
-    /// A program that the servers need is there, and cannot be executed.
-    #[error(
-        "{} is there, and {by} cannot execute it; no other was found: correct its mode and that of the directories \
-         that it lies in, or `apt-get install {package}`",
-        program.display()
-    )]
-    NotExecutable {
-        /// The program that was passed over.
-        program: PathBuf,
-        /// Who cannot.
-        by: &'static str,
-        /// The Debian package that brings it.
-        package: &'static str,
-    },
-    /// The directory for temporary files will not do.
-    #[error(
-        "the lab's own servers keep their files in {}, and {why}: make room there, or set TMPDIR to another directory",
-        directory.display()
-    )]
-    Place {
-        /// The directory.
-        directory: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Too few files may be open.
-    #[error(
-        "this process may have {allowed} files open at most (`ulimit -n`), and the lab's own servers and links need \
-         {needed}: raise the limit, for example with `ulimit -n {needed}` (above the hard limit root has to)"
-    )]
-    OpenFiles {
-        /// How many may be.
-        allowed: u64,
-        /// How many have to be.
-        needed: u64,
-    },
     /// The newest PostgreSQL on this machine is older than 15.
     #[error("PostgreSQL 15 or newer is needed, found {found}: run `cargo xtask setup`")]
     OldPostgres {
@@ -128,6 +92,29 @@ pub enum HarnessError {
         /// The last lines of its log.
         log_tail: String,
     },
+    /// A program that does not become the server, but starts it.
+    #[error(
+        "{} starts {server} as another process instead of becoming it, so that faults would strike the wrong one: \
+         end that script with `exec`, or put the directory of the server itself first on PATH",
+        program.display()
+    )]
+    Wrapper {
+        /// The server.
+        server: String,
+        /// The program that was found for it.
+        program: PathBuf,
+    },
+    /// No process or thread is to be had.
+    #[error(
+        "cannot start {what}: {source}; the limit of processes is reached (`ulimit -u`, or a container's): end \
+         other programs, or raise it"
+    )]
+    NoProcess {
+        /// What was to be started.
+        what: String,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The operating system refused.
     #[error("{doing}: {source}")]
     Io {
@@ -154,8 +141,8 @@ pub enum HarnessError {
     },
     /// What `--redis` and `--postgres` name is not there, or not what the lab needs.
     #[error(
-        "{what}: {why}; correct --redis and --postgres, or LAB_REDIS and LAB_POSTGRES (`lab up` starts servers to \
-         try, and prints how to name them), or leave both out and the lab starts its own"
+        "{what}: {why}; correct --redis and --postgres (`lab up` starts servers to try, and prints how to name \
+         them), or leave both out and the lab starts its own"
     )]
     Named {
         /// Which of them.
@@ -183,20 +170,19 @@ impl HarnessError {
         Self::Named { what: what.into(), why: why.into() }
     }
 
-    /// Adds what was found beside it, and may have led to it.
-    pub(crate) fn beside(error: Self, notices: &[String]) -> Self {
-        match error {
-            Self::Named { what, why } => {
-                Self::Named { what, why: [&[why], notices].concat().join("; beside that, ") }
-            }
-            error => error,
-        }
-    }
-
     /// Wraps an error of the operating system with what was being done.
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
+    }
+
+    /// Wraps the reason why no process or thread could be started.
+    pub(crate) fn spawning(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let what = what.into();
+        move |source| match source.kind() {
+            io::ErrorKind::WouldBlock => Self::NoProcess { what, source },
+            _ => Self::Io { doing: format!("start {what}"), source },
+        }
     }
 
     /// Wraps an answer of Redis with what was being done.

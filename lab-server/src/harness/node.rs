@@ -2,15 +2,18 @@
 //! continued.
 
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use tokio::time::{sleep, timeout};
 
 use super::casualty::Casualty;
 use super::error::HarnessError;
-use super::process::{Launch, Process};
+use super::family::Member;
+use super::process::{Launch, POLL, Process};
+
+/// How much earlier a connection may break than its server can be seen to be dead.
+const DEATH_SHOWS_WITHIN: Duration = Duration::from_millis(300);
 
 /// A server that was started, and may have been killed since.
 pub(crate) struct Node {
@@ -23,14 +26,13 @@ struct State {
     process: Arc<Process>,
     /// Whether it was ended from here.
     killed: bool,
-    /// While the node is paused.
-    last_will: Option<LastWill>,
+    paused: bool,
 }
 
 impl Node {
     pub(crate) async fn start(launch: Launch) -> Result<Self, HarnessError> {
         let process = Arc::new(launch.spawn().await?);
-        Ok(Self { launch, state: Mutex::new(State { process, killed: false, last_will: None }) })
+        Ok(Self { launch, state: Mutex::new(State { process, killed: false, paused: false }) })
     }
 
     /// The process that runs now, or ran last.
@@ -38,11 +40,16 @@ impl Node {
         Arc::clone(&self.state().process)
     }
 
+    /// The program that it runs, for an error to name.
+    pub(crate) fn wraps(&self) -> HarnessError {
+        HarnessError::Wrapper { server: self.launch.name.clone(), program: self.launch.program.clone() }
+    }
+
     pub(crate) fn kill(&self) {
         let mut state = self.state();
         state.killed = true;
         state.process.kill();
-        state.last_will = None;
+        state.paused = false;
     }
 
     /// How the process ended, if nothing here ended it.
@@ -63,27 +70,26 @@ impl Node {
         Ok(process)
     }
 
-    /// Stops the process and its children, once it is certain that the children end with us.
+    /// Stops the process and all that it has forked. Running, its children would see their parent's death and end;
+    /// stopped, they see nothing, and end with us all the same: they bear our mark.
     pub(crate) fn pause(&self) -> Result<(), HarnessError> {
         let mut state = self.state();
-        state.process.signal(Signal::STOP);
-        if state.last_will.is_none() {
-            let written = LastWill::write(&state.process.children());
-            if written.is_err() {
-                state.process.signal(Signal::CONT);
-            }
+        state.paused = true;
+        if state.process.freeze().iter().any(Member::moved) {
+            state.process.thaw();
+            state.paused = false;
             let pausing = HarnessError::io(format!("pause {}", self.launch.name));
-            state.last_will = Some(written.map_err(pausing)?);
+            return Err(pausing(io::Error::new(io::ErrorKind::TimedOut, "it does not stop")));
         }
-        state.process.signal_children(Signal::STOP);
         Ok(())
     }
 
     pub(crate) fn resume(&self) {
         let mut state = self.state();
-        state.process.signal_children(Signal::CONT);
-        state.last_will = None;
-        state.process.signal(Signal::CONT);
+        if state.paused {
+            state.process.thaw();
+            state.paused = false;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -91,25 +97,27 @@ impl Node {
     }
 }
 
-/// Kills a paused node's children if we die before it is resumed. Running, they would see their parent's death
-/// and end; stopped, they see nothing. A shell waits for the end of a pipe of which we hold the other end.
-struct LastWill(Child);
-
-impl LastWill {
-    fn write(children: &[Pid]) -> io::Result<Self> {
-        let pids = children.iter().map(|pid| pid.as_raw_pid().to_string());
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", r#"read -r _; test $# -eq 0 || kill -KILL "$@""#, "last-will"]).args(pids);
-        shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self(shell.spawn()?))
-    }
-}
-
-impl Drop for LastWill {
-    /// Revokes it: the children are no longer stopped, or gone.
-    fn drop(&mut self) {
-        // The only failure is that it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+/// Does what needs all these processes. When one of them dies, that is the error, and not what others see of it:
+/// broken connections, nodes that never become ready.
+pub(crate) async fn while_all_live<T>(
+    processes: &[Arc<Process>],
+    work: impl Future<Output = Result<T, HarnessError>>,
+) -> Result<T, HarnessError> {
+    let death = async {
+        loop {
+            if let Some(death) = processes.iter().find_map(|process| process.death()) {
+                return death;
+            }
+            sleep(POLL).await;
+        }
+    };
+    tokio::pin!(death);
+    tokio::select! {
+        biased;
+        death = &mut death => Err(death),
+        done = work => match done {
+            Ok(done) => Ok(done),
+            Err(error) => Err(timeout(DEATH_SHOWS_WITHIN, death).await.unwrap_or(error)),
+        },
     }
 }

@@ -22,7 +22,8 @@ use super::binaries::Binaries;
 use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::links::Link;
-use super::node::Node;
+use super::mark::Mark;
+use super::node::{Node, while_all_live};
 use super::operator::Operator;
 use super::password::{Password, Passwords};
 use super::place::PostgresNode;
@@ -111,6 +112,7 @@ impl Drop for PostgresServer {
 /// Where nodes live, as whom they run, and who may log in.
 pub(crate) struct Site<'a> {
     pub(crate) binaries: &'a Binaries,
+    pub(crate) mark: &'a Mark,
     /// Not there yet.
     pub(crate) directory: PathBuf,
     /// Another account than ours to run as.
@@ -135,7 +137,7 @@ impl PostgresCluster {
                 site.start_replica(name, primary, upstream).await
             }
         });
-        let mut replicas = try_join_all(starts).await?;
+        let mut replicas = while_all_live(&[primary.process()], try_join_all(starts)).await?;
         let mut nodes = vec![primary];
         nodes.append(&mut replicas);
         Ok(Self { nodes, password: site.passwords.app.clone() })
@@ -177,6 +179,7 @@ impl Site<'_> {
     fn launch(&self, name: String, program: &Path, arguments: Vec<OsString>) -> Launch {
         Launch {
             setpriv: self.binaries.setpriv.clone(),
+            mark: self.mark.clone(),
             account: self.account.cloned(),
             program: program.to_owned(),
             arguments,
@@ -365,12 +368,18 @@ impl PostgresServer {
     }
 
     /// Waits until it accepts connections (a replica does once it has replayed to a consistent state). Another
-    /// PostgreSQL that took its port knows no such role and password.
+    /// PostgreSQL that took its port knows no such role and password; one that a wrapper has started does.
     async fn answers(&self, deadline: Deadline) -> Result<(), HarnessError> {
+        let process = self.process();
         let config = self.operator("postgres");
         let probe = async || Operator::connect(&config).await?.query_one("SELECT 1", &[]).await;
         let answers = || async { probe().await.map(drop).map_err(|error| error.to_string()) };
-        self.process().ready(deadline, answers).await
+        process.ready(deadline, answers).await?;
+        // Who answers us was forked by the server.
+        let connected = self.connect_to("postgres").await?;
+        let row = connected.query_one("SELECT pg_backend_pid()", &[]).await;
+        let row = row.map_err(HarnessError::postgres(format!("ask {} who answers", self.name)))?;
+        if process.has_child(row.get(0)) { Ok(()) } else { Err(self.node.wraps()) }
     }
 
     /// Waits until the replica streams and has replayed all that was committed here before this call. The

@@ -3,14 +3,15 @@
 //! Linux sends a child its *parent death signal* when the **thread** that spawned it ends, so all children are
 //! spawned by one thread that lives as long as the process. The signal is set by `setpriv --pdeathsig KILL`,
 //! which then becomes the server: pid and parent stay the same. Should we die before it is set, the shell in
-//! between sees another parent and ends.
+//! between sees another parent and ends. What a child starts itself gets no such signal: our last will ends it, by
+//! the mark that it bears.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::oneshot;
 
 use super::error::HarnessError;
+use super::family::{self, Member};
+use super::mark::Mark;
 
 /// Between two looks at something that becomes ready.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
@@ -27,8 +30,15 @@ pub(crate) const POLL: Duration = Duration::from_millis(10);
 const LOG_TAIL_BYTES: u64 = 4096;
 const LOG_TAIL_LINES: usize = 15;
 
-/// Ends unless its parent is the process that asked for it ($0), then becomes the program.
-const GUARD: &str = r#"test "$PPID" = "$0" && exec "$@""#;
+/// Ends unless its parent is the process that asked for it ($0), then becomes the program, with its mark in two
+/// places.
+const GUARD: &str = r#"test "$PPID" = "$0" && exec "$@" 9<&0"#;
+
+/// How long it may take to stop a process and all that it has forked; it is bound by nothing but the machine's load.
+const FROZEN_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long killed processes may take to be gone. Only one that waits for a broken disk takes longer.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The operating system's account that a child runs as.
 #[derive(Clone, Debug)]
@@ -43,6 +53,8 @@ pub(crate) struct Launch {
     /// What errors call it.
     pub(crate) name: String,
     pub(crate) setpriv: PathBuf,
+    /// By which it and all that it starts are known.
+    pub(crate) mark: Mark,
     /// Another account than ours; only root can ask for it.
     pub(crate) account: Option<Account>,
     pub(crate) program: PathBuf,
@@ -55,13 +67,10 @@ pub(crate) struct Launch {
 impl Launch {
     /// Starts the child.
     pub(crate) async fn spawn(&self) -> Result<Process, HarnessError> {
-        let starting = || HarnessError::io(format!("start {}", self.name));
+        let starting = || HarnessError::spawning(&self.name);
         let (reply, answer) = oneshot::channel();
-        nursery()
-            .map_err(starting())?
-            .send(Order { launch: self.clone(), reply })
-            .map_err(|_| gone())
-            .map_err(starting())?;
+        let order = Order::Spawn { launch: Box::new(self.clone()), reply };
+        nursery().map_err(starting())?.send(order).map_err(|_| gone()).map_err(starting())?;
         answer.await.map_err(|_| gone()).and_then(|spawned| spawned).map_err(starting())
     }
 
@@ -93,7 +102,7 @@ impl Launch {
         command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/local/bin:/usr/bin:/bin");
         // A Ctrl-C in the terminal is for us; we end the children.
         command.process_group(0).current_dir(&self.directory);
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.stdin(self.mark.open()?).stdout(log.try_clone()?).stderr(log);
         Ok(command)
     }
 }
@@ -142,30 +151,55 @@ impl Process {
         }
     }
 
-    /// The processes that this one has forked and that still live.
-    pub(crate) fn children(&self) -> Vec<Pid> {
-        children_of(self.pid)
+    /// How it ended, as an error, if it has.
+    pub(crate) fn death(&self) -> Option<HarnessError> {
+        self.ended().map(|status| self.died(status))
     }
 
-    /// Sends a signal to the children of a process that is stopped: it forks no more and reaps none, so that
-    /// the pids found stay theirs. Answers with them.
-    pub(crate) fn signal_children(&self, signal: Signal) -> Vec<Pid> {
-        let children = if self.ended().is_none() { self.children() } else { Vec::new() };
-        for &child in &children {
-            // The only failure left is that it has just ended.
-            let _ = kill_process(child, signal);
-        }
-        children
+    /// Whether that process, which waits for us, was forked by this one.
+    pub(crate) fn has_child(&self, pid: i32) -> bool {
+        Pid::from_raw(pid).and_then(Member::look).is_some_and(|member| member.is_child_of(self.pid))
     }
 
-    /// Kills the process and its children, and waits until all are gone (the wait is bounded).
-    pub(crate) fn kill(&self) {
+    /// Itself, its group, and all that descend from these.
+    fn family(&self) -> Vec<Member> {
+        family::of(self.pid)
+    }
+
+    /// Stops it and all that it has forked, so that none of them forks or reaps any more and every pid stays whose it
+    /// is. Answers with them; with nobody if it has ended.
+    pub(crate) fn freeze(&self) -> Vec<Member> {
+        let limit = Instant::now() + FROZEN_WITHIN;
         self.signal(Signal::STOP);
-        let children = self.signal_children(Signal::KILL);
+        loop {
+            let family = if self.ended().is_none() { self.family() } else { Vec::new() };
+            let mut moving = family.iter().filter(|member| member.moved()).peekable();
+            if moving.peek().is_none() || Instant::now() > limit {
+                return family;
+            }
+            moving.for_each(|member| member.signal(Signal::STOP));
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets it go on, and all that it has forked, these first.
+    pub(crate) fn thaw(&self) {
+        if self.ended().is_none() {
+            self.family()
+                .iter()
+                .filter(|member| member.pid != self.pid)
+                .for_each(|member| member.signal(Signal::CONT));
+        }
+        self.signal(Signal::CONT);
+    }
+
+    /// Kills it and all that it has forked, and waits until they are gone (the wait is bounded).
+    pub(crate) fn kill(&self) {
+        let family = self.freeze();
+        family.iter().filter(|member| member.pid != self.pid).for_each(|member| member.signal(Signal::KILL));
         self.signal(Signal::KILL);
-        let _ = self.child().wait();
-        let limit = Instant::now() + Duration::from_secs(1);
-        while children.iter().any(|&child| is_running(child)) && Instant::now() < limit {
+        let limit = Instant::now() + GONE_WITHIN;
+        while (self.ended().is_none() || family.iter().any(Member::is_living)) && Instant::now() < limit {
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -235,15 +269,17 @@ impl Drop for Process {
     }
 }
 
-struct Order {
-    launch: Launch,
+enum Order {
     /// If nobody waits for the answer any more, the process in it is dropped, which kills it.
-    reply: oneshot::Sender<io::Result<Process>>,
+    Spawn { launch: Box<Launch>, reply: oneshot::Sender<io::Result<Process>> },
+    /// Answered once every earlier order has been carried out.
+    Settle(mpsc::Sender<()>),
 }
 
-/// The thread that spawns every child. It ends with the process: its sender is never dropped.
+/// The thread that spawns every child, once there is one. It ends with the process: its sender is never dropped.
+static NURSERY: Mutex<Option<mpsc::Sender<Order>>> = Mutex::new(None);
+
 fn nursery() -> io::Result<mpsc::Sender<Order>> {
-    static NURSERY: Mutex<Option<mpsc::Sender<Order>>> = Mutex::new(None);
     let mut nursery = NURSERY.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(sender) = &*nursery {
         return Ok(sender.clone());
@@ -251,13 +287,28 @@ fn nursery() -> io::Result<mpsc::Sender<Order>> {
     let (sender, orders) = mpsc::channel::<Order>();
     thread::Builder::new().name("nursery".to_owned()).spawn(move || {
         for order in orders {
-            let spawned = spawn_here(order.launch);
-            // Without a reader the process is dropped here, which kills it.
-            let _ = order.reply.send(spawned);
+            match order {
+                Order::Spawn { launch, reply } => {
+                    // Without a reader the process is dropped here, which kills it.
+                    let _ = reply.send(spawn_here(*launch));
+                }
+                Order::Settle(settled) => {
+                    let _ = settled.send(());
+                }
+            }
         }
     })?;
     *nursery = Some(sender.clone());
     Ok(sender)
+}
+
+/// Waits until no child is being started for somebody who has gone away meanwhile (the wait is bounded).
+pub(crate) fn settle() {
+    let nursery = NURSERY.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (settled, is_settled) = mpsc::channel();
+    if nursery.is_some_and(|nursery| nursery.send(Order::Settle(settled)).is_ok()) {
+        let _ = is_settled.recv_timeout(GONE_WITHIN);
+    }
 }
 
 fn spawn_here(launch: Launch) -> io::Result<Process> {
@@ -268,35 +319,6 @@ fn spawn_here(launch: Launch) -> io::Result<Process> {
 
 fn gone() -> io::Error {
     io::Error::other("the thread that spawns children is gone")
-}
-
-/// The children of a process, found in `/proc`: one file a process, no list to keep.
-fn children_of(parent: Pid) -> Vec<Pid> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
-        .filter(|&pid| stat(pid).is_some_and(|stat| stat.parent == parent.as_raw_pid() && stat.state != 'Z'))
-        .collect()
-}
-
-/// Whether the process exists and is more than a zombie.
-fn is_running(pid: Pid) -> bool {
-    stat(pid).is_some_and(|stat| stat.state != 'Z')
-}
-
-struct Stat {
-    state: char,
-    parent: i32,
-}
-
-/// `/proc/<pid>/stat`: pid, name in parentheses (which may hold spaces and parentheses), state, parent.
-fn stat(pid: Pid) -> Option<Stat> {
-    let text = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    Some(Stat { state: fields.next()?.chars().next()?, parent: fields.next()?.parse().ok()? })
 }
 
 fn tail(log: &Path) -> io::Result<String> {
@@ -318,6 +340,7 @@ mod tests {
         Launch {
             name: "shell".to_owned(),
             setpriv: PathBuf::from("/usr/bin/setpriv"),
+            mark: Mark::create(directory).expect("a mark"),
             account: None,
             program: PathBuf::from("/bin/sh"),
             arguments: vec!["-c".into(), script.into()],
@@ -347,16 +370,42 @@ mod tests {
         assert!(matches!(error, HarnessError::NotReady { .. }), "{error}");
     }
 
+    /// As `initdb` does, and a wrapper: the shell's children have children, one of them in a session of its own.
     #[tokio::test]
-    async fn killing_takes_the_children_along() {
+    async fn killing_takes_all_descendants_along() {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let process = shell(directory.path(), "sleep 60 & sleep 60 & wait").spawn().await.expect("a shell");
+        let script = "sh -c 'sleep 60; true' & setsid sh -c 'sleep 60; true' & wait";
+        let process = shell(directory.path(), script).spawn().await.expect("a shell");
         let deadline = Deadline::after(Duration::from_secs(10));
-        let two_children =
-            || async { if process.children().len() == 2 { Ok(()) } else { Err("two children".to_owned()) } };
-        process.ready(deadline, two_children).await.expect("it forks twice");
-        let children = process.children();
+        let all = || async { if process.family().len() == 5 { Ok(()) } else { Err("a family".to_owned()) } };
+        process.ready(deadline, all).await.expect("it forks");
+        let family = process.family();
         drop(process);
-        assert!(!children.into_iter().any(is_running));
+        assert!(!family.iter().any(Member::is_living));
+    }
+
+    #[tokio::test]
+    async fn nothing_moves_while_it_is_frozen() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let script = "while :; do sh -c 'sleep 0.001; true'; done";
+        let process = shell(directory.path(), script).spawn().await.expect("a shell");
+        let family = process.freeze();
+        assert!(!family.is_empty() && !process.family().iter().any(Member::moved));
+        assert_eq!(process.family().len(), family.len());
+        process.thaw();
+        assert!(process.family().iter().any(Member::moved));
+    }
+
+    /// Started in the background, in a session of its own, by a shell that has ended: neither its parent nor its
+    /// group tells whose it is.
+    #[tokio::test]
+    async fn the_mark_finds_whoever_has_left_the_family() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let launch = shell(directory.path(), "setsid sleep 60 & true");
+        launch.run(Deadline::after(Duration::from_secs(10))).await.expect("the shell ends");
+        let bearers = launch.mark.bearers();
+        assert_eq!(bearers.len(), 1, "{bearers:?}");
+        assert!(launch.mark.end_all(Duration::from_secs(10)));
+        assert!(!bearers.iter().any(Member::is_living));
     }
 }

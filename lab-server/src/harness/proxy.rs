@@ -3,16 +3,19 @@
 //!
 //! It has a thread and runtime of its own, so that a busy caller does not add to the delays.
 
+use std::convert::Infallible;
 use std::future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{mpsc, watch};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio::{select, try_join};
 
@@ -28,20 +31,23 @@ const CHUNKS_UNDER_WAY: usize = 1024;
 
 /// Listeners and connections, all ended when it is dropped.
 pub(crate) struct Proxy {
-    /// Taken when dropped.
-    runtime: Option<Runtime>,
+    runtime: Handle,
     links: Arc<Links>,
+    /// Its end ends the thread.
+    _stop: oneshot::Sender<Infallible>,
 }
 
 impl Proxy {
     pub(crate) fn new(links: Links) -> Result<Self, HarnessError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("links")
-            .enable_all()
-            .build()
-            .map_err(HarnessError::io("start the thread of the links"))?;
-        Ok(Self { runtime: Some(runtime), links: Arc::new(links) })
+        raise_file_limit();
+        let starting = || HarnessError::spawning("the thread of the links");
+        let (started, is_started) = std::sync::mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        // tokio's own threads would panic where the system gives none.
+        let thread = thread::Builder::new().name("links".to_owned());
+        thread.spawn(move || run(&started, stopped)).map_err(starting())?;
+        let runtime = is_started.recv().map_err(|_| io::Error::other("it has ended")).flatten();
+        Ok(Self { runtime: runtime.map_err(starting())?, links: Arc::new(links), _stop: stop })
     }
 
     pub(crate) fn links(&self) -> &Links {
@@ -70,16 +76,13 @@ impl Proxy {
         upstream: SocketAddr,
         link_of: impl Fn(IpAddr) -> Option<Link> + Send + 'static,
     ) -> Result<(), HarnessError> {
-        let Some(runtime) = &self.runtime else {
-            return Ok(());
-        };
         let doing = || HarnessError::io(format!("serve the links to {upstream}"));
         listener.set_nonblocking(true).map_err(doing())?;
-        let entered = runtime.enter();
+        let entered = self.runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(doing())?;
         drop(entered);
         let links = Arc::clone(&self.links);
-        runtime.spawn(async move {
+        self.runtime.spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok((client, peer)) => {
@@ -95,13 +98,18 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Waiting is not allowed where async code drops us, nor needed: tasks end where they wait.
-            runtime.shutdown_background();
+/// The thread's whole life.
+fn run(started: &std::sync::mpsc::Sender<io::Result<Handle>>, stopped: oneshot::Receiver<Infallible>) {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = started.send(Err(error));
+            return;
         }
-    }
+    };
+    // Without a reader the other end is gone, too, and the next line ends at once.
+    let _ = started.send(Ok(runtime.handle().clone()));
+    let _ = runtime.block_on(stopped);
 }
 
 /// How a connection ends before its two sides have closed it.
@@ -263,4 +271,13 @@ async fn swallow(mut client: TcpStream, mut rule: watch::Receiver<Rule>, resets:
 async fn passable(rule: &mut watch::Receiver<Rule>, barred: impl Fn(&Rule) -> bool) {
     // An error means that the harness is being dropped, and this task with it.
     let _ = rule.wait_for(|rule| !barred(rule)).await;
+}
+
+/// Every connection takes two descriptors here, and a cluster of 24 nodes has 552 links of gossip alone. Where
+/// the limit cannot be raised, the default still serves the usual sizes.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    }
 }

@@ -22,7 +22,8 @@ use redis::{
 use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::links::Link;
-use super::node::Node;
+use super::mark::Mark;
+use super::node::{Node, while_all_live};
 use super::password::Password;
 use super::place::RedisNode;
 use super::ports::{self, BUS_OFFSET};
@@ -46,6 +47,7 @@ pub(crate) struct ClusterPlan<'a> {
     pub(crate) node_timeout: Duration,
     pub(crate) redis_server: &'a Path,
     pub(crate) setpriv: &'a Path,
+    pub(crate) mark: &'a Mark,
     /// Another account than ours to run as.
     pub(crate) account: Option<&'a Account>,
     pub(crate) password: &'a Password,
@@ -114,7 +116,8 @@ impl RedisCluster {
             nodes.push(server);
         }
         let cluster = Self { nodes };
-        cluster.form(deadline).await?;
+        let processes: Vec<_> = cluster.nodes.iter().map(RedisServer::process).collect();
+        while_all_live(&processes, cluster.form(deadline)).await?;
         Ok(cluster)
     }
 
@@ -235,6 +238,7 @@ async fn start_node(
     let launch = Launch {
         name: name.to_string(),
         setpriv: plan.setpriv.to_owned(),
+        mark: plan.mark.clone(),
         account: plan.account.cloned(),
         program: plan.redis_server.to_owned(),
         arguments,
@@ -360,12 +364,17 @@ impl RedisServer {
         client.get_multiplexed_async_connection_with_config(&config).await
     }
 
-    /// Waits until it answers. Another Redis that took its port knows no such password.
+    /// Waits until it answers. Another Redis that took its port knows no such password; one that a wrapper has
+    /// started does.
     async fn answers(&self, deadline: Deadline) -> Result<(), HarnessError> {
+        let process = self.process();
         let probe =
             async || -> RedisResult<()> { cmd("PING").query_async(&mut self.try_connect().await?).await };
         let answers = || async { probe().await.map_err(|error| error.to_string()) };
-        self.process().ready(deadline, answers).await
+        process.ready(deadline, answers).await?;
+        let info: String = self.ask(&mut self.connect().await?, &["INFO", "server"]).await?;
+        let own = format!("process_id:{}", process.pid());
+        if info.lines().any(|line| line.trim_end() == own) { Ok(()) } else { Err(self.node.wraps()) }
     }
 
     async fn ask<T: redis::FromRedisValue>(

@@ -139,6 +139,20 @@ pub(crate) fn poll<T>(within: Duration, mut wanted: impl FnMut() -> Option<T>) -
     }
 }
 
+/// Whether there is such a process, and it is no zombie.
+pub(crate) fn is_running(pid: u32) -> bool {
+    stat(pid).is_some_and(|stat| stat.state != 'Z')
+}
+
+/// The number of an account that every machine has, and under which nothing runs: PostgreSQL wants a name.
+pub(crate) fn ordinary_user(name: &str) -> u32 {
+    let accounts = fs::read_to_string("/etc/passwd").expect("the accounts of this machine");
+    let number = accounts.lines().find_map(|line| line.strip_prefix(&format!("{name}:"))?.split(':').nth(1));
+    let number =
+        number.unwrap_or_else(|| panic!("there is no account {name}: add it (`useradd --system {name}`)"));
+    number.parse().expect("a number")
+}
+
 struct Stat {
     state: char,
     parent: u32,
