@@ -44,8 +44,15 @@ use time::{OsEntropy, RunClock, RuntimeTasks};
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Redis did not take the connection.
-    #[error("{0} could not connect to the Redis Cluster: {1}")]
-    Redis(ServerId, redis::RedisError),
+    #[error("{server} could not connect to the Redis Cluster (at {nodes}): {why}")]
+    Redis {
+        /// Who wanted to connect.
+        server: ServerId,
+        /// Where its nodes are.
+        nodes: String,
+        /// Why not.
+        why: redis::RedisError,
+    },
     /// A store took too long.
     #[error("{server} could not connect to {store} within {within:?}: is the machine very busy?")]
     Slow {
@@ -57,7 +64,7 @@ pub enum ConnectError {
         within: Duration,
     },
     /// PostgreSQL did not take a connection.
-    #[error("{0} could not connect to PostgreSQL: {1}")]
+    #[error("{0} could not connect to the PostgreSQL at {1}")]
     Postgres(ServerId, String),
 }
 

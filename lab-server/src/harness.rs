@@ -3,7 +3,8 @@
 //!
 //! # Layout
 //! - `binaries`: where the servers' programs are; `account`: whom they run as; `password`: what is drawn for them;
-//! - `directory`: the temporary directory; `private`: what in it is closed to others;
+//! - `base`: where temporary directories go; `directory`: the harness's own; `private`: what in it is closed to others;
+//! - `descriptors`: how many files may be open;
 //! - `process`: children that cannot outlive us; `family`: who descends from whom; `mark`: what tells our children from
 //!   everybody else's; `ports`: free ports; `node`: a process under its name; `casualty`: one that ended by itself;
 //! - `last_will`: what is done if we are killed; `sweep`: what the next start does if that was killed, too;
@@ -41,8 +42,10 @@
 //! ```
 
 mod account;
+mod base;
 mod binaries;
 mod casualty;
+mod descriptors;
 mod directory;
 mod endpoints;
 mod error;
@@ -77,7 +80,7 @@ pub use casualty::Casualty;
 use directory::Directory;
 pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint, ToldBy};
 pub use error::HarnessError;
-pub(crate) use external::masters;
+pub(crate) use external::{address_of, masters};
 pub use links::{Link, Links, Way};
 pub use notices::Notices;
 pub use operator::OperatorError;
@@ -184,10 +187,12 @@ impl Harness {
             return Err(HarnessError::NotLinux);
         }
         spec.check()?;
-        let binaries = Binaries::find(&spec.search)?;
         let (account, passwords) = (account::of_servers()?, Passwords::draw()?);
-        sweep::sweep().await;
-        let directory = Directory::create(account.as_ref())?;
+        let binaries = Binaries::find(&spec.search, account.as_ref())?;
+        descriptors::provide(&spec)?;
+        let base = base::directory(account.as_ref())?;
+        sweep::sweep(&base).await;
+        let directory = Directory::create(&base, account.as_ref())?;
         let password_files = PasswordFiles::write(directory.path(), &passwords)?;
         let deadline = Deadline::after(spec.ready_within);
         let plan = ClusterPlan {

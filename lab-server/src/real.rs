@@ -1,7 +1,8 @@
 //! The real world: the scenarios of `lab-core` against a real Redis Cluster and a real PostgreSQL.
 //!
 //! * [`stores`]: the servers that several runs use in turn, and what an operator does to them; `guest`: how the lab
-//!   behaves on servers that somebody else runs; [`remains`]: what it could not take away there
+//!   behaves on servers that somebody else runs; [`remains`]: what it could not take away there; [`room`]: whether they
+//!   have enough connections for a run
 //! * [`world`]: what a scenario drives; `server`: an app server on a thread of its own; `faults`: which fault of the
 //!   harness a fault of the scenario is; `witness`: what the replicas hold meanwhile
 //! * [`disturbance`]: what must not happen to a run; `pauses`: whether the lab itself stood still; `vitals`: whether
@@ -14,6 +15,7 @@ mod faults;
 mod guest;
 mod pauses;
 pub mod remains;
+pub mod room;
 mod server;
 pub mod stores;
 mod vitals;
@@ -34,7 +36,7 @@ use lab_core::world::WorldError;
 
 use crate::adapters::observer::Recorder;
 use disturbance::Disturbance;
-use error::RunError;
+use error::{RunError, StoresError};
 use pauses::Pauses;
 use stores::Stores;
 use vitals::Vitals;
@@ -62,7 +64,7 @@ pub async fn run(
     let prepared = tokio::select! {
         biased;
         () = &mut interrupted => Err(RunError::Interrupted),
-        prepared = stores.prepare() => prepared.map_err(RunError::from),
+        prepared = ready(stores, spec) => prepared.map_err(RunError::from),
     };
     let played = match prepared {
         Ok(()) => watched(stores, spec, &recorder, interrupted).await,
@@ -78,6 +80,12 @@ pub async fn run(
         Ok(run) => Err(RunError::Left { run: Box::new(run), left }),
         Err(why) => Err(RunError::Remains { why: Box::new(why), left }),
     }
+}
+
+/// Makes the stores ready, if they have room for the run.
+async fn ready(stores: &Stores, spec: &RunSpec) -> Result<(), StoresError> {
+    room::expect(stores, spec).await?;
+    stores.prepare().await
 }
 
 fn judge(spec: &RunSpec, trace: Arc<Trace>) -> Result<Run, RunError> {

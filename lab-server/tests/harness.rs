@@ -123,7 +123,7 @@ async fn servers_of_somebody_else_are_used_and_not_broken(harness: &Harness) {
     let direct = harness.endpoints().direct();
     let redis_password = direct.redis_settings.password().expect("a drawn password");
     let node = format!("redis://:{redis_password}@{}", direct.redis[4].advertised);
-    let redis = vec!["redis://127.0.0.1:1".to_owned(), node];
+    let redis = vec![format!("redis://:{redis_password}@127.0.0.1:1"), node];
     let address = |index: usize| harness.postgres_servers().expect("our own")[index].listens();
     let hosts = |list: [SocketAddr; 3]| list.map(|address| address.ip().to_string()).join(",");
     let ports = |list: [SocketAddr; 3]| list.map(|address| address.port().to_string()).join(",");

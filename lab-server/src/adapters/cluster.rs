@@ -61,7 +61,10 @@ impl Cluster {
         reach: &Reach,
         recorder: Arc<Recorder>,
     ) -> Result<Self, ConnectError> {
-        let redis = |error| ConnectError::Redis(server, error);
+        let redis = |why| {
+            let nodes: Vec<_> = reach.redis.iter().map(|endpoint| endpoint.data.to_string()).collect();
+            ConnectError::Redis { server, nodes: nodes.join(", "), why }
+        };
         let client = ClusterClient::builder(reach.redis_nodes().map_err(redis)?)
             .node_address_map(reach.redis_address_map())
             .retries(0)

@@ -15,7 +15,7 @@ use tokio_postgres::{Config, Error, NoTls, Statement};
 use super::ConnectError;
 use super::observer::Recorder;
 use super::refusals::{self, Store};
-use crate::harness::describe;
+use crate::harness::{address_of, describe};
 
 /// The longest wait for a connection: a herd of a thousand over four servers, each with five connections and half a
 /// second a query, waits 25 s.
@@ -30,6 +30,8 @@ pub(super) struct NodePool {
     pool: Pool,
     /// Where refusals are counted.
     recorder: Arc<Recorder>,
+    /// Where the node is, for whoever cannot connect.
+    address: String,
 }
 
 impl NodePool {
@@ -40,7 +42,7 @@ impl NodePool {
         size: u32,
         recorder: Arc<Recorder>,
     ) -> Result<Self, ConnectError> {
-        let mut config = config.clone();
+        let (mut config, address) = (config.clone(), address_of(config));
         // What somebody's sessions are called tells theirs from everybody else's.
         let prefix = config.get_application_name().map(|name| format!("{name}, ")).unwrap_or_default();
         config.application_name(format!("{prefix}{server}"));
@@ -54,13 +56,13 @@ impl NodePool {
             .recycle_timeout(Some(CREATE_WITHIN))
             .runtime(Runtime::Tokio1)
             .build()
-            .map_err(|error| ConnectError::Postgres(server, error.to_string()))?;
-        Ok(Self { pool, recorder })
+            .map_err(|error| ConnectError::Postgres(server, format!("{address}: {error}")))?;
+        Ok(Self { pool, recorder, address })
     }
 
     /// Opens every connection and prepares `statements` on it, so that the first requests do not pay for it.
     pub(super) async fn warm(&self, server: ServerId, statements: &[&str]) -> Result<(), ConnectError> {
-        let postgres = |error: String| ConnectError::Postgres(server, error);
+        let postgres = |error: String| ConnectError::Postgres(server, format!("{}: {error}", self.address));
         let mut connections = Vec::new();
         for _ in 0..self.pool.status().max_size {
             let connection = self.pool.get().await.map_err(|error| postgres(describe(&error)))?;
@@ -135,7 +137,7 @@ impl NodePool {
         if let PoolError::Backend(error) = error {
             self.refused(error);
         }
-        DatabaseError::Failed(describe(error))
+        DatabaseError::Failed(format!("{}: {}", self.address, describe(error)))
     }
 }
 

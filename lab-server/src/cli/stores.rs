@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lab_core::scenario::{Run, RunSpec};
+use lab_core::scenario::{Run, RunSpec, ScenarioId};
 
 use super::interrupt::Interrupt;
 use super::named::{Named, NamedServers};
@@ -10,6 +10,7 @@ use super::{CliError, output, text};
 use crate::adapters::observer::Recorder;
 use crate::real;
 use crate::real::error::RunError;
+use crate::real::room::Need;
 use crate::real::stores::Stores;
 
 pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<Arc<Stores>, CliError> {
@@ -17,7 +18,9 @@ pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<
     // Nothing is written to named servers here, and what was started of our own ends when it is dropped.
     let opening = async {
         if let Some(Named { redis, postgres }) = &servers {
-            return Ok(Stores::connect_to(redis, postgres).await?);
+            let stores = Stores::connect_to(redis, postgres).await?;
+            announce(&stores);
+            return Ok(stores);
         }
         start().await
     };
@@ -32,11 +35,32 @@ pub(super) async fn start() -> Result<Stores, CliError> {
     Ok(started?)
 }
 
+/// Tells what a run will ask of named servers, and what is not as it should be there although it stops nothing.
+fn announce(stores: &Stores) {
+    let presets = ScenarioId::ALL
+        .into_iter()
+        .flat_map(|id| id.scenario().presets.iter().map(move |preset| (id, preset)));
+    let specs = presets.filter_map(|(id, preset)| RunSpec::preset(id, preset.name, 1).ok());
+    let Need { primary, replica, master, redis_replica } =
+        specs.filter_map(|spec| Need::of(&spec)).fold(Need::default(), Need::or);
+    note!(
+        "note: a run opens up to {primary} connections to the primary, {replica} to each PostgreSQL replica, \
+         {master} to each Redis master and {redis_replica} to each Redis replica"
+    );
+    tell_notices(stores);
+}
+
+fn tell_notices(stores: &Stores) {
+    for notice in stores.harness().endpoints().notices().take() {
+        note!("note: {notice}");
+    }
+}
+
 /// The servers that the user named, if any, once they were reached.
 pub(super) async fn reach(named: &NamedServers) -> Result<Option<Named>, CliError> {
     let named = named.servers()?;
     if let Some(Named { redis, postgres }) = &named {
-        Stores::connect_to(redis, postgres).await?;
+        announce(&Stores::connect_to(redis, postgres).await?);
     }
     Ok(named)
 }
@@ -49,6 +73,7 @@ pub(super) async fn run(
 ) -> Result<Run, CliError> {
     output::check()?;
     let run = real::run(stores, spec, Recorder::start(), interrupt.asked()).await;
+    tell_notices(stores);
     run.map_err(|error| match error {
         RunError::Interrupted => interrupt.error(),
         error => error.into(),

@@ -1,6 +1,8 @@
 //! The account that the servers run as. PostgreSQL refuses to run as root, and Redis has no business there: where the
 //! lab is root, both run as the account that PostgreSQL's package made.
 
+use std::process::Command;
+
 use nix::unistd::{Uid, User};
 use rustix::process::geteuid;
 
@@ -9,6 +11,14 @@ use super::process::Account;
 
 /// Made by PostgreSQL's package.
 const NAME: &str = "postgres";
+
+impl Account {
+    /// Lets `setpriv` become this account. Only root can ask for it.
+    pub(crate) fn become_by(&self, setpriv: &mut Command) {
+        setpriv.arg(format!("--reuid={}", self.user_id)).arg(format!("--regid={}", self.group_id));
+        setpriv.arg("--init-groups");
+    }
+}
 
 /// Another account than ours, where ours will not do.
 pub(crate) fn of_servers() -> Result<Option<Account>, HarnessError> {

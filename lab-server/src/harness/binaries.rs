@@ -1,12 +1,18 @@
-//! Where the servers' programs are: on `PATH`, or where `pg_config --bindir` and Debian's packages put
-//! PostgreSQL. Installs nothing; says what to install.
+//! Where the servers' programs are: on `PATH`, in the system's own directories, or where `pg_config --bindir` and
+//! Debian's packages put PostgreSQL. What cannot be executed is passed over. Installs nothing; says what to install.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
 use super::error::HarnessError;
+use super::process::Account;
+
+/// Where programs are whatever PATH says: it may be empty, and an ordinary user's often lacks some.
+const SYSTEM: [&str; 6] = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// The oldest PostgreSQL that the lab runs on: `recovery_min_apply_delay` can be changed by a reload there.
 const POSTGRES_MAJOR_MIN: u32 = 15;
@@ -14,7 +20,7 @@ const POSTGRES_MAJOR_MIN: u32 = 15;
 /// Where to look for programs.
 #[derive(Clone, Debug, Default)]
 pub enum Search {
-    /// `PATH`, `pg_config --bindir` and `/usr/lib/postgresql/*/bin`.
+    /// `PATH`, the system's directories, `pg_config --bindir` and `/usr/lib/postgresql/*/bin`.
     #[default]
     Machine,
     /// These directories and nothing else, in this order.
@@ -34,43 +40,75 @@ pub(crate) struct Binaries {
 
 impl Binaries {
     /// Finds them all, or names the first that is missing and how to get it.
-    pub(crate) fn find(search: &Search) -> Result<Self, HarnessError> {
+    pub(crate) fn find(search: &Search, account: Option<&Account>) -> Result<Self, HarnessError> {
         let directories = match search {
             Search::Machine => path_directories(),
             Search::Only(directories) => directories.clone(),
         };
-        let setpriv = find_in(&directories, "setpriv", "util-linux")?;
-        let redis_server = find_in(&directories, "redis-server", "redis-server")?;
+        let setpriv = find_in(&directories, "setpriv", "util-linux", Runner::Ourselves)?;
+        let runner = account.map_or(Runner::Ourselves, |account| Runner::Account(&setpriv, account));
+        let redis_server = find_in(&directories, "redis-server", "redis-server", runner)?;
         let postgres_directories = match search {
             Search::Machine => postgres_directories(&directories),
             Search::Only(_) => directories,
         };
-        let of_postgres = |program| find_in(&postgres_directories, program, "postgresql");
+        let of_postgres = |program| find_in(&postgres_directories, program, "postgresql", runner);
         let found = Self {
             redis_server,
             postgres: of_postgres("postgres")?,
             initdb: of_postgres("initdb")?,
             pg_basebackup: of_postgres("pg_basebackup")?,
-            setpriv,
+            setpriv: setpriv.clone(),
         };
         check_postgres_version(&found.postgres)?;
         Ok(found)
     }
 }
 
+/// Who is to execute a program.
+#[derive(Clone, Copy)]
+enum Runner<'a> {
+    Ourselves,
+    /// Another account, by `setpriv`.
+    Account(&'a Path, &'a Account),
+}
+
+impl Runner<'_> {
+    /// Whether it is a file that may be executed. Another account may come through fewer directories than we do, so
+    /// the question is asked as that account.
+    fn may_execute(self, program: &Path) -> bool {
+        let may = match self {
+            Self::Ourselves => accessat(CWD, program, Access::EXEC_OK, AtFlags::EACCESS).is_ok(),
+            Self::Account(setpriv, account) => {
+                let mut asked = Command::new(setpriv);
+                account.become_by(&mut asked);
+                asked.args(["--", "/bin/sh", "-c", r#"test -x "$0""#]).arg(program).current_dir("/");
+                asked.output().is_ok_and(|answer| answer.status.success())
+            }
+        };
+        may && program.is_file()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ourselves => "this user",
+            Self::Account(..) => "the account that the servers run as",
+        }
+    }
+}
+
+/// A directory that is not named from the root on would mean another one to our children.
 fn path_directories() -> Vec<PathBuf> {
-    let mut directories: Vec<PathBuf> =
-        env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
-    // An ordinary user's PATH often lacks these two.
-    directories.extend(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    directories
+    let path = env::var_os("PATH").unwrap_or_default();
+    let named = env::split_paths(&path).filter(|directory| directory.is_absolute());
+    named.chain(SYSTEM.map(PathBuf::from)).collect()
 }
 
 /// The newest installation first, then what `pg_config` says, then `PATH`. (`pg_config` may belong to client
 /// libraries of another version, with no server beside it.)
 fn postgres_directories(path: &[PathBuf]) -> Vec<PathBuf> {
     let mut directories = debian_directories();
-    if let Ok(pg_config) = find_in(path, "pg_config", "postgresql-common")
+    if let Ok(pg_config) = find_in(path, "pg_config", "postgresql-common", Runner::Ourselves)
         && let Ok(output) = Command::new(pg_config).arg("--bindir").output()
         && output.status.success()
     {
@@ -92,12 +130,25 @@ fn debian_directories() -> Vec<PathBuf> {
     versions.into_iter().rev().map(|(_, directory)| directory).collect()
 }
 
-fn find_in(directories: &[PathBuf], program: &str, package: &'static str) -> Result<PathBuf, HarnessError> {
-    directories
-        .iter()
-        .map(|directory| directory.join(program))
-        .find(|candidate| candidate.is_file())
-        .ok_or_else(|| HarnessError::MissingBinary { program: program.to_owned(), package })
+fn find_in(
+    directories: &[PathBuf],
+    program: &str,
+    package: &'static str,
+    runner: Runner<'_>,
+) -> Result<PathBuf, HarnessError> {
+    let candidates = directories.iter().map(|directory| directory.join(program));
+    let (mut there, mut passed_over) = (candidates.filter(|candidate| candidate.is_file()), None);
+    let found = there.find(|candidate| {
+        let may = runner.may_execute(candidate);
+        if !may {
+            passed_over.get_or_insert_with(|| candidate.clone());
+        }
+        may
+    });
+    found.ok_or_else(|| match passed_over {
+        Some(program) => HarnessError::NotExecutable { program, by: runner.name(), package },
+        None => HarnessError::MissingBinary { program: program.to_owned(), package },
+    })
 }
 
 fn check_postgres_version(postgres: &Path) -> Result<(), HarnessError> {
@@ -133,7 +184,7 @@ mod tests {
     #[test]
     fn a_missing_program_says_how_to_get_it() {
         let nowhere = Search::Only(vec![PathBuf::from("/nonexistent")]);
-        let error = Binaries::find(&nowhere).expect_err("nothing is there");
+        let error = Binaries::find(&nowhere, None).expect_err("nothing is there");
         assert!(matches!(error, HarnessError::MissingBinary { .. }));
         assert!(error.to_string().contains("cargo xtask setup"));
     }

@@ -1,10 +1,8 @@
 //! The harness's temporary directory: made at the start, removed at the end with whatever still lives in it. If we
 //! cannot do that ourselves, our last will does; what is left even so, the next start sweeps (`sweep`).
 
-use std::env;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
@@ -13,7 +11,7 @@ use super::error::HarnessError;
 use super::last_will::LastWill;
 use super::mark::Mark;
 use super::process::{Account, settle};
-use super::{private, shared_memory};
+use super::{base, private, shared_memory};
 
 pub(crate) const PREFIX: &str = "cache-lab-";
 
@@ -39,16 +37,16 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// Makes a new directory.
-    pub(crate) fn create(account: Option<&Account>) -> Result<Self, HarnessError> {
-        let base = base_directory();
-        let making = || HarnessError::io(format!("make a temporary directory in {}", base.display()));
-        let base = fs::canonicalize(&base).map_err(making())?;
+    /// Makes a new directory there.
+    pub(crate) fn create(base: &Path, account: Option<&Account>) -> Result<Self, HarnessError> {
+        base::check_room(base)?;
+        let unusable = |error: io::Error| base::unusable(base, &error);
+        let canonical = fs::canonicalize(base).map_err(unusable)?;
         let name = format!("{PREFIX}{}-", process::id());
-        let directory = tempfile::Builder::new().prefix(&name).tempdir_in(&base).map_err(making())?;
-        private::let_pass(directory.path(), account).map_err(making())?;
-        let lock = lock(directory.path()).map_err(making())?;
-        let mark = Mark::create(directory.path()).map_err(making())?;
+        let directory = tempfile::Builder::new().prefix(&name).tempdir_in(canonical).map_err(unusable)?;
+        private::let_pass(directory.path(), account).map_err(unusable)?;
+        let lock = lock(directory.path()).map_err(unusable)?;
+        let mark = Mark::create(directory.path()).map_err(unusable)?;
         let last_will = LastWill::write(directory.path(), &lock)
             .map_err(HarnessError::spawning("the shell that cleans up if the lab is killed"))?;
         Ok(Self { path: directory.keep(), mark, last_will: Some(last_will), _lock: lock })
@@ -106,13 +104,4 @@ pub(crate) fn clear(directory: &Path, gone_within: Duration) -> io::Result<()> {
     // One from which the lock is gone already is removed all the same.
     let _ = fs::remove_file(directory.join(LOCK_FILE));
     fs::remove_dir(directory)
-}
-
-/// The system's temporary directory, or `/tmp` where PostgreSQL's own user could not reach that one (as when
-/// `TMPDIR` lies in root's home).
-pub(crate) fn base_directory() -> PathBuf {
-    let base = env::temp_dir();
-    let open =
-        |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0);
-    if base.ancestors().all(open) { base } else { PathBuf::from("/tmp") }
 }

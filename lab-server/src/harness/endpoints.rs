@@ -94,14 +94,16 @@ impl Endpoints {
     /// fault can be injected there.
     pub async fn connect_to(redis: &[String], postgres: &str) -> Result<Self, HarnessError> {
         let (passwords, notices) = (Passwords::of_environment(), Notices::default());
-        let nodes = external::redis_nodes(redis, &passwords)?;
-        let (hosts, told) = external::postgres_hosts(postgres, &passwords)?;
-        for sentence in told {
-            notices.add(sentence);
+        let found = async {
+            let nodes = external::redis_nodes(redis, &passwords)?;
+            let hosts = external::postgres_hosts(postgres, &passwords, &notices)?;
+            let (redis, redis_settings) = external::redis(&nodes, &notices).await?;
+            Ok(Reach { redis, postgres: external::postgres(&hosts, &notices).await?, redis_settings })
+        };
+        match found.await {
+            Ok(direct) => Ok(Self { servers: Vec::new(), direct, notices }),
+            Err(error) => Err(HarnessError::beside(error, &notices.take())),
         }
-        let (redis, redis_settings) = external::redis(&nodes, &notices).await?;
-        let postgres = external::postgres(&hosts, &notices).await?;
-        Ok(Self { servers: Vec::new(), direct: Reach { redis, postgres, redis_settings }, notices })
     }
 
     /// What a user should be told of these servers although it stops nothing.

@@ -38,6 +38,42 @@ pub enum HarnessError {
         /// The number.
         user_id: u32,
     },
+    /// A program that the servers need is there, and cannot be executed.
+    #[error(
+        "{} is there, and {by} cannot execute it; no other was found: correct its mode and that of the directories \
+         that it lies in, or `apt-get install {package}`",
+        program.display()
+    )]
+    NotExecutable {
+        /// The program that was passed over.
+        program: PathBuf,
+        /// Who cannot.
+        by: &'static str,
+        /// The Debian package that brings it.
+        package: &'static str,
+    },
+    /// The directory for temporary files will not do.
+    #[error(
+        "the lab's own servers keep their files in {}, and {why}: make room there, or set TMPDIR to another directory",
+        directory.display()
+    )]
+    Place {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Too few files may be open.
+    #[error(
+        "this process may have {allowed} files open at most (`ulimit -n`), and the lab's own servers and links need \
+         {needed}: raise the limit, for example with `ulimit -n {needed}` (above the hard limit root has to)"
+    )]
+    OpenFiles {
+        /// How many may be.
+        allowed: u64,
+        /// How many have to be.
+        needed: u64,
+    },
     /// The newest PostgreSQL on this machine is older than 15.
     #[error("PostgreSQL 15 or newer is needed, found {found}: run `cargo xtask setup`")]
     OldPostgres {
@@ -141,8 +177,8 @@ pub enum HarnessError {
     },
     /// What `--redis` and `--postgres` name is not there, or not what the lab needs.
     #[error(
-        "{what}: {why}; correct --redis and --postgres (`lab up` starts servers to try, and prints how to name \
-         them), or leave both out and the lab starts its own"
+        "{what}: {why}; correct --redis and --postgres, or LAB_REDIS and LAB_POSTGRES (`lab up` starts servers to \
+         try, and prints how to name them), or leave both out and the lab starts its own"
     )]
     Named {
         /// Which of them.
@@ -168,6 +204,16 @@ impl HarnessError {
     /// Tells what is wrong with servers that were named.
     pub(crate) fn named(what: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Named { what: what.into(), why: why.into() }
+    }
+
+    /// Adds what was found beside it, and may have led to it.
+    pub(crate) fn beside(error: Self, notices: &[String]) -> Self {
+        match error {
+            Self::Named { what, why } => {
+                Self::Named { what, why: [&[why], notices].concat().join("; beside that, ") }
+            }
+            error => error,
+        }
     }
 
     /// Wraps an error of the operating system with what was being done.

@@ -150,7 +150,11 @@ fn address(node: Value, asked: &str) -> RedisResult<Address> {
 
 /// Why a node could not be asked, in its own words where it has said some.
 async fn why_not_redis(error: &RedisError, address: &Address) -> String {
-    let said = error.to_string();
+    // redis-rs gives a refusal's first word a name of its own.
+    let said = match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    };
     if said.contains("cluster support disabled") {
         return "it is no part of a cluster (cluster-enabled is off)".to_owned();
     }

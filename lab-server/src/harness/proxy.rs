@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
@@ -39,7 +38,6 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) fn new(links: Links) -> Result<Self, HarnessError> {
-        raise_file_limit();
         let starting = || HarnessError::spawning("the thread of the links");
         let (started, is_started) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -271,13 +269,4 @@ async fn swallow(mut client: TcpStream, mut rule: watch::Receiver<Rule>, resets:
 async fn passable(rule: &mut watch::Receiver<Rule>, barred: impl Fn(&Rule) -> bool) {
     // An error means that the harness is being dropped, and this task with it.
     let _ = rule.wait_for(|rule| !barred(rule)).await;
-}
-
-/// Every connection takes two descriptors here, and a cluster of 24 nodes has 552 links of gossip alone. Where
-/// the limit cannot be raised, the default still serves the usual sizes.
-fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    }
 }

@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 use rustix::process::{Uid, geteuid};
 use tokio::sync::oneshot;
 
-use super::directory::{LOCK_FILE, PREFIX, base_directory, clear};
+use super::directory::{LOCK_FILE, PREFIX, clear};
 
 /// How long a start waits for the sweep. It goes on beside the start then.
 const SWEPT_WITHIN: Duration = Duration::from_secs(3);
@@ -24,11 +24,12 @@ const GONE_WITHIN: Duration = Duration::from_secs(2);
 /// A lab makes its lock at once: a directory that has none after this time is what remains of a removal.
 const WITHOUT_LOCK: Duration = Duration::from_secs(10);
 
-/// Sweeps the temporary directory, on a thread of its own: what hangs there, hangs nobody.
-pub(crate) async fn sweep() {
+/// Sweeps this temporary directory, on a thread of its own: what hangs there, hangs nobody.
+pub(crate) async fn sweep(base: &Path) {
+    let base = base.to_owned();
     let (done, is_done) = oneshot::channel();
     let sweeping = thread::Builder::new().name("sweep".to_owned()).spawn(move || {
-        if let Ok(base) = fs::canonicalize(base_directory()) {
+        if let Ok(base) = fs::canonicalize(base) {
             sweep_in(&base, geteuid());
         }
         // Whoever started it may not wait any more.

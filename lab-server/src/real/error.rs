@@ -145,6 +145,21 @@ pub enum StoresError {
     /// A master without slots: nothing of the lab's would ever come there.
     #[error("{0} of --redis holds no slots: name a cluster whose masters all do")]
     NoSlot(RedisNode),
+    /// A server that was named has too few connections left for the run, which has not begun.
+    #[error(
+        "{server}: the run needs {needs} connections there at once, and {left} are left ({limit}); raise that limit or \
+         end other clients, {ELSEWHERE}"
+    )]
+    NoRoom {
+        /// The server.
+        server: String,
+        /// The connections that the run needs there.
+        needs: u32,
+        /// Those that can still be had.
+        left: i64,
+        /// What limits them.
+        limit: String,
+    },
     /// A replica does not follow.
     #[error(
         "{0} has not replayed a row within {REPLAYED_WITHIN:?}: is its replay paused, or does it follow another primary?"

@@ -1,5 +1,7 @@
 //! The Redis Cluster and the PostgreSQL that runs use in turn, and what an operator does to them past every fault.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lab_core::value::{Key, Value, Version};
@@ -33,6 +35,8 @@ pub struct Stores {
     harness: Harness,
     /// On servers that somebody else runs.
     guest: Option<Guest>,
+    /// Replicas of somebody else's that have stopped answering: nothing waits for them in this run.
+    lost: Mutex<BTreeSet<PostgresNode>>,
 }
 
 /// A row that an operator wrote.
@@ -51,7 +55,7 @@ impl Stores {
     /// When the programs are missing or do not start; nothing is left running then.
     pub async fn start() -> Result<Self, HarnessError> {
         let spec = HarnessSpec { servers: SERVERS_MAX, ..HarnessSpec::default() };
-        Ok(Self { harness: Harness::start(spec).await?, guest: None })
+        Ok(Self { harness: Harness::start(spec).await?, guest: None, lost: Mutex::default() })
     }
 
     /// Uses servers that somebody else runs. They cannot be broken; what they hold is not touched.
@@ -72,7 +76,7 @@ impl Stores {
         leave_within: Duration,
     ) -> Result<Self, HarnessError> {
         let harness = Harness::connect_to(redis, postgres).await?;
-        Ok(Self { harness, guest: Some(Guest::new(leave_within)) })
+        Ok(Self { harness, guest: Some(Guest::new(leave_within)), lost: Mutex::default() })
     }
 
     /// The servers themselves.
@@ -86,6 +90,7 @@ impl Stores {
     /// # Errors
     /// When a store does not answer, or holds somebody else's data.
     pub async fn prepare(&self) -> Result<(), StoresError> {
+        self.lost().clear();
         match &self.guest {
             Some(guest) => guest.arrive(self).await?,
             None => self.empty().await?,
@@ -173,9 +178,25 @@ impl Stores {
     /// When a replica does not follow.
     pub async fn await_replicas(&self, lsn: u64) -> Result<(), StoresError> {
         for replica in self.replicas() {
-            self.await_replay(replica, PgLsn::from(lsn)).await?;
+            match self.await_replay(replica, PgLsn::from(lsn)).await {
+                Err(error @ StoresError::Postgres { .. }) if self.guest.is_some() => {
+                    self.lose(replica, &error);
+                }
+                replayed => replayed?,
+            }
         }
         Ok(())
+    }
+
+    /// Goes on without a replica of somebody else's, which is only looked at.
+    fn lose(&self, replica: &PostgresEndpoint, error: &StoresError) {
+        self.lost().insert(replica.node);
+        let notices = self.harness.endpoints().notices();
+        notices.add(format!("{replica} is not looked at in this run: {error}"));
+    }
+
+    fn lost(&self) -> MutexGuard<'_, BTreeSet<PostgresNode>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn await_replay(&self, replica: &PostgresEndpoint, position: PgLsn) -> Result<(), StoresError> {
@@ -230,8 +251,8 @@ impl Stores {
     }
 
     pub(super) fn replicas(&self) -> impl Iterator<Item = &PostgresEndpoint> {
-        let nodes = self.harness.endpoints().direct().postgres.iter();
-        nodes.filter(|endpoint| endpoint.node != PostgresNode::Primary)
+        let (nodes, lost) = (self.harness.endpoints().direct().postgres.iter(), self.lost().clone());
+        nodes.filter(move |endpoint| endpoint.node != PostgresNode::Primary && !lost.contains(&endpoint.node))
     }
 
     pub(super) fn primary(&self) -> Result<&PostgresEndpoint, StoresError> {
@@ -244,7 +265,7 @@ impl Stores {
 
     pub(super) async fn redis(&self, endpoint: &RedisEndpoint) -> Result<MultiplexedConnection, StoresError> {
         let connected = connect(self.harness.endpoints().direct(), &endpoint.data).await;
-        connected.map_err(StoresError::redis(format!("connect to {}", endpoint.node)))
+        connected.map_err(StoresError::redis(format!("connect to {endpoint}")))
     }
 
     /// A node that may not have been there at the start.
@@ -257,7 +278,7 @@ impl Stores {
         let mut config = endpoint.config.clone();
         self.sign(&mut config);
         let connected = Operator::connect(&config).await;
-        connected.map_err(StoresError::postgres(format!("connect to {}", endpoint.node)))
+        connected.map_err(StoresError::postgres(format!("connect to {endpoint}")))
     }
 }
 

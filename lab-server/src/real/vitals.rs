@@ -1,5 +1,6 @@
 //! Whether servers that somebody else runs have lived through a run. Their processes cannot be watched, so each node is
-//! asked before the run and after it which life it is in and which role it has there.
+//! asked before the run and after it which life it is in and which role it has there. A replica is not: nothing but the
+//! witness reads from it, which tells by itself that it was lost.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use redis::{InfoDict, cmd};
 
 use super::disturbance::Disturbance;
 use super::stores::Stores;
-use crate::harness::{Operator, PostgresEndpoint, RedisEndpoint};
+use crate::harness::{Operator, PostgresEndpoint, PostgresNode, RedisEndpoint};
 
 /// When the postmaster was started, and the role that it has since.
 const LIFE: &str = "SELECT concat(pg_postmaster_start_time(), ', replica: ', pg_is_in_recovery())";
@@ -28,19 +29,15 @@ enum Pulse {
 }
 
 impl Vitals {
-    /// Asks every node of servers that somebody else runs, all at once. Our own are watched all the time.
+    /// Asks every node that takes writes, of servers that somebody else runs, all at once. Our own are watched all the time.
     pub(super) async fn ask(stores: &Stores) -> Self {
         if stores.harness().is_own() {
             return Self(BTreeMap::new());
         }
         let direct = stores.harness().endpoints().direct();
-        let redis = direct.redis.iter().map(async |node| {
-            (format!("{} of --redis ({})", node.node, node.data), pulse_of_redis(stores, node).await)
-        });
-        let postgres = direct
-            .postgres
-            .iter()
-            .map(async |node| (format!("{} of --postgres", node.node), pulse_of_postgres(node).await));
+        let redis = stores.masters().map(async |node| (node.to_string(), pulse_of_redis(stores, node).await));
+        let primaries = direct.postgres.iter().filter(|node| node.node == PostgresNode::Primary);
+        let postgres = primaries.map(async |node| (node.to_string(), pulse_of_postgres(node).await));
         let (redis, postgres) = future::join(future::join_all(redis), future::join_all(postgres)).await;
         Self(redis.into_iter().chain(postgres).collect())
     }

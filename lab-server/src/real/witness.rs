@@ -18,7 +18,7 @@ use super::error::StoresError;
 use super::stores::Stores;
 use crate::adapters::keyspace::Keyspace;
 use crate::adapters::observer::Recorder;
-use crate::harness::{Operator, PostgresNode, RedisNode};
+use crate::harness::{Notices, Operator, PostgresEndpoint, PostgresNode, RedisEndpoint, RedisNode};
 
 /// One sample of a replica; one that is stopped would hold up the end of the run.
 const SAMPLE_WITHIN: Duration = Duration::from_secs(1);
@@ -88,17 +88,27 @@ pub(super) struct Witness {
     looking: JoinHandle<()>,
 }
 
-enum Eye {
+/// What looks at one replica.
+struct Eye {
+    /// The replica, as people are told of it.
+    of: String,
+    sight: Sight,
+    /// Why the last look saw nothing.
+    failure: Option<String>,
+}
+
+enum Sight {
     Redis(Actor, MultiplexedConnection, Keyspace),
     Postgres(Actor, Operator),
 }
 
 impl Witness {
-    /// Connects to every replica and begins to look.
-    pub(super) async fn start(stores: &Stores, replicas: Arc<Replicas>) -> Result<Self, StoresError> {
-        let eyes = eyes(stores).await?;
+    /// Connects to every replica and begins to look. A replica takes no part in a run: one that cannot be looked at is
+    /// told, and stops nothing.
+    pub(super) async fn start(stores: &Stores, replicas: Arc<Replicas>) -> Self {
+        let (eyes, notices) = (eyes(stores).await, stores.harness().endpoints().notices().clone());
         let (stop, stopped) = watch::channel(false);
-        Ok(Self { stop, looking: tokio::spawn(look(eyes, replicas, stopped)) })
+        Self { stop, looking: tokio::spawn(look(eyes, replicas, notices, stopped)) }
     }
 
     /// Looks once more, and ends.
@@ -109,55 +119,92 @@ impl Witness {
     }
 }
 
-async fn eyes(stores: &Stores) -> Result<Vec<Eye>, StoresError> {
-    let direct = stores.harness().endpoints().direct();
+async fn eyes(stores: &Stores) -> Vec<Eye> {
+    let nodes = stores.harness().endpoints().direct().redis.iter();
+    let redis = nodes.filter_map(|endpoint| match endpoint.node {
+        RedisNode::Replica(shard) => {
+            Some(async move { (endpoint.to_string(), redis(stores, endpoint, shard).await) })
+        }
+        RedisNode::Master(_) => None,
+    });
+    let postgres = stores.replicas().filter_map(|endpoint| match endpoint.node {
+        PostgresNode::Replica(number) => {
+            Some(async move { (endpoint.to_string(), postgres(stores, endpoint, number).await) })
+        }
+        PostgresNode::Primary => None,
+    });
+    let (redis, postgres) = future::join(future::join_all(redis), future::join_all(postgres)).await;
     let mut eyes = Vec::new();
-    for endpoint in &direct.redis {
-        if let RedisNode::Replica(shard) = endpoint.node {
-            let mut connection = stores.redis(endpoint).await?;
-            let doing = || StoresError::redis(format!("read from {}", endpoint.node));
-            cmd("READONLY").query_async::<()>(&mut connection).await.map_err(doing())?;
-            eyes.push(Eye::Redis(Actor::RedisReplica(shard), connection, stores.keyspace()));
+    for (of, sight) in redis.into_iter().chain(postgres) {
+        match sight {
+            Ok(sight) => eyes.push(Eye { of, sight, failure: None }),
+            Err(error) => {
+                let notices = stores.harness().endpoints().notices();
+                notices.add(format!("{of} is not looked at in this run: {error}"));
+            }
         }
     }
-    for endpoint in &direct.postgres {
-        if let PostgresNode::Replica(number) = endpoint.node {
-            let client = stores.postgres(endpoint).await?;
-            eyes.push(Eye::Postgres(Actor::Replica(number), client));
-        }
-    }
-    Ok(eyes)
+    eyes
 }
 
-async fn look(mut eyes: Vec<Eye>, replicas: Arc<Replicas>, mut stopped: watch::Receiver<bool>) {
+async fn redis(stores: &Stores, endpoint: &RedisEndpoint, shard: u8) -> Result<Sight, StoresError> {
+    let mut connection = stores.redis(endpoint).await?;
+    let readable = cmd("READONLY").query_async::<()>(&mut connection).await;
+    readable.map_err(StoresError::redis("read from it"))?;
+    Ok(Sight::Redis(Actor::RedisReplica(shard), connection, stores.keyspace()))
+}
+
+async fn postgres(stores: &Stores, endpoint: &PostgresEndpoint, number: u8) -> Result<Sight, StoresError> {
+    Ok(Sight::Postgres(Actor::Replica(number), stores.postgres(endpoint).await?))
+}
+
+async fn look(
+    mut eyes: Vec<Eye>,
+    replicas: Arc<Replicas>,
+    notices: Notices,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
         let last = tokio::select! {
             () = tokio::time::sleep(EVERY) => false,
             _ = stopped.wait_for(|stopped| *stopped) => true,
         };
-        let samples = eyes.iter_mut().map(|eye| tokio::time::timeout(SAMPLE_WITHIN, eye.sample(&replicas)));
-        future::join_all(samples).await;
+        future::join_all(eyes.iter_mut().map(|eye| eye.look(&replicas))).await;
         if last {
-            return;
+            break;
+        }
+    }
+    for Eye { of, failure, .. } in eyes {
+        if let Some(why) = failure {
+            notices
+                .add(format!("{of} was lost in a run, which does not show what it held from then on: {why}"));
         }
     }
 }
 
 impl Eye {
-    /// Notes what is new. A replica that does not answer (it may have been killed) is not seen.
-    async fn sample(&mut self, replicas: &Replicas) {
+    async fn look(&mut self, replicas: &Replicas) {
+        let sample = tokio::time::timeout(SAMPLE_WITHIN, self.sight.sample(replicas));
+        let slow = |_| format!("no answer within {SAMPLE_WITHIN:?}");
+        self.failure = sample.await.map_err(slow).and_then(|seen| seen).err();
+    }
+}
+
+impl Sight {
+    /// Notes what is new.
+    async fn sample(&mut self, replicas: &Replicas) -> Result<(), String> {
         match self {
             Self::Redis(replica, connection, keyspace) => {
-                if let Ok(held) = contents(connection, keyspace).await {
-                    note_contents(*replica, held, replicas);
-                }
+                let held = contents(connection, keyspace).await.map_err(|error| error.to_string())?;
+                note_contents(*replica, held, replicas);
             }
             Self::Postgres(replica, client) => {
-                for row in client.query(ROWS).await.unwrap_or_default() {
+                for row in client.query(ROWS).await.map_err(|error| error.to_string())? {
                     note_row(*replica, &row, replicas);
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -121,7 +121,6 @@ impl RealWorld {
         }
         future::try_join_all(starting).await?;
         let witness = Witness::start(&self.shared.stores, Arc::clone(&self.shared.replicas)).await;
-        let witness = witness.map_err(|error| WorldError::Broken(error.to_string()))?;
         let mut fleet = self.fleet();
         fleet.witness = Some(witness);
         fleet.balancer = Balancer::new(spec.balancing, spec.servers);

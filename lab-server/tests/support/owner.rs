@@ -52,6 +52,11 @@ impl Owner {
         )
     }
 
+    /// The servers.
+    pub(crate) fn harness(&self) -> &Harness {
+        &self.harness
+    }
+
     /// The PostgreSQL that takes writes.
     pub(crate) fn primary_server(&self) -> &PostgresServer {
         self.harness.postgres(PostgresNode::Primary).expect("the primary")

@@ -10,6 +10,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::harness::notices::Notices;
+
 /// The longest password file that is read.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -64,14 +66,14 @@ impl Passwords {
 
     /// The password file to look into: the one that the URL names, else the environment's, else the one at home. One
     /// that was named and is not fit is told, and so is any that others could read; it is ignored then, as `psql` does.
-    pub(super) fn open(&self, named: Option<&Path>, notices: &mut Vec<String>) -> Option<PasswordFile> {
+    pub(super) fn open(&self, named: Option<&Path>, notices: &Notices) -> Option<PasswordFile> {
         let asked = named.or(self.file.as_deref());
         let path = asked.or(self.file_at_home.as_deref())?;
         match read(path) {
             Ok(content) => Some(PasswordFile { path: path.to_owned(), content }),
             Err(Unfit::Io(error)) if asked.is_none() && error.kind() == io::ErrorKind::NotFound => None,
             Err(unfit) => {
-                notices.push(format!("the password file {} is ignored: {unfit}", path.display()));
+                notices.add(format!("the password file {} is ignored: {unfit}", path.display()));
                 None
             }
         }
@@ -213,8 +215,8 @@ mod tests {
         let path = directory.path().join("passwords");
         let passwords = Passwords { file: Some(path.clone()), ..Passwords::default() };
         let told = |named: Option<&Path>| {
-            let mut notices = Vec::new();
-            (passwords.open(named, &mut notices).is_some(), notices.join("\n"))
+            let notices = Notices::default();
+            (passwords.open(named, &notices).is_some(), notices.take().join("\n"))
         };
         let (found, said) = told(None);
         assert!(!found && said.contains("passwords is ignored: No such file"), "{said}");
@@ -229,10 +231,8 @@ mod tests {
         let (found, said) = told(Some(directory.path()));
         assert!(!found && said.contains("no plain file"), "{said}");
         let at_home = Passwords { file_at_home: Some(directory.path().join("none")), ..Passwords::default() };
-        let mut notices = Vec::new();
-        assert!(
-            at_home.open(None, &mut notices).is_none() && notices.is_empty(),
-            "few have one: {notices:?}"
-        );
+        let notices = Notices::default();
+        assert!(at_home.open(None, &notices).is_none(), "few have one");
+        assert_eq!(notices.take(), Vec::<String>::new(), "few have one");
     }
 }

@@ -12,6 +12,7 @@ use tokio_postgres::config::Host;
 use super::passwords::{self, Passwords, Seat};
 use super::{ENCODE, TUNNEL, has_stray_percent};
 use crate::harness::error::HarnessError;
+use crate::harness::notices::Notices;
 use crate::harness::operator::describe;
 
 /// The port of a host that names none.
@@ -37,13 +38,15 @@ struct Words {
     password_file: Option<PathBuf>,
 }
 
-/// The hosts that a URL (or a list of `word=value`) names, and what is to be told of them.
-pub(crate) fn hosts(url: &str, passwords: &Passwords) -> Result<(Vec<NamedHost>, Vec<String>), HarnessError> {
+/// The hosts that a URL (or a list of `word=value`) names.
+pub(crate) fn hosts(
+    url: &str,
+    passwords: &Passwords,
+    notices: &Notices,
+) -> Result<Vec<NamedHost>, HarnessError> {
     // The URL itself is not shown: it may hold a password.
-    let words = Words::read(url).map_err(|why| HarnessError::named("--postgres", why))?;
-    let mut notices = Vec::new();
-    let hosts = words.hosts(passwords, &mut notices).map_err(|why| HarnessError::named("--postgres", why))?;
-    Ok((hosts, notices))
+    let hosts = Words::read(url).and_then(|words| words.hosts(passwords, notices));
+    hosts.map_err(|why| HarnessError::named("--postgres", why))
 }
 
 fn no_address(why: impl fmt::Display) -> String {
@@ -118,9 +121,6 @@ impl Words {
             "options" => {
                 self.common.options(value);
             }
-            "application_name" => {
-                self.common.application_name(value);
-            }
             "connect_timeout" => {
                 if let Some(within) = seconds(value)? {
                     self.common.connect_timeout(within);
@@ -160,7 +160,7 @@ impl Words {
         Ok(())
     }
 
-    fn hosts(self, passwords: &Passwords, notices: &mut Vec<String>) -> Result<Vec<NamedHost>, String> {
+    fn hosts(self, passwords: &Passwords, notices: &Notices) -> Result<Vec<NamedHost>, String> {
         let count = self.hosts.len().max(self.addresses.len());
         if count == 0 {
             return Err(
@@ -271,6 +271,9 @@ fn agreed(word: &str, value: &str) -> Result<(), Refused> {
             (&["disable"], "the lab connects to every host that is named: leave it out".to_owned())
         }
         "client_encoding" => (&["UTF8", "utf8", "UTF-8", "auto"], "the lab speaks UTF8".to_owned()),
+        "application_name" | "fallback_application_name" => {
+            (&[], "the lab names its sessions itself, to find them again: leave it out".to_owned())
+        }
         "service" | "servicefile" => {
             (&[], "the lab reads no service file: write its words into the URL".to_owned())
         }

@@ -25,7 +25,14 @@ fn redis_said(urls: &str) -> String {
 }
 
 fn postgres_said(url: &str) -> String {
-    postgres_hosts(url, &none()).err().unwrap_or_else(|| panic!("{url} is taken")).to_string()
+    postgres_hosts(url, &none(), &Notices::default())
+        .err()
+        .unwrap_or_else(|| panic!("{url} is taken"))
+        .to_string()
+}
+
+fn named(url: &str) -> Vec<NamedHost> {
+    postgres_hosts(url, &none(), &Notices::default()).expect(url)
 }
 
 /// A word must be said, as a word of its own or not.
@@ -87,7 +94,7 @@ fn each_word_of_a_redis_url_acts_or_is_refused_by_name() {
 
 #[test]
 fn each_word_of_a_postgresql_url_acts_or_is_refused_by_name() {
-    let cases: [(&str, &[&str]); 36] = [
+    let cases: [(&str, &[&str]); 37] = [
         ("postgresql:///lab", &["names no host", "host=/run/postgresql"]),
         ("postgresql://", &["names no host"]),
         ("user=lab", &["names no host"]),
@@ -102,6 +109,7 @@ fn each_word_of_a_postgresql_url_acts_or_is_refused_by_name() {
         ("postgresql://a,b/lab?target_session_attrs=read-write", &["target_session_attrs=", "leave it out"]),
         ("postgresql://a,b/lab?target_session_attrs=standby", &["target_session_attrs="]),
         ("postgresql://a,b/lab?load_balance_hosts=random", &["load_balance_hosts=", "leave it out"]),
+        ("postgresql://db/lab?application_name=mine", &["application_name=", "leave it out"]),
         ("postgresql://db/lab?service=mine", &["service=", "service file"]),
         ("postgresql://db/lab?replication=database", &["replication=", "leave it out"]),
         ("postgresql://db/lab?krbsrvname=x", &["krbsrvname=", "leave it out"]),
@@ -135,17 +143,15 @@ fn each_word_of_a_postgresql_url_acts_or_is_refused_by_name() {
 
 #[test]
 fn what_is_said_of_a_postgresql_acts_on_each_of_its_hosts() {
-    let url = "postgresql://lab:ge%40h%2F@db,[::1]:5433/lab?application_name=mine&connect_timeout=7\
+    let url = "postgresql://lab:ge%40h%2F@db,[::1]:5433/lab?connect_timeout=7\
                &tcp_user_timeout=1500&keepalives_idle=9&keepalives_interval=3&keepalives_count=2\
                &options=-c%20statement_timeout%3D9s&sslmode=prefer&target_session_attrs=any&load_balance_hosts=disable";
-    let (hosts, notices) = postgres_hosts(url, &none()).expect("an address");
-    assert!(notices.is_empty(), "{notices:?}");
+    let hosts = named(url);
     let addresses: Vec<_> = hosts.iter().map(|host| address_of(&host.config)).collect();
     assert_eq!(addresses, ["db:5432", "[::1]:5433"]);
     for NamedHost { config, .. } in &hosts {
         assert_eq!((config.get_user(), config.get_dbname()), (Some("lab"), Some("lab")));
         assert_eq!(config.get_password(), Some(b"ge@h/".as_slice()));
-        assert_eq!(config.get_application_name(), Some("mine"));
         assert_eq!(config.get_options(), Some("-c statement_timeout=9s"));
         assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(7)));
         assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_millis(1500)));
@@ -161,13 +167,12 @@ fn what_is_said_of_a_postgresql_acts_on_each_of_its_hosts() {
         ("host = 'db' port='7' user='a b' password='it\\'s'", "db:7"),
     ];
     for (url, address) in cases {
-        let (hosts, _) = postgres_hosts(url, &none()).expect(url);
+        let hosts = named(url);
         assert_eq!(address_of(&hosts[0].config), address, "{url}");
     }
-    let (hosts, _) = postgres_hosts("postgresql://a:1,b:2/x?host=c,d&port=3", &none()).expect("an address");
+    let hosts = named("postgresql://a:1,b:2/x?host=c,d&port=3");
     assert_eq!([3, 3], [hosts[0].config.get_ports()[0], hosts[1].config.get_ports()[0]]);
-    let (hosts, _) =
-        postgres_hosts("host=db user=u password='it\\'s' keepalives=0", &none()).expect("a list");
+    let hosts = named("host=db user=u password='it\\'s' keepalives=0");
     assert_eq!(hosts[0].config.get_password(), Some(b"it's".as_slice()));
     assert!(!hosts[0].config.get_keepalives());
 }
@@ -197,11 +202,12 @@ fn a_password_may_stand_in_the_environment_or_in_a_file() {
         ("postgresql://u@b:5433/lab?hostaddr=127.0.0.1", &of_file, &[Some("of-b")]),
     ];
     for (url, passwords, expected) in cases {
-        let (hosts, notices) = postgres_hosts(url, passwords).expect(url);
+        let notices = Notices::default();
+        let hosts = postgres_hosts(url, passwords, &notices).expect(url);
         let found: Vec<_> = hosts.iter().map(|host| host.config.get_password()).collect();
         let expected: Vec<_> = expected.iter().map(|password| password.map(str::as_bytes)).collect();
         assert_eq!(found, expected, "{url}");
-        assert!(notices.is_empty(), "{url}: {notices:?}");
+        assert_eq!(notices.take(), Vec::<String>::new(), "{url}");
     }
     let of_redis = Passwords { redis: Some("of-a-variable".to_owned()), ..none() };
     for (url, expected) in
@@ -317,7 +323,7 @@ async fn who_listens_instead_of_a_postgresql_is_told() {
     join_all(cases.map(async |(kind, words)| {
         let address = stranger(kind).await;
         let url = format!("postgresql://lab:geheim@{address}/lab?connect_timeout=1");
-        let (hosts, _) = postgres_hosts(&url, &none()).expect("an address");
+        let hosts = named(&url);
         let said = refused(postgres(&hosts, &Notices::default())).await;
         expect(&said, &said, words);
         assert!(said.contains(&format!("{address}, which you named")), "{said}");
