@@ -148,6 +148,7 @@ async fn every_answer_says_who_may_frame_it_and_passes_no_address_on() {
         assert_eq!(header_of(&response, header::REFERRER_POLICY), "no-referrer", "{path}");
         assert_eq!(header_of(&response, header::X_CONTENT_TYPE_OPTIONS), "nosniff", "{path}");
         let policy = header_of(&response, header::CONTENT_SECURITY_POLICY);
+        assert!(policy.starts_with("default-src 'none'; script-src 'self' 'wasm-unsafe-eval';"), "{policy}");
         policy.rsplit_once("; ").expect("several directives").1.to_owned()
     };
     for path in ["/", "/api/health", "/api/nothing", "/nothing.js"] {

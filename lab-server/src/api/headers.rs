@@ -8,8 +8,11 @@ use axum::http::uri::Uri;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 
-/// What no page of the lab needs, and who may show it in a frame.
-const PAGE: &str = "object-src 'none'; base-uri 'self'; form-action 'none'; frame-ancestors 'self'";
+/// What the page may load: its own files, and `style` attributes, by which drawings are placed. The page names as much by
+/// itself; what only a header can say is who may show it in a frame.
+const PAGE: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+    style-src-attr 'unsafe-inline'; img-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'self'";
 
 /// A site whose pages may show the lab in a frame: `https://school.example`.
 #[derive(Clone, Debug, PartialEq, Eq)]
