@@ -147,7 +147,7 @@ impl Outcome {
                 CliError::Left(left)
             }
             error => {
-                if let RunError::NoVerdict { .. } = error {
+                if error.disturbances().is_some() {
                     unfinished = Some((seed, Arc::unwrap_or_clone(recorder.close())));
                 }
                 error.into()

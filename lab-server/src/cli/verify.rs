@@ -255,12 +255,11 @@ impl Table {
 
     /// A line that has no verdict. What can be said in a line is, and the rest beside the table.
     fn add_error(&mut self, scenario: ScenarioId, preset: &Preset, world: &str, error: &CliError) {
-        let brief = match error {
-            CliError::Run(RunError::NoVerdict { disturbances, .. }) => {
-                disturbances.first().map(ToString::to_string)
-            }
+        let happened = match error {
+            CliError::Run(error) => error.disturbances().and_then(|all| all.first()),
             _ => None,
         };
+        let brief = happened.map(ToString::to_string);
         let whole = error.to_string();
         let brief = brief.unwrap_or_else(|| whole.clone());
         let line = brief.lines().next().unwrap_or_default();

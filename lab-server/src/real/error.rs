@@ -56,6 +56,17 @@ pub enum RunError {
     Interrupted,
 }
 
+impl RunError {
+    /// What happened to a run that was played and has no verdict, whatever became of it then.
+    pub fn disturbances(&self) -> Option<&[Disturbance]> {
+        match self {
+            Self::NoVerdict { disturbances, .. } => Some(disturbances),
+            Self::Remains { why, .. } => why.disturbances(),
+            _ => None,
+        }
+    }
+}
+
 /// Why the stores could not be prepared for a run, or left after it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoresError {
