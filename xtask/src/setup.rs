@@ -59,7 +59,7 @@ impl Missing {
                 (debian::SERVERS.iter().collect(), &[Part::Wasm32], &[&tools::WASM_BINDGEN, &tools::TRUNK])
             }
             Purpose::Everything => (
-                debian::SERVERS.iter().chain(&debian::BROWSER).collect(),
+                debian::SERVERS.iter().chain(&debian::TESTS).chain(&debian::BROWSER).collect(),
                 &[Part::Wasm32, Part::Clippy, Part::Rustfmt],
                 &[&tools::WASM_BINDGEN, &tools::WASM_PACK, &tools::TRUNK],
             ),

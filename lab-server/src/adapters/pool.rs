@@ -25,6 +25,9 @@ const CREATE_WITHIN: Duration = Duration::from_secs(3);
 /// One statement, besides the time that it is told to take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// To reach the server with the wish that it stop a statement.
+const CALL_OFF_WITHIN: Duration = Duration::from_secs(1);
+
 /// A pool of connections to one node.
 pub(super) struct NodePool {
     pool: Pool,
@@ -112,7 +115,7 @@ impl NodePool {
     }
 
     /// Gives a connection back with its answer. One whose answer did not come is thrown away, since the next statement
-    /// would wait behind it.
+    /// would wait behind it; and what it waits for is called off.
     pub(super) fn settle<T>(
         &self,
         connection: Object,
@@ -121,7 +124,10 @@ impl NodePool {
         if let Ok(answer) = answered {
             return answer.map_err(|error| self.refused(&error));
         }
+        let token = connection.cancel_token();
         drop(Object::take(connection));
+        // Where the server is out of reach it hears nothing of this either.
+        tokio::spawn(tokio::time::timeout(CALL_OFF_WITHIN, async move { token.cancel_query(NoTls).await }));
         Err(DatabaseError::Unknown)
     }
 

@@ -1,6 +1,8 @@
-//! Ctrl-C and its kin: the first asks a command to clean up and end, the second ends it at once. The servers of our own
-//! and their directory go all the same then: by the harness's last will.
+//! Ctrl-C and its kin: the first asks a command to clean up and end, the second ends it at once, with a last word about
+//! what it leaves behind on named servers. The servers of our own and their directory go all the same then: by the
+//! harness's last will.
 
+use std::sync::{Arc, OnceLock};
 use std::{fs, process};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,7 +12,13 @@ use super::CliError;
 
 /// Whether somebody wants the command to end. Cloning gives another handle.
 #[derive(Clone)]
-pub(super) struct Interrupt(watch::Receiver<Option<Ending>>);
+pub(super) struct Interrupt {
+    asked: watch::Receiver<Option<Ending>>,
+    last_word: Arc<OnceLock<LastWord>>,
+}
+
+/// Tells what a command leaves behind that is ended at once.
+type LastWord = Box<dyn Fn() + Send + Sync>;
 
 /// The exit code that a signal asks for: 128 and its number, as a shell tells it.
 type Ending = u8;
@@ -31,17 +39,28 @@ impl Interrupt {
             },
         };
         let (asked, receiver) = watch::channel(None);
+        let last_word: Arc<OnceLock<LastWord>> = Arc::default();
+        let word = Arc::clone(&last_word);
         tokio::spawn(async move {
             asked.send_replace(Some(signals.next().await));
             note!("cleaning up; Ctrl-C again ends at once");
-            process::exit(signals.next().await.into());
+            let ending = signals.next().await;
+            if let Some(tell) = word.get() {
+                tell();
+            }
+            process::exit(ending.into());
         });
-        Ok(Self(receiver))
+        Ok(Self { asked: receiver, last_word })
+    }
+
+    /// What to tell when the command is ended at once. The first word stands.
+    pub(super) fn say_last(&self, word: impl Fn() + Send + Sync + 'static) {
+        let _ = self.last_word.set(Box::new(word));
     }
 
     /// Waits until the command is asked to end.
     pub(super) async fn asked(&self) {
-        let asked = self.0.clone().wait_for(Option::is_some).await.is_ok();
+        let asked = self.asked.clone().wait_for(Option::is_some).await.is_ok();
         if !asked {
             // Nobody listens any more: the runtime ends.
             std::future::pending::<()>().await;
@@ -59,7 +78,7 @@ impl Interrupt {
 
     /// How an interrupted command ends.
     pub(super) fn error(&self) -> CliError {
-        CliError::Interrupted { code: self.0.borrow().unwrap_or(1) }
+        CliError::Interrupted { code: self.asked.borrow().unwrap_or(1) }
     }
 }
 

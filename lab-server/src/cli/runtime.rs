@@ -9,12 +9,19 @@ use super::CliError;
 /// Threads of the runtime besides the main one.
 const WORKERS: usize = 2;
 
-/// A runtime for what needs sockets.
+/// Longer than any command.
+const FOR_GOOD: Duration = Duration::from_hours(24 * 365);
+
+/// A runtime for what needs sockets. The thread for what blocks (names of hosts are looked up there) is had now and kept,
+/// so that a guest who leaves does not wait for one that cannot be had.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     let starting = |error| CliError::Io("start the runtime".to_owned(), error);
     room_for_threads(WORKERS + 1).map_err(starting)?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(WORKERS).enable_all().build().map_err(starting)
+    builder.worker_threads(WORKERS).thread_keep_alive(FOR_GOOD);
+    let runtime = builder.enable_all().build().map_err(starting)?;
+    drop(runtime.spawn_blocking(|| {}));
+    Ok(runtime)
 }
 
 /// Whether the system gives so many threads now: tokio panics, or hangs, where it does not.

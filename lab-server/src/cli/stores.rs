@@ -1,6 +1,8 @@
 //! Real servers for a command, started by the lab or named by the user, and runs on them that can be interrupted.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lab_core::scenario::{Run, RunSpec, ScenarioId};
 
@@ -10,8 +12,12 @@ use super::{CliError, output, text};
 use crate::adapters::observer::Recorder;
 use crate::real;
 use crate::real::error::RunError;
+use crate::real::remains::Remains;
 use crate::real::room::Need;
 use crate::real::stores::Stores;
+
+/// Leaving takes milliseconds where every server answers.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<Arc<Stores>, CliError> {
     let servers = named.servers()?;
@@ -24,7 +30,15 @@ pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<
         }
         start().await
     };
-    interrupt.or(opening).await.map(Arc::new)
+    let stores = interrupt.or(opening).await.map(Arc::new)?;
+    // It must not keep servers of our own alive.
+    let left = Arc::downgrade(&stores);
+    interrupt.say_last(move || {
+        for remains in left.upgrade().iter().flat_map(|stores| stores.remains()) {
+            note!("left behind: {remains}");
+        }
+    });
+    Ok(stores)
 }
 
 /// Servers of the lab's own, whatever others are named.
@@ -72,10 +86,24 @@ pub(super) async fn run(
     interrupt: &Interrupt,
 ) -> Result<Run, CliError> {
     output::check()?;
-    let run = real::run(stores, spec, Recorder::start(), interrupt.asked()).await;
+    let making = real::run(stores, spec, Recorder::start(), interrupt.asked());
+    let run = tokio::select! {
+        run = making => run,
+        never = tell_slow_leaving(stores) => match never {},
+    };
     tell_notices(stores);
     run.map_err(|error| match error {
         RunError::Interrupted => interrupt.error(),
         error => error.into(),
     })
+}
+
+/// Tells what the lab waits for where it cannot leave at once.
+async fn tell_slow_leaving(stores: &Stores) -> Infallible {
+    stores.leaving_for(TOLD_AFTER).await;
+    note!("cleaning up on the named servers, for {:?} at most:", stores.leave_within());
+    for Remains { what, at, why, .. } in stores.remains() {
+        note!("  {what} on {at} ({why})");
+    }
+    std::future::pending().await
 }

@@ -48,6 +48,8 @@ pub(super) struct Guest {
     mark: String,
     keyspace: Keyspace,
     leave_within: Duration,
+    /// Since when the guest has been leaving.
+    leaving: watch::Sender<Option<Instant>>,
     /// What was brought and may still be there, with why: noted before it is brought, since the answer may be lost.
     brought: watch::Sender<Brought>,
     kept: Mutex<Kept>,
@@ -85,6 +87,7 @@ impl Guest {
             mark: format!("{MARK}, run {number}"),
             keyspace: Keyspace::marked(&number),
             leave_within,
+            leaving: watch::Sender::default(),
             brought: watch::Sender::default(),
             kept: Mutex::default(),
             displaced: watch::Sender::default(),
@@ -169,12 +172,32 @@ impl Guest {
         }
         let mut kept = self.kept.lock().await;
         let Kept { primary, nodes, renewal } = &mut *kept;
+        self.leaving.send_replace(Some(Instant::now()));
         let until = Instant::now() + self.leave_within;
         tokio::join!(self.drop_schema(stores, primary, until), self.clear_nodes(stores, nodes, until));
         // Until now others were kept out; where this fails it goes by itself.
         drop(renewal.take());
         self.release(stores).await;
         *kept = Kept::default();
+        self.leaving.send_replace(None);
+    }
+
+    pub(super) fn leave_within(&self) -> Duration {
+        self.leave_within
+    }
+
+    /// Comes when the guest has been leaving for so long.
+    pub(super) async fn leaving_for(&self, time: Duration) {
+        let mut leaving = self.leaving.subscribe();
+        loop {
+            let since = leaving.wait_for(Option::is_some).await.ok().and_then(|since| *since);
+            // The sender lives as long as the guest.
+            let Some(since) = since else { return std::future::pending().await };
+            let left = leaving.wait_for(Option::is_none);
+            if tokio::time::timeout(time.saturating_sub(since.elapsed()), left).await.is_err() {
+                return;
+            }
+        }
     }
 
     async fn drop_schema(&self, stores: &Stores, kept: &mut Option<Operator>, until: Instant) {

@@ -113,6 +113,19 @@ impl Stores {
         self.guest.as_ref().map(|guest| guest.remains(self)).unwrap_or_default()
     }
 
+    /// How long leaving may take.
+    pub fn leave_within(&self) -> Duration {
+        self.guest.as_ref().map_or(Duration::ZERO, Guest::leave_within)
+    }
+
+    /// Comes when leaving servers that somebody else runs has gone on for so long.
+    pub async fn leaving_for(&self, time: Duration) {
+        match &self.guest {
+            Some(guest) => guest.leaving_for(time).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Comes when another run of the lab has taken our place on servers that somebody else runs.
     pub(super) async fn displaced(&self) -> StoresError {
         match &self.guest {

@@ -3,6 +3,7 @@
 
 pub(crate) mod api;
 pub(crate) mod owner;
+pub(crate) mod pooler;
 pub(crate) mod socket;
 
 use std::collections::BTreeMap;

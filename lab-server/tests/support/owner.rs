@@ -67,6 +67,49 @@ impl Owner {
         self.harness.redis(node).expect("a node of the cluster")
     }
 
+    /// The passwords of Redis and of PostgreSQL's user `lab`.
+    pub(crate) fn passwords(&self) -> (String, String) {
+        let direct = self.harness.endpoints().direct();
+        let redis = direct.redis_settings.password().expect("a drawn password");
+        let postgres = direct.postgres[0].config.get_password().expect("a drawn password");
+        (redis.to_owned(), String::from_utf8_lossy(postgres).into_owned())
+    }
+
+    /// Makes a user of PostgreSQL that may make schemas, with these options.
+    pub(crate) async fn role(&self, name: &str, options: &str) -> String {
+        let made = format!("CREATE ROLE {name} LOGIN PASSWORD 'guest' {options}");
+        self.execute(&made).await;
+        self.execute(&format!("GRANT CREATE ON DATABASE lab TO {name}")).await;
+        format!("{name}:guest")
+    }
+
+    /// The lab as a guest here, with the primary reached as this URL says.
+    pub(crate) async fn invite_to(&self, postgres: &str, leave_within: Duration) -> Arc<Stores> {
+        let stores = Stores::connect_for(&[self.urls().0], postgres, leave_within).await;
+        Arc::new(stores.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// Polls until every node of the cluster is well, and the replicas have what their masters have.
+    pub(crate) async fn await_cluster(&self) {
+        self.until("the cluster is well", async || {
+            for master in &self.masters {
+                let ask = async |words: [&str; 2]| {
+                    cmd(words[0]).arg(words[1]).query_async::<String>(&mut master.clone()).await
+                };
+                let (Ok(nodes), Ok(info)) =
+                    (ask(["CLUSTER", "NODES"]).await, ask(["INFO", "replication"]).await)
+                else {
+                    return false;
+                };
+                if nodes.contains("fail") || info.contains("master_link_status:down") {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
+    }
+
     /// The lab as a guest here.
     pub(crate) async fn invite(&self) -> Arc<Stores> {
         let (redis, postgres) = self.urls();

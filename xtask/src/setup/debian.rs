@@ -44,6 +44,16 @@ pub(super) const SERVERS: [Package; 2] = [
     },
 ];
 
+/// What the tests of real servers need besides.
+pub(super) const TESTS: [Package; 1] = [Package {
+    name: "pgbouncer",
+    reason: "the pooler that the tests put before PostgreSQL",
+    provided: |workspace| {
+        workspace.find_program("pgbouncer").is_some() || Path::new("/usr/sbin/pgbouncer").is_file()
+    },
+    service: Some("pgbouncer"),
+}];
+
 /// What the tests in a browser need besides.
 pub(super) const BROWSER: [Package; 4] = [
     Package {

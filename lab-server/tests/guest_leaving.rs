@@ -1,0 +1,244 @@
+//! How the lab leaves servers that somebody else runs when they fail it, and what it asks of them before it comes. The
+//! somebody is a harness of the test's.
+
+mod support;
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
+use lab_server::adapters::observer::Recorder;
+use lab_server::harness::RedisNode;
+use lab_server::real;
+use lab_server::real::error::{RunError, StoresError};
+use lab_server::real::remains::Remains;
+use lab_server::real::stores::Stores;
+use support::owner::Owner;
+use support::pooler::Pooler;
+
+/// Of a test's patience, for servers that are gone for good.
+const LEAVE_WITHIN: Duration = Duration::from_secs(4);
+
+/// Longer than all limits of a run and its end together.
+const SOON: Duration = Duration::from_secs(45);
+
+fn spec(policy: &str) -> RunSpec {
+    RunSpec::preset(ScenarioId::StampedeLock, policy, 1).expect("a preset")
+}
+
+/// One computation that takes seconds.
+fn slow() -> RunSpec {
+    let settings = Settings::with(ScenarioId::StampedeLock, [("compute-ms".to_owned(), 2_000)]);
+    RunSpec { settings: settings.expect("a knob within its bounds"), ..spec("lock") }
+}
+
+async fn run(stores: &Arc<Stores>, spec: &RunSpec) -> Result<Run, RunError> {
+    let run = real::run(stores, spec, Recorder::start(), std::future::pending());
+    tokio::time::timeout(SOON, run).await.expect("it comes to an end")
+}
+
+/// What comes soon, however the servers are.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The URL of the primary, for another user, at another address, or with another database.
+fn postgres(owner: &Owner, user: &str, database: &str) -> String {
+    format!("postgresql://{user}@{}/{database}", owner.primary_server().listens())
+}
+
+fn lab_user(owner: &Owner) -> String {
+    format!("lab:{}", owner.passwords().1)
+}
+
+/// Executes what was told, as a shell does.
+fn obey(owner: &Owner, remains: &[Remains]) {
+    let (redis, postgres) = owner.passwords();
+    for Remains { command, .. } in remains {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).env("REDISCLI_AUTH", &redis).env("PGPASSWORD", &postgres);
+        let done = shell.output().expect("a shell");
+        assert!(done.status.success(), "{command}\n{}", support::told(&done));
+    }
+}
+
+async fn what_is_needed_to_leave_is_asked_for_first(owner: &Owner) {
+    for command in ["SCAN", "DEL", "EVAL", "PUBLISH"] {
+        owner.tell(&["ACL", "SETUSER", "default", &format!("-{command}")]).await;
+        let refused = run(&owner.invite().await, &spec("lock")).await.err().expect("it could not leave");
+        owner.tell(&["ACL", "SETUSER", "default", &format!("+{command}")]).await;
+        let RunError::Stores(StoresError::Refuses { command: told, .. }) = &refused else {
+            panic!("{command}: {refused}")
+        };
+        assert_eq!(*told, command);
+        assert!(refused.to_string().contains("no permissions"), "{refused}");
+        owner.expect_clean(command).await;
+    }
+}
+
+async fn one_connection_is_not_enough_and_is_told(owner: &Owner) {
+    let guest = owner.role("guest_of_one", "CONNECTION LIMIT 1").await;
+    let refused = run(&owner.invite_to(&postgres(owner, &guest, "lab"), PATIENCE).await, &spec("lock"))
+        .await
+        .err()
+        .expect("a run needs more");
+    assert!(refused.to_string().contains("too many connections"), "{refused}");
+    owner.expect_clean("a refusal for want of connections").await;
+}
+
+async fn without_the_right_to_make_a_schema_nothing_is_written(owner: &Owner) {
+    let guest = owner.role("guest_without_rights", "").await;
+    owner.execute("REVOKE CREATE ON DATABASE lab FROM guest_without_rights").await;
+    let refused = run(&owner.invite_to(&postgres(owner, &guest, "lab"), PATIENCE).await, &spec("lock"))
+        .await
+        .err()
+        .expect("it may not");
+    assert!(matches!(refused, RunError::Stores(StoresError::NoRight { .. })), "{refused}");
+    owner.expect_clean("a refusal for want of rights").await;
+}
+
+/// Each commit waits for ever there, and goes through when the wait ends.
+async fn a_standby_that_is_nobody_holds_nobody_up(owner: &Owner) {
+    owner.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await;
+    owner.execute("SELECT pg_reload_conf()").await;
+    owner
+        .until("it is in force", async || {
+            owner.count("pg_settings WHERE name = 'synchronous_standby_names' AND setting = 'nobody'").await
+                == 1
+        })
+        .await;
+    let begun = Instant::now();
+    let stores = owner.invite().await;
+    let failed = run(&stores, &spec("lock")).await;
+    let took = begun.elapsed();
+    owner.expect_clean("commits that wait for nobody").await;
+    owner.execute("ALTER SYSTEM RESET synchronous_standby_names").await;
+    owner.execute("SELECT pg_reload_conf()").await;
+    assert!(failed.is_err(), "a row's commit is never acknowledged");
+    assert!(took < SOON, "{took:?}");
+    owner.expect_clean("a reload").await;
+}
+
+/// Whoever has begun to make the schema and has not said whether it stays.
+async fn arriving_hears_an_interrupt_and_brings_nothing_later(owner: &Owner) {
+    let other = owner.primary_server().connect().await.expect("connected");
+    other.batch_execute("BEGIN; CREATE SCHEMA cache_lab").await.expect("it is not there yet");
+    let stores = owner.invite().await;
+    let waits = owner.until("it waits for the other's end", async || {
+        owner.count("pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%cache_lab%'").await > 0
+    });
+    let begun = Instant::now();
+    let interrupted = real::run(&stores, &spec("lock"), Recorder::start(), waits).await;
+    assert!(matches!(interrupted, Err(RunError::Interrupted)), "{:?}", interrupted.err());
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    other.batch_execute("ROLLBACK").await.expect("rolled back");
+    owner
+        .until("its session is gone", async || {
+            owner.count("pg_stat_activity WHERE application_name LIKE 'Cache Lab%' AND state <> 'idle'").await
+                == 0
+        })
+        .await;
+    owner.expect_clean("an interrupted arrival").await;
+}
+
+async fn one_redis_has_one_lab_whatever_its_databases(owner: &Owner) {
+    owner.execute("CREATE DATABASE another OWNER lab").await;
+    let first = owner.invite().await;
+    let second = owner.invite_to(&postgres(owner, &lab_user(owner), "another"), PATIENCE).await;
+    assert!(run(&first, &spec("lock")).await.is_ok());
+    let meanwhile = async {
+        owner.begun().await;
+        run(&second, &spec("lock")).await
+    };
+    let slow = slow();
+    let (done, refused) = tokio::join!(run(&first, &slow), meanwhile);
+    assert!(done.is_ok(), "{:?}", done.err());
+    let refused = refused.err().expect("somebody is there");
+    let RunError::Stores(StoresError::Occupied { who }) = &refused else { panic!("{refused}") };
+    assert!(who.contains("Cache Lab, run ") && who.contains("since "), "{who}");
+    assert!(run(&second, &spec("lock")).await.is_ok(), "the other is gone");
+    owner.expect_clean("two labs").await;
+    drop(second);
+    owner
+        .until("its sessions are gone", async || {
+            owner.count("pg_stat_activity WHERE datname = 'another'").await == 0
+        })
+        .await;
+    owner.execute("DROP DATABASE another").await;
+}
+
+async fn a_pooler_is_recognised(owner: &Owner) {
+    let password = owner.passwords().1;
+    for (pool_mode, works) in [("transaction", false), ("session", true)] {
+        let pooler = Pooler::start(owner.primary_server().listens(), "lab", &password, pool_mode);
+        for _ in 0..2 {
+            let stores = owner
+                .invite_to(&format!("postgresql://{}@{}/lab", lab_user(owner), pooler.listens), PATIENCE)
+                .await;
+            let made = run(&stores, &spec("lock")).await;
+            if works {
+                assert!(made.is_ok(), "{:?}", made.err());
+            } else {
+                let refused = made.err().expect("its sessions are everybody's");
+                assert!(matches!(refused, RunError::Stores(StoresError::Pooler(_))), "{refused}");
+                assert!(refused.to_string().contains("pool_mode = session"), "{refused}");
+            }
+            owner.expect_clean(pool_mode).await;
+        }
+    }
+}
+
+/// A primary that stands still in the midst of a run, for longer than the guest tries.
+async fn a_silent_primary_keeps_only_what_is_named(owner: &Owner) {
+    let stores = owner.invite_to(&postgres(owner, &lab_user(owner), "lab"), LEAVE_WITHIN).await;
+    let spec = slow();
+    let meanwhile = async {
+        owner.begun().await;
+        owner.primary_server().pause().expect("it can be stopped");
+    };
+    let (left, ()) = tokio::join!(run(&stores, &spec), meanwhile);
+    owner.primary_server().resume();
+    let left = left.err().expect("the schema cannot go");
+    let (RunError::Remains { left, .. } | RunError::Left { left, .. }) = &left else { panic!("{left}") };
+    let [schema] = left.as_slice() else { panic!("{left:#?}") };
+    assert!(schema.what.contains("schema cache_lab"), "{schema}");
+    assert_eq!(owner.keys().await, 0, "the keys are another server's");
+    owner.execute("CREATE TABLE public.data (key text)").await;
+    obey(owner, left);
+    owner.expect_clean("the command that was told").await;
+    owner.execute("DROP TABLE public.data").await;
+}
+
+/// A master that stands still in the midst of a run: whoever takes its place has its keys.
+async fn a_silent_master_keeps_only_what_is_named(owner: &Owner, shard: u8, leave_within: Duration) {
+    let stores = owner.invite_to(&postgres(owner, &lab_user(owner), "lab"), leave_within).await;
+    let spec = slow();
+    let meanwhile = async {
+        owner.begun().await;
+        owner.redis_server(RedisNode::Master(shard)).pause().expect("it can be stopped");
+    };
+    let (ended, ()) = tokio::join!(run(&stores, &spec), meanwhile);
+    owner.redis_server(RedisNode::Master(shard)).resume();
+    owner.await_cluster().await;
+    assert!(!owner.has_schema().await, "PostgreSQL is another server");
+    if let Err(RunError::Remains { left, .. } | RunError::Left { left, .. }) = &ended {
+        obey(owner, left);
+    }
+    owner.expect_clean("a silent master").await;
+}
+
+/// One test, since two clusters at a time would make a small machine miss deadlines.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_leaves_what_fails_it() {
+    let owner = Owner::start().await;
+    what_is_needed_to_leave_is_asked_for_first(&owner).await;
+    one_connection_is_not_enough_and_is_told(&owner).await;
+    without_the_right_to_make_a_schema_nothing_is_written(&owner).await;
+    one_redis_has_one_lab_whatever_its_databases(&owner).await;
+    a_pooler_is_recognised(&owner).await;
+    arriving_hears_an_interrupt_and_brings_nothing_later(&owner).await;
+    a_standby_that_is_nobody_holds_nobody_up(&owner).await;
+    a_silent_primary_keeps_only_what_is_named(&owner).await;
+    for (shard, leave_within) in [(1, Duration::from_secs(1)), (2, Duration::from_secs(20))] {
+        a_silent_master_keeps_only_what_is_named(&owner, shard, leave_within).await;
+    }
+}
