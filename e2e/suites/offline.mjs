@@ -20,12 +20,8 @@ const kept = (page) =>
   });
 
 /** Waits until the page could start without its server. */
-const isKept = (page) => page.evaluate(async () => {
-  await navigator.serviceWorker.ready;
-  if (!navigator.serviceWorker.controller) {
-    await new Promise((claimed) => navigator.serviceWorker.addEventListener("controllerchange", claimed, { once: true }));
-  }
-});
+const isKept = (page) =>
+  until("the service worker", () => page.evaluate(() => navigator.serviceWorker.controller?.state), (state) => state === "activated");
 
 /** Whether a file with a hash in its name is one that a private window remembers: an unoptimised module is too large. */
 const isSmall = (path) => /-[0-9a-f]{8,16}[._]/.test(path) && statSync(join(dist, basename(path))).size < 4_000_000;
