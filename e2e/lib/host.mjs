@@ -41,6 +41,8 @@ export async function host({ directory = dist, headers = {}, answer = () => unde
     return response.end(told.body);
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  // A check that fails leaves it open, which must not keep the test from ending.
+  server.unref();
   const { port } = server.address();
   return {
     url: `http://127.0.0.1:${port}${PATH}`,
