@@ -64,7 +64,7 @@ async fn one_connection_is_not_enough_and_is_told(owner: &Owner) {
         .await
         .err()
         .expect("a run needs more");
-    assert!(refused.to_string().contains("too many connections"), "{refused}");
+    assert!(refused.to_string().contains("CONNECTION LIMIT 1"), "{refused}");
     owner.expect_clean("a refusal for want of connections").await;
 }
 
