@@ -372,9 +372,14 @@ impl RedisServer {
             async || -> RedisResult<()> { cmd("PING").query_async(&mut self.try_connect().await?).await };
         let answers = || async { probe().await.map_err(|error| error.to_string()) };
         process.ready(deadline, answers).await?;
-        let info: String = self.ask(&mut self.connect().await?, &["INFO", "server"]).await?;
+        // It names paths, too, which need not be text.
+        let info: Vec<u8> = self.ask(&mut self.connect().await?, &["INFO", "server"]).await?;
         let own = format!("process_id:{}", process.pid());
-        if info.lines().any(|line| line.trim_end() == own) { Ok(()) } else { Err(self.node.wraps()) }
+        if String::from_utf8_lossy(&info).lines().any(|line| line.trim_end() == own) {
+            Ok(())
+        } else {
+            Err(self.node.wraps())
+        }
     }
 
     async fn ask<T: redis::FromRedisValue>(
