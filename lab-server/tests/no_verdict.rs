@@ -221,9 +221,8 @@ async fn somebody_elses_servers_are_asked_whether_they_lived(owner: &Owner) {
 
     let replica = RedisNode::Replica(0);
     let gone = struck(&stores, async || owner.redis_server(replica).kill());
-    let said = disturbances(gone.await);
-    let [Disturbance::Gone { node, .. }] = &said[..] else { panic!("{said:?}") };
-    assert!(node.starts_with(&replica.to_string()), "{node}");
+    // Nobody but the witness reads from it.
+    gone.await.unwrap_or_else(|error| panic!("{error}"));
     owner.redis_server(replica).restart(BACK_WITHIN).await.unwrap_or_else(|error| panic!("{error}"));
 }
 
