@@ -3,16 +3,22 @@
 
 mod support;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
 use lab_server::adapters::observer::Recorder;
+use lab_server::harness::RedisNode;
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
+use lab_server::real::remains::Remains;
 use lab_server::real::stores::Stores;
 use support::owner::Owner;
 use support::pooler::Pooler;
+
+/// Of a test's patience, for servers that are gone for good.
+const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 
 /// Longer than all limits of a run and its end together.
 const SOON: Duration = Duration::from_secs(45);
@@ -42,6 +48,17 @@ fn postgres(owner: &Owner, user: &str, database: &str) -> String {
 
 fn lab_user(owner: &Owner) -> String {
     format!("lab:{}", owner.passwords().1)
+}
+
+/// Executes what was told, as a shell does.
+fn obey(owner: &Owner, remains: &[Remains]) {
+    let (redis, postgres) = owner.passwords();
+    for Remains { command, .. } in remains {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).env("REDISCLI_AUTH", &redis).env("PGPASSWORD", &postgres);
+        let done = shell.output().expect("a shell");
+        assert!(done.status.success(), "{command}\n{}", support::told(&done));
+    }
 }
 
 async fn what_is_needed_to_leave_is_asked_for_first(owner: &Owner) {
@@ -77,6 +94,30 @@ async fn without_the_right_to_make_a_schema_nothing_is_written(owner: &Owner) {
         .expect("it may not");
     assert!(matches!(refused, RunError::Stores(StoresError::NoRight { .. })), "{refused}");
     owner.expect_clean("a refusal for want of rights").await;
+}
+
+/// Each commit waits for ever there, and goes through when the wait ends.
+async fn a_standby_that_is_nobody_holds_nobody_up(owner: &Owner) {
+    owner.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'").await;
+    owner.execute("SELECT pg_reload_conf()").await;
+    owner
+        .until("it is in force", async || {
+            owner.count("pg_settings WHERE name = 'synchronous_standby_names' AND setting = 'nobody'").await
+                == 1
+        })
+        .await;
+    let begun = Instant::now();
+    let stores = owner.invite().await;
+    // It begins with a row.
+    let herd = RunSpec::preset(ScenarioId::ThunderingHerd, "lease", 1).expect("a preset");
+    let failed = run(&stores, &herd).await;
+    let took = begun.elapsed();
+    owner.expect_clean("commits that wait for nobody").await;
+    owner.execute("ALTER SYSTEM RESET synchronous_standby_names").await;
+    owner.execute("SELECT pg_reload_conf()").await;
+    assert!(failed.is_err(), "a row's commit is never acknowledged");
+    assert!(took < SOON, "{took:?}");
+    owner.expect_clean("a reload").await;
 }
 
 /// Whoever has begun to make the schema and has not said whether it stays.
@@ -148,6 +189,45 @@ async fn a_pooler_is_recognised(owner: &Owner) {
     }
 }
 
+/// A primary that stands still in the midst of a run, for longer than the guest tries.
+async fn a_silent_primary_keeps_only_what_is_named(owner: &Owner) {
+    let stores = owner.invite_to(&postgres(owner, &lab_user(owner), "lab"), LEAVE_WITHIN).await;
+    let spec = slow();
+    let meanwhile = async {
+        owner.begun().await;
+        owner.primary_server().pause().expect("it can be stopped");
+    };
+    let (left, ()) = tokio::join!(run(&stores, &spec), meanwhile);
+    owner.primary_server().resume();
+    let left = left.err().expect("the schema cannot go");
+    let (RunError::Remains { left, .. } | RunError::Left { left, .. }) = &left else { panic!("{left}") };
+    let [schema] = left.as_slice() else { panic!("{left:#?}") };
+    assert!(schema.what.contains("schema cache_lab"), "{schema}");
+    assert_eq!(owner.keys().await, 0, "the keys are another server's");
+    owner.execute("CREATE TABLE public.data (key text)").await;
+    obey(owner, left);
+    owner.expect_clean("the command that was told").await;
+    owner.execute("DROP TABLE public.data").await;
+}
+
+/// A master that stands still in the midst of a run: whoever takes its place has its keys.
+async fn a_silent_master_keeps_only_what_is_named(owner: &Owner, shard: u8, leave_within: Duration) {
+    let stores = owner.invite_to(&postgres(owner, &lab_user(owner), "lab"), leave_within).await;
+    let spec = slow();
+    let meanwhile = async {
+        owner.begun().await;
+        owner.redis_server(RedisNode::Master(shard)).pause().expect("it can be stopped");
+    };
+    let (ended, ()) = tokio::join!(run(&stores, &spec), meanwhile);
+    owner.redis_server(RedisNode::Master(shard)).resume();
+    owner.await_cluster().await;
+    assert!(!owner.has_schema().await, "PostgreSQL is another server");
+    if let Err(RunError::Remains { left, .. } | RunError::Left { left, .. }) = &ended {
+        obey(owner, left);
+    }
+    owner.expect_clean("a silent master").await;
+}
+
 /// One test, since two clusters at a time would make a small machine miss deadlines.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_leaves_what_fails_it() {
@@ -158,4 +238,9 @@ async fn a_guest_leaves_what_fails_it() {
     one_redis_has_one_lab_whatever_its_databases(&owner).await;
     a_pooler_is_recognised(&owner).await;
     arriving_hears_an_interrupt_and_brings_nothing_later(&owner).await;
+    a_standby_that_is_nobody_holds_nobody_up(&owner).await;
+    a_silent_primary_keeps_only_what_is_named(&owner).await;
+    for (shard, leave_within) in [(1, Duration::from_secs(1)), (2, Duration::from_secs(20))] {
+        a_silent_master_keeps_only_what_is_named(&owner, shard, leave_within).await;
+    }
 }
