@@ -10,6 +10,7 @@
 //! * [`write`]: the order of a write's effects
 //! * [`acknowledge`]: a write that returns when everybody has forgotten the old value
 //! * [`subscriber`]: what arrives on the bus, and what is missing
+//! * [`owed`]: locks and leases that are given back on every way out
 //! * [`compute`]: an expensive computation under a lock of the fleet
 //! * [`signal`]: how a notice wakes who waits for it
 //! * [`metrics`]: hits, misses, errors and latencies
@@ -20,6 +21,7 @@ mod compute;
 mod lease;
 mod local;
 mod metrics;
+mod owed;
 mod read;
 mod signal;
 mod single_flight;
@@ -41,7 +43,7 @@ pub use metrics::{Answered, Metrics, TierMetrics};
 pub use write::WriteError;
 
 use acknowledge::Acknowledgements;
-use local::{Epoch, LocalCache};
+use local::{Invalidated, LocalCache};
 use signal::Signals;
 use single_flight::Flights;
 
@@ -111,15 +113,15 @@ impl<P: Ports> TieredCache<P> {
     }
 
     /// Carries out an invalidation: whatever is on its way into L1 is void, later readers start anew, and L1 no
-    /// longer holds the key. Gives the key's epoch before.
+    /// longer holds the key.
     #[track_caller]
-    fn drop_local(&self, key: &Key, version: Option<Version>, why: Why) -> Epoch {
-        let (held, before) = self.shared.local.invalidate(key);
+    fn drop_local(&self, key: &Key, version: Option<Version>, why: Why) -> Invalidated {
+        let invalidated = self.shared.local.invalidate(key);
         if self.shared.flights.detach(key) {
             self.note(Kind::FlightDetached, key, version);
         }
-        self.note(Kind::L1Dropped { why, held }, key, version);
-        before
+        self.note(Kind::L1Dropped { why, held: invalidated.held }, key, version);
+        invalidated
     }
 
     /// Carries out every invalidation that there may have been: L1 is empty, and later readers start anew.

@@ -18,6 +18,7 @@
 //! * [`service`]: how a server answers a request, the same in both worlds
 //! * [`sim`]: the simulator: executor, network, Redis Cluster, `PostgreSQL`, bus, balancer
 //! * [`source`]: our own source, embedded, for the lab to show
+//! * [`nemesis`]: random clients and faults against any policy, and what must hold all the same
 //! * [`report`]: what a run amounts to: checks, demonstration, figures
 //! * [`recording`]: a run as a file
 
@@ -25,6 +26,7 @@ pub mod cache;
 pub mod check;
 pub mod consistency;
 pub mod lock;
+pub mod nemesis;
 pub mod policy;
 pub mod ports;
 pub mod recording;

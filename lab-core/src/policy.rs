@@ -72,6 +72,9 @@ pub enum SharedWrite {
     SetIfNewer,
     /// Delete the key.
     Delete,
+    /// Store the new value in place of an older one, and nowhere else. An empty slot takes a value only from a read that
+    /// took a token there before it asked the database.
+    ReplaceOlder,
 }
 
 /// What a write does to the writer's own L1.

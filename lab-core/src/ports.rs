@@ -22,7 +22,7 @@ pub use bus::{Arrival, Audience, Body, Bus, BusError, Notice, Published, Subscri
 pub use database::{Committed, Database, DatabaseError, ReadFrom, Row};
 pub use membership::{Member, Membership};
 pub use observer::{Observer, Silent};
-pub use shared_cache::{Leased, Locked, SharedCache, SharedError, Stored, Unlocked};
+pub use shared_cache::{Leased, Locked, Replaced, SharedCache, SharedError, Stored, Unlocked};
 pub use time::{BoxFuture, Clock, Entropy, Tasks};
 
 /// Everything that one server has of the world, as one type parameter.

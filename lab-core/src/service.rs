@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::cache::{TieredCache, WriteError};
+use crate::cache::{ComputeError, ReadError, TieredCache, WriteError};
 use crate::consistency::{Demand, Session};
-use crate::ports::{Clock, Entropy, Ports};
+use crate::ports::{Clock, DatabaseError, Entropy, Ports, SharedError};
 use crate::trace::{Kind, Note, Outcome, RequestKind};
 use crate::value::{Entry, Key, Tier, Value, Version};
 
@@ -111,6 +111,7 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
                     session.saw(&key, read.entry.stamp.version);
                     Response::Row(read.entry, read.tier)
                 }
+                Err(ReadError::Database(DatabaseError::Unknown)) => Response::Unknown,
                 Err(error) => Response::Failed(error.to_string()),
             }
         }
@@ -134,6 +135,7 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
             };
             match Box::pin(cache.get_with_lock(&key, computing)).await {
                 Ok(read) => Response::Row(read.entry, read.tier),
+                Err(ComputeError::Lock(SharedError::Unknown)) => Response::Unknown,
                 Err(error) => Response::Failed(error.to_string()),
             }
         }

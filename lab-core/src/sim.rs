@@ -17,7 +17,7 @@ mod executor;
 mod kernel;
 mod network;
 mod postgres;
-mod random;
+pub(crate) mod random;
 pub mod redis;
 mod world;
 

@@ -14,6 +14,7 @@ pub const FILES: &[(&str, &str)] = embedded![
     "cache/acknowledge.rs",
     "cache/compute.rs",
     "cache/lease.rs",
+    "cache/owed.rs",
     "cache/local.rs",
     "cache/read.rs",
     "cache/signal.rs",

@@ -266,7 +266,12 @@ fn at_store(store: &mut StoreState, event: &Event) {
     let Some(key) = &event.key else { return };
     let took_effect = outcome.is_none_or(|outcome| matches!(outcome, Outcome::Done));
     match verb {
-        Verb::Set | Verb::SetIfNewer | Verb::Fill | Verb::Update if took_effect => {
+        // A replica replays what it is told: a value, or that the slot is empty.
+        Verb::ReplaceOlder if outcome == Some(&Outcome::Voided) || (outcome.is_none() && value.is_none()) => {
+            store.rows.remove(key);
+            store.locks.remove(key);
+        }
+        Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill | Verb::Update if took_effect => {
             store.locks.remove(key);
             let version = event.version.unwrap_or_default();
             let held = Held { value: value.clone(), version, since: event.at, ttl_ms: 0 };

@@ -7,12 +7,13 @@
 //! - [`workspace`]: where things are, and the environment in which every command runs
 //! - [`command`]: run a command, show its command line, say how it failed
 //! - [`setup`]: what a machine lacks, and how to get it
-//! - [`serve`], [`test`], [`bench`]: the three jobs
+//! - [`serve`], [`test`], [`bench`], [`soak`]: the jobs
 
 mod bench;
 mod command;
 mod serve;
 mod setup;
+mod soak;
 mod test;
 mod workspace;
 
@@ -39,6 +40,7 @@ Examples:
   cargo xtask test                      everything that CI checks
   cargo xtask test --list               the stages of the tests
   cargo xtask test --only clippy size   some of them, in their usual order
+  cargo xtask soak --seeds 100000       random faults against every green policy
   cargo xtask bench                     what the lab costs, natively and in the browser
 
 Tools are kept in .tools/ (and, for other clones on this machine, in the user's cache directory). To use them
@@ -63,6 +65,9 @@ enum Job {
     /// Measure what the lab costs, each figure beside its limit and a baseline of the same run
     #[command(after_help = bench::AFTER_HELP)]
     Bench(bench::Options),
+    /// Look for a run in which a green policy does not keep its promise
+    #[command(after_help = soak::AFTER_HELP)]
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -86,5 +91,6 @@ fn run(job: Job) -> anyhow::Result<()> {
         Job::Serve(options) => serve::run(&workspace, &options),
         Job::Test(options) => test::run(&workspace, &options),
         Job::Bench(options) => bench::run(&workspace, &options),
+        Job::Soak(options) => soak::run(&workspace, &options),
     }
 }

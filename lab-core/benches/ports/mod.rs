@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use lab_core::ports::{
     Arrival, Audience, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy, Leased,
-    Locked, Member, Membership, Notice, Ports, Published, ReadFrom, Row, SharedCache, SharedError, Silent,
-    Stored, Subscription, Tasks, Unlocked,
+    Locked, Member, Membership, Notice, Ports, Published, ReadFrom, Replaced, Row, SharedCache, SharedError,
+    Silent, Stored, Subscription, Tasks, Unlocked,
 };
 use lab_core::trace::Actor;
 use lab_core::value::{Entry, Instant, Key, Lookup, ServerId, Token, Value, Version};
@@ -113,6 +113,10 @@ impl SharedCache for BenchPorts {
 
     async fn set_if_newer(&self, _: &Key, _: &Entry, _: Duration) -> Result<Stored, SharedError> {
         Ok(Stored::Stored)
+    }
+
+    async fn replace_older(&self, _: &Key, _: &Entry, _: Duration) -> Result<Replaced, SharedError> {
+        Ok(Replaced::Stored)
     }
 
     async fn delete(&self, _: &Key) -> Result<(), SharedError> {

@@ -18,14 +18,24 @@ use super::write::WriteError;
 use crate::policy::Acknowledge;
 use crate::ports::{Audience, Body, Bus, Clock, Member, Membership, Notice, Ports};
 use crate::trace::{self, EventId, Kind, WaitFor};
-use crate::value::{Key, Version};
+use crate::value::{Instant, Key, Version};
 
-/// An invalidation is published so many times before the write gives up.
-const PUBLICATIONS_MAX: u32 = 50;
+/// A write gives up after so many membership leases. One is enough for whoever cannot hear; the rest is for those who
+/// come and go.
+const PATIENCE_LEASES: u32 = 5;
 
 /// Invalidations of this server that wait for acknowledgements, by number.
 #[derive(Default)]
 pub(super) struct Acknowledgements(Mutex<BTreeMap<u64, Pending>>);
+
+/// How a write waits for acknowledgements.
+#[derive(Clone, Copy)]
+struct Waits {
+    /// After which time it publishes again.
+    again: Duration,
+    /// When it gives up.
+    until: Instant,
+}
 
 #[derive(Default)]
 struct Pending {
@@ -84,13 +94,17 @@ impl Acknowledgements {
 impl<P: Ports> TieredCache<P> {
     /// Tells every server that the row changed, and waits as long as the policy says.
     pub(super) async fn announce(&self, key: &Key, version: Version) -> Result<(), WriteError> {
-        let Acknowledge::Members { again_ms, .. } = self.shared.policy.write.acknowledge else {
+        let Acknowledge::Members { lease_ms, again_ms, .. } = self.shared.policy.write.acknowledge else {
             self.invalidate_others(key, Some(version)).await;
             return Ok(());
         };
         let number = self.next_broadcast();
         self.shared.acknowledgements.open(number);
-        let result = self.until_acknowledged(key, version, number, Duration::from_millis(again_ms)).await;
+        let waits = Waits {
+            again: Duration::from_millis(again_ms),
+            until: self.now().after(Duration::from_millis(lease_ms) * PATIENCE_LEASES),
+        };
+        let result = self.until_acknowledged(key, version, number, waits).await;
         self.shared.acknowledgements.close(number);
         result
     }
@@ -100,10 +114,10 @@ impl<P: Ports> TieredCache<P> {
         key: &Key,
         version: Version,
         number: u64,
-        again: Duration,
+        Waits { again, until }: Waits,
     ) -> Result<(), WriteError> {
         let ports = &self.shared.ports;
-        for _ in 0..PUBLICATIONS_MAX {
+        while self.now() < until {
             let body = Body::Invalidate { key: key.clone(), version: Some(version), acknowledge: true };
             // A publication that failed is like one that was lost: it is made again.
             let _ = ports.bus().publish(Audience::All, self.notice(number, body)).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::TieredCache;
 use super::answer::Read;
+use super::owed::Owed;
 use crate::consistency::{Demand, Level};
 use crate::lock::Lock;
 use crate::policy::{ComputeRule, LockRule, LockWait};
@@ -25,9 +26,9 @@ pub enum ComputeError {
 }
 
 /// How the wait for the lock ended.
-enum Acquired {
+enum Acquired<P: Ports> {
     /// The lock is one's own.
-    Lock(Lock),
+    Lock(Owed<P>),
     /// Somebody else's result is there.
     Found(Read),
     /// The rule says to go on without the lock.
@@ -69,30 +70,40 @@ impl<P: Ports> TieredCache<P> {
                 Some(read) => Ok(read),
                 None => Ok(self.compute(key, compute).await),
             },
-            Acquired::Lock(lock) => {
-                let found = if rule.recheck { self.look(key).await? } else { None };
-                let read = match found {
-                    Some(read) => read,
-                    None => self.compute(key, compute).await,
-                };
-                // A failed release is harmless: the lock runs out by itself.
-                let _ = lock.release(self.shared.ports.shared()).await;
-                Ok(read)
+            Acquired::Lock(owed) => {
+                let read = self.compute_alone(key, rule, compute).await;
+                owed.give_back().await;
+                read
             }
         }
     }
 
+    /// Looks once more under the lock, where the rule says so, and computes.
+    async fn compute_alone<F>(&self, key: &Key, rule: LockRule, compute: F) -> Result<Read, ComputeError>
+    where
+        F: Future<Output = Value> + Send,
+    {
+        let found = if rule.recheck { self.look(key).await? } else { None };
+        match found {
+            Some(read) => Ok(read),
+            None => Ok(self.compute(key, compute).await),
+        }
+    }
+
     /// Takes the lock, waiting as the rule says.
-    async fn acquire(&self, key: &Key, rule: LockRule) -> Result<Acquired, ComputeError> {
+    async fn acquire(&self, key: &Key, rule: LockRule) -> Result<Acquired<P>, ComputeError> {
         let (name, ttl) = (Lock::name_for(key), Duration::from_millis(rule.ttl_ms));
         let token = Token(self.shared.ports.entropy().draw());
         let deadline = self.now().after(Duration::from_millis(rule.deadline_ms));
         loop {
             // The ticket comes before the questions: the holder may tell of its result between them and our waiting.
             let ticket = self.shared.fills.ticket(key);
-            if let Some(lock) = Lock::acquire(self.shared.ports.shared(), &name, token, ttl).await? {
-                return Ok(Acquired::Lock(lock));
+            // Where no answer comes the lock may be one's own all the same: then it goes back.
+            let owed = Owed::new(self, name.clone(), token, key);
+            if Lock::acquire(self.shared.ports.shared(), &name, token, ttl).await?.is_some() {
+                return Ok(Acquired::Lock(owed));
             }
+            owed.settle();
             if rule.recheck
                 && let Some(read) = self.look(key).await?
             {

@@ -13,12 +13,16 @@ use futures_util::future::select;
 use super::TieredCache;
 use super::answer::{Landing, Read};
 use super::local::Epoch;
+use super::owed::Owed;
 use super::signal::Ticket;
 use crate::consistency::Demand;
 use crate::policy::Fleet;
 use crate::ports::{Body, Clock, Entropy, Leased, Ports, SharedCache, Stored};
 use crate::trace::{Kind, WaitFor};
 use crate::value::{Key, Lookup, Tier, Token};
+
+/// How long a slot is kept for a fill that nobody waits for.
+const GUARD: Duration = Duration::from_secs(2);
 
 impl<P: Ports> TieredCache<P> {
     /// Reads from L2, or fills it under a lease, or waits for who does.
@@ -32,37 +36,68 @@ impl<P: Ports> TieredCache<P> {
             let ticket = self.shared.fills.ticket(key);
             let token = Token(self.shared.ports.entropy().draw());
             let lease = Duration::from_millis(ttl_ms);
+            let owed = Owed::new(self, key.clone(), token, key);
             match self.shared.ports.shared().get_or_lease(key, token, lease).await {
                 Ok(Leased::Found(entry)) => {
+                    owed.settle();
                     let Some(entry) = self.fit(Lookup::from(Some(entry)), demand) else {
                         return self.read_database(key).await;
                     };
                     self.store_local(key, &entry, epoch);
                     return Ok(Read { entry, tier: Tier::L2 });
                 }
-                Ok(Leased::Granted) => return self.fill(key, token, epoch).await,
+                Ok(Leased::Granted) => return self.fill(key, owed, epoch).await,
                 Ok(Leased::Held) if self.now() < deadline => {
+                    owed.settle();
                     self.await_fill(key, ticket, Duration::from_millis(wait_ms)).await;
                 }
-                // L2 gave no answer, or the wait was too long: the reader is served, the caches are left alone.
-                Ok(Leased::Held) | Err(_) => return self.read_database(key).await,
+                // The wait was too long: the reader is served, the caches are left alone.
+                Ok(Leased::Held) => {
+                    owed.settle();
+                    return self.read_database(key).await;
+                }
+                // L2 gave no answer. The lease may be one's own all the same: it goes back.
+                Err(_) => return self.read_database(key).await,
             }
         }
     }
 
+    /// Reads from L2, or fills it under a lease, or reads the database and leaves the caches alone: nobody waits. The lease
+    /// is there for the slot's sake: it takes no row that was read before it was empty.
+    pub(super) async fn read_guarded(&self, key: &Key, demand: Demand, epoch: Epoch) -> Landing {
+        let token = Token(self.shared.ports.entropy().draw());
+        let owed = Owed::new(self, key.clone(), token, key);
+        let found = match self.shared.ports.shared().get_or_lease(key, token, GUARD).await {
+            Ok(Leased::Granted) => return self.fill(key, owed, epoch).await,
+            // L2 could not be asked.
+            Err(_) => return self.read_database(key).await,
+            Ok(Leased::Found(entry)) => self.fit(Lookup::from(Some(entry)), demand),
+            // Somebody else fills.
+            Ok(Leased::Held) => None,
+        };
+        owed.settle();
+        let Some(entry) = found else {
+            return self.read_database(key).await;
+        };
+        self.store_local(key, &entry, epoch);
+        Ok(Read { entry, tier: Tier::L2 })
+    }
+
     /// Reads the database and stores the row in place of the lease; then wakes who waits.
-    async fn fill(&self, key: &Key, token: Token, epoch: Epoch) -> Landing {
+    async fn fill(&self, key: &Key, owed: Owed<P>, epoch: Epoch) -> Landing {
         let read = match self.read_database(key).await {
             Ok(read) => read,
             Err(error) => {
-                // Nothing to fill with: the lease goes back, and whoever waits may try. If L2 cannot be asked, it
-                // runs out by itself.
-                let _ = self.shared.ports.shared().unlock(key, token).await;
+                // Nothing to fill with: the lease goes back, and whoever waits may try.
+                owed.give_back().await;
                 self.tell(Body::Filled { key: key.clone() }).await;
                 return Err(error);
             }
         };
-        let filled = self.shared.ports.shared().fill(key, token, &read.entry, self.shared_ttl()).await;
+        let filled = self.shared.ports.shared().fill(key, owed.token(), &read.entry, self.shared_ttl()).await;
+        if filled.is_ok() {
+            owed.settle();
+        }
         if filled == Ok(Stored::Stored) {
             self.store_local(key, &read.entry, epoch);
         } else {

@@ -35,6 +35,17 @@ pub(super) enum Found {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
+/// What an invalidation did.
+#[derive(Clone, Copy)]
+pub(super) struct Invalidated {
+    /// Whether L1 held the key.
+    pub(super) held: bool,
+    /// The epoch until then.
+    pub(super) before: Epoch,
+    /// The epoch that it began: it is the key's as long as no other invalidation comes.
+    pub(super) after: Epoch,
+}
+
 #[derive(Clone)]
 struct Held {
     entry: Entry,
@@ -95,7 +106,7 @@ impl LocalCache {
     /// Why nothing may be served from L1 now, if so.
     #[inline]
     pub(super) fn withheld(&self, now: Instant) -> Option<Why> {
-        if now.0 >= self.lease_until.load(Ordering::Acquire) {
+        if !self.is_member(now) {
             return Some(Why::LeaseRanOut);
         }
         let limit = self.silence_max?;
@@ -107,7 +118,8 @@ impl LocalCache {
         Epoch(self.stripe(key).load(Ordering::Acquire))
     }
 
-    /// Takes an entry in, unless an invalidation came since `epoch`. Says for how long it may be served.
+    /// Takes an entry in, unless an invalidation came since `epoch` or a newer version is there. Says for how long it may
+    /// be served.
     ///
     /// The epoch is asked while the key's place in the store is held: an invalidation advances the epoch first and
     /// removes the key then, so either it is seen here, or its removal comes later than the insertion. No reader
@@ -118,23 +130,33 @@ impl LocalCache {
             self.store.insert(key.clone(), fresh);
             return Ok(self.ttl);
         }
-        let moved = || self.stripe(key).load(Ordering::Acquire) != epoch.0;
-        let replace =
-            |_: &Key, held: &mut Held| EntryAction::Retain((!moved()).then(|| *held = fresh.clone()));
+        let unmoved = || {
+            let moved = self.stripe(key).load(Ordering::Acquire) != epoch.0;
+            if moved { Err(Why::EpochMoved) } else { Ok(()) }
+        };
+        let replace = |_: &Key, held: &mut Held| {
+            let newer_held = held.entry.stamp.version > fresh.entry.stamp.version;
+            let fits = unmoved().and(if newer_held { Err(Why::NewerHeld) } else { Ok(()) });
+            EntryAction::Retain(fits.map(|()| *held = fresh.clone()))
+        };
         let stored = match self.store.entry(key, None, replace) {
-            EntryResult::Retained(replaced) => replaced.is_some(),
-            EntryResult::Vacant(place) => !moved() && place.insert(fresh).is_ok(),
+            EntryResult::Retained(replaced) => replaced,
+            // A place that is gone meanwhile was taken away by an invalidation.
+            EntryResult::Vacant(place) => {
+                unmoved().and_then(|()| place.insert(fresh).map_err(|_| Why::EpochMoved))
+            }
             EntryResult::Removed(..) | EntryResult::Replaced(..) | EntryResult::Timeout => {
                 unreachable!("what is there is changed in place, and the wait has no end")
             }
         };
-        if stored { Ok(self.ttl) } else { Err(Why::EpochMoved) }
+        stored.map(|()| self.ttl)
     }
 
-    /// Advances the key's epoch and forgets the key. Says whether it was held, and the epoch before.
-    pub(super) fn invalidate(&self, key: &Key) -> (bool, Epoch) {
+    /// Advances the key's epoch and forgets the key.
+    pub(super) fn invalidate(&self, key: &Key) -> Invalidated {
         let before = self.stripe(key).fetch_add(1, Ordering::AcqRel);
-        (self.store.remove(key).is_some(), Epoch(before))
+        let held = self.store.remove(key).is_some();
+        Invalidated { held, before: Epoch(before), after: Epoch(before.wrapping_add(1)) }
     }
 
     /// Whether a value that was read or written in one epoch may be stored after what happened until another.
@@ -142,10 +164,9 @@ impl LocalCache {
         !self.guards_epochs || then == now
     }
 
-    /// Whether this server was a member once and its lease has run out.
-    pub(super) fn lapsed(&self, now: Instant) -> bool {
-        let until = self.lease_until.load(Ordering::Acquire);
-        until != 0 && now.0 >= until
+    /// Whether this server's membership lease runs.
+    pub(super) fn is_member(&self, now: Instant) -> bool {
+        now.0 < self.lease_until.load(Ordering::Acquire)
     }
 
     /// Advances every epoch and forgets everything.

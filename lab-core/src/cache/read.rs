@@ -107,6 +107,9 @@ impl<P: Ports> TieredCache<P> {
         let epoch = self.shared.local.epoch(key);
         match self.shared.policy.miss.fleet {
             Fleet::Lease { .. } => self.read_leased(key, demand, epoch).await,
+            Fleet::None if self.shared.policy.write.shared == SharedWrite::ReplaceOlder => {
+                self.read_guarded(key, demand, epoch).await
+            }
             Fleet::None => self.read_unprotected(key, demand, epoch).await,
         }
     }

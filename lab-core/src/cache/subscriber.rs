@@ -50,7 +50,10 @@ impl<P: Ports> TieredCache<P> {
         if let Acknowledge::Members { lease_ms, renew_ms, .. } = self.shared.policy.write.acknowledge {
             let lease = Duration::from_millis(lease_ms);
             // A server that is no member yet does not serve L1: the task below tries again.
-            self.renew(lease).await;
+            let sent = self.now();
+            if ports.membership().renew(lease).await.is_ok() {
+                self.shared.local.renewed(sent, lease);
+            }
             let member = self.clone();
             let every = Duration::from_millis(renew_ms);
             ports.tasks().spawn(Box::pin(async move { member.stay(lease, every).await }));
@@ -68,7 +71,7 @@ impl<P: Ports> TieredCache<P> {
         loop {
             match subscription.next().await {
                 Arrival::Notice(notice, delivery) => {
-                    trace::scope(None, delivery, self.receive(&mut heard, notice)).await;
+                    trace::scope(None, delivery, async { self.receive(&mut heard, notice) }).await;
                 }
                 Arrival::Closed => {
                     subscription = self.subscribe_anew().await;
@@ -88,7 +91,8 @@ impl<P: Ports> TieredCache<P> {
         }
     }
 
-    async fn receive(&self, heard: &mut Heard, notice: Notice) {
+    /// Carries out a notice. It waits for nothing: what comes behind it must not be late because of it.
+    fn receive(&self, heard: &mut Heard, notice: Notice) {
         let own = notice.from == self.shared.ports.server();
         let missed = heard.missing(&notice);
         if missed > 0 && !own {
@@ -104,7 +108,7 @@ impl<P: Ports> TieredCache<P> {
                 // Whoever waits for a fill may find the new value in L2.
                 self.shared.fills.ring(&key);
                 if acknowledge {
-                    self.acknowledge(notice.from, notice.number, notice.incarnation, key).await;
+                    self.acknowledge(notice.from, notice.number, notice.incarnation, key);
                 }
             }
             Body::Filled { key } => self.shared.fills.ring(&key),
@@ -118,11 +122,17 @@ impl<P: Ports> TieredCache<P> {
         }
     }
 
-    async fn acknowledge(&self, to: ServerId, number: u64, incarnation: u64, key: Key) {
+    /// Acknowledges an invalidation that was carried out, beside whatever else arrives.
+    fn acknowledge(&self, to: ServerId, number: u64, incarnation: u64, key: Key) {
         let last = self.shared.broadcasts.load(Ordering::Acquire);
         let notice = self.notice(last, Body::Acknowledge { number, incarnation, key });
-        // A lost acknowledgement is asked for again by the writer.
-        let _ = self.shared.ports.bus().publish(Audience::One(to), notice).await;
+        let cache = self.clone();
+        let acknowledging = async move {
+            // A lost acknowledgement is asked for again by the writer.
+            let _ = cache.shared.ports.bus().publish(Audience::One(to), notice).await;
+        };
+        let scoped = trace::scope(None, trace::cause(), acknowledging);
+        self.shared.ports.tasks().spawn(Box::pin(scoped));
     }
 
     /// Notices were missed: whatever L1 holds may be old.
@@ -147,8 +157,9 @@ impl<P: Ports> TieredCache<P> {
         let sent = self.now();
         // A failed renewal is tried again at the next turn; meanwhile the lease runs on.
         if self.shared.ports.membership().renew(lease).await.is_ok() {
-            // While it was no member, nobody waited for its acknowledgement: it joins again with an empty L1.
-            if self.shared.local.lapsed(self.now()) {
+            // While it was no member, nobody waited for its acknowledgement: whoever joins does so with an empty L1, and
+            // with nothing on its way into it.
+            if !self.shared.local.is_member(self.now()) {
                 self.empty_local(Why::LeaseRanOut);
             }
             self.shared.local.renewed(sent, lease);

@@ -3,7 +3,7 @@
 use super::TieredCache;
 use super::local::Epoch;
 use crate::policy::{Acknowledge, LocalWrite, Publish, SharedWrite};
-use crate::ports::{Database, DatabaseError, Ports, SharedCache, Stored};
+use crate::ports::{Database, DatabaseError, Ports, Replaced, SharedCache, Stored};
 use crate::trace::{Kind, Why};
 use crate::value::{Entry, Key, Stamp, Value, Version};
 
@@ -74,6 +74,11 @@ impl<P: Ports> TieredCache<P> {
             SharedWrite::Leave => Ok(Stored::Stored),
             SharedWrite::Set => shared.set(key, entry, ttl).await.map(|()| Stored::Stored),
             SharedWrite::SetIfNewer => shared.set_if_newer(key, entry, ttl).await,
+            SharedWrite::ReplaceOlder => match shared.replace_older(key, entry, ttl).await {
+                Ok(Replaced::Stored) => Ok(Stored::Stored),
+                Ok(Replaced::Voided | Replaced::Refused) => Ok(Stored::Refused),
+                Err(error) => Err(error),
+            },
             SharedWrite::Delete => shared.delete(key).await.map(|()| Stored::Stored),
         };
         match written {
@@ -89,14 +94,15 @@ impl<P: Ports> TieredCache<P> {
     /// The writer's own L1 takes the value in only if nothing happened to the row since the write began, and L2 took
     /// it too: another write may have overtaken this one.
     fn write_local(&self, key: &Key, entry: &Entry, began: Epoch, shared: SharedAfter) {
-        let before = self.drop_local(key, Some(entry.stamp.version), Why::Written);
+        let dropped = self.drop_local(key, Some(entry.stamp.version), Why::Written);
         if self.shared.policy.write.local == LocalWrite::Drop {
             return;
         }
-        if !self.shared.local.undisturbed(began, before) {
+        if !self.shared.local.undisturbed(began, dropped.before) {
             self.note(Kind::L1Refused { why: Why::EpochMoved }, key, Some(entry.stamp.version));
         } else if shared == SharedAfter::Ours {
-            self.store_local(key, entry, self.shared.local.epoch(key));
+            // Not the epoch of now: another write on another thread may have come and gone since.
+            self.store_local(key, entry, dropped.after);
         } else {
             self.refuse_local(key, entry);
         }

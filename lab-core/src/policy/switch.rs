@@ -139,8 +139,8 @@ impl Switch {
         policy.bus.gaps = acknowledged;
         (policy.bus.beat_ms, policy.bus.silence_ms) = if acknowledged { (100, 500) } else { (0, 0) };
         policy.write.shared = match policy.write.shared {
-            SharedWrite::Set if acknowledged => SharedWrite::SetIfNewer,
-            SharedWrite::SetIfNewer if !acknowledged => SharedWrite::Set,
+            SharedWrite::Set if acknowledged => SharedWrite::ReplaceOlder,
+            SharedWrite::ReplaceOlder if !acknowledged => SharedWrite::Set,
             as_it_is => as_it_is,
         };
     }

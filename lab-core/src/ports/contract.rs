@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 use super::{
     Arrival, Audience, Body, Bus, Clock, Database, Leased, Locked, Member, Membership, Notice, Ports,
-    ReadFrom, SharedCache, Stored, Subscription, Unlocked,
+    ReadFrom, Replaced, SharedCache, Stored, Subscription, Unlocked,
 };
 use crate::value::{Entry, Instant, Key, Lookup, Stamp, Token, Value, Version};
 
@@ -47,6 +47,9 @@ pub async fn suite<P: Ports>(one: &P, other: &P) -> Result<(), Violation> {
     negative(shared).await.map_err(clause("a row known to be absent is an answer, not a miss"))?;
     expiring(one).await.map_err(clause("a value is gone after its time to live"))?;
     versions(shared).await.map_err(clause("an older version does not replace a newer one"))?;
+    replacing(shared)
+        .await
+        .map_err(clause("a value is replaced by a newer one, and an empty slot stays empty"))?;
     deleting(shared).await.map_err(clause("deleting empties the slot, and nothing there is no error"))?;
     leasing(shared).await.map_err(clause("one reader gets the lease, and its fill is found"))?;
     voiding(shared).await.map_err(clause("a write voids a lease: the late fill is refused"))?;
@@ -121,6 +124,19 @@ async fn versions(shared: &impl SharedCache) -> Kept {
     same(shared.get(&key).await, &Lookup::Hit(entry(10)))
 }
 
+async fn replacing(shared: &impl SharedCache) -> Kept {
+    let key = key("replacing");
+    // What an empty slot held before nobody knows: maybe something newer.
+    same(shared.replace_older(&key, &entry(9), LONG).await, &Replaced::Voided)?;
+    same(shared.get(&key).await, &Lookup::Miss)?;
+    must(shared.set(&key, &entry(9), LONG).await)?;
+    same(shared.replace_older(&key, &entry(8), LONG).await, &Replaced::Refused)?;
+    same(shared.get(&key).await, &Lookup::Hit(entry(9)))?;
+    // Versions are numbers, not texts: 10 is more than 9.
+    same(shared.replace_older(&key, &entry(10), LONG).await, &Replaced::Stored)?;
+    same(shared.get(&key).await, &Lookup::Hit(entry(10)))
+}
+
 async fn deleting(shared: &impl SharedCache) -> Kept {
     let key = key("deleting");
     must(shared.set(&key, &entry(1), LONG).await)?;
@@ -141,16 +157,19 @@ async fn leasing(shared: &impl SharedCache) -> Kept {
 }
 
 async fn voiding(shared: &impl SharedCache) -> Kept {
-    for (name, write) in [("voided-by-delete", 0), ("voided-by-set", 1), ("voided-by-newer", 2)] {
+    for (name, write) in
+        [("voided-by-delete", 0), ("voided-by-set", 1), ("voided-by-newer", 2), ("voided-by-replacing", 3)]
+    {
         let key = key(name);
         same(shared.get_or_lease(&key, Token(5), LONG).await, &Leased::Granted)?;
         match write {
             0 => must(shared.delete(&key).await)?,
             1 => must(shared.set(&key, &entry(2), LONG).await)?,
-            _ => must(shared.set_if_newer(&key, &entry(2), LONG).await.map(drop))?,
+            2 => must(shared.set_if_newer(&key, &entry(2), LONG).await.map(drop))?,
+            _ => same(shared.replace_older(&key, &entry(2), LONG).await, &Replaced::Voided)?,
         }
         same(shared.fill(&key, Token(5), &entry(1), LONG).await, &Stored::Refused)?;
-        let left = if write == 0 { Lookup::Miss } else { Lookup::Hit(entry(2)) };
+        let left = if write == 0 || write == 3 { Lookup::Miss } else { Lookup::Hit(entry(2)) };
         same(shared.get(&key).await, &left)?;
     }
     Ok(())

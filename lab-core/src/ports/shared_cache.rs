@@ -17,6 +17,17 @@ pub enum Stored {
     Refused,
 }
 
+/// What a store did that replaces an older value only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// It is stored, in place of an older value.
+    Stored,
+    /// There was no value to replace: the slot is empty now, and a lease in it is void.
+    Voided,
+    /// A newer value is there: nothing was changed.
+    Refused,
+}
+
 /// What a try at a lock gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locked {
@@ -83,6 +94,16 @@ pub trait SharedCache: Send + Sync {
         entry: &Entry,
         ttl: Duration,
     ) -> impl Future<Output = Result<Stored, SharedError>> + Send;
+
+    /// Stores in place of a value of the same or a lower version, and nowhere else: of an empty slot nobody knows what it
+    /// held before. A lease in the slot is void, and whoever reads next fills it with what the database holds then.
+    #[track_caller]
+    fn replace_older(
+        &self,
+        key: &Key,
+        entry: &Entry,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Replaced, SharedError>> + Send;
 
     /// Empties the slot; a lease in it is void. Nothing there is no error.
     #[track_caller]

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     Audience, Body, Bus, BusError, Committed, Database, DatabaseError, Leased, Locked, Member, Membership,
-    Notice, Observer, Ports, Published, ReadFrom, Row, SharedCache, SharedError, Stored, Unlocked,
+    Notice, Observer, Ports, Published, ReadFrom, Replaced, Row, SharedCache, SharedError, Stored, Unlocked,
 };
 use crate::trace::{self, Actor, Kind, MessageId, Note, Outcome, Verb};
 use crate::value::{Entry, Key, Lookup, ServerId, Token, Value, Version};
@@ -255,6 +255,16 @@ impl Told for Stored {
     fn told(&self, _: Option<Token>) -> Telling {
         only(match self {
             Self::Stored => Outcome::Done,
+            Self::Refused => Outcome::Refused,
+        })
+    }
+}
+
+impl Told for Replaced {
+    fn told(&self, _: Option<Token>) -> Telling {
+        only(match self {
+            Self::Stored => Outcome::Done,
+            Self::Voided => Outcome::Voided,
             Self::Refused => Outcome::Refused,
         })
     }

@@ -9,8 +9,8 @@ use super::postgres::{Rows, Statement};
 use super::redis::{self, Answer, Command};
 use crate::ports::{
     Arrival, Audience, Body, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy,
-    Leased, Locked, Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Row, SharedCache,
-    SharedError, Stored, Subscription, Tasks, Unlocked,
+    Leased, Locked, Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Replaced, Row,
+    SharedCache, SharedError, Stored, Subscription, Tasks, Unlocked,
 };
 use crate::trace::{self, Actor, EventId, MessageId, Note, Verb};
 use crate::value::{Entry, Instant, Key, Lookup, ServerId, Token, Value};
@@ -194,6 +194,15 @@ impl SharedCache for SimPorts {
 
     async fn set_if_newer(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<Stored, SharedError> {
         stored(self.command(key, Verb::SetIfNewer, Command::SetIfNewer(entry.clone(), ttl)).await?)
+    }
+
+    async fn replace_older(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<Replaced, SharedError> {
+        match self.command(key, Verb::ReplaceOlder, Command::ReplaceOlder(entry.clone(), ttl)).await? {
+            Answer::Done => Ok(Replaced::Stored),
+            Answer::Voided => Ok(Replaced::Voided),
+            Answer::Refused => Ok(Replaced::Refused),
+            other => Err(SharedError::Failed(odd(&other))),
+        }
     }
 
     async fn delete(&self, key: &Key) -> Result<(), SharedError> {

@@ -380,7 +380,10 @@ impl State {
     /// Puts an envelope on its way.
     fn post(&mut self, fate: Fate, envelope: Envelope) {
         match fate {
-            Fate::Arrives(at) => self.schedule(at, What::Arrival(envelope)),
+            Fate::Arrives(at) => {
+                self.watch_deadline(envelope.call, at);
+                self.schedule(at, What::Arrival(envelope));
+            }
             Fate::Waits(link) => {
                 self.give_up(envelope.call, CALL_TIMEOUT);
                 self.held.push((link, envelope));

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// What a stream is for.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// Which ready task is polled next.
     Scheduler = 1,
     /// How long messages take.
@@ -19,40 +19,42 @@ pub(super) enum Purpose {
     Faults = 4,
     /// How long a node works.
     Service = 5,
+    /// What the nemesis does.
+    Nemesis = 6,
 }
 
 /// A stream of chance.
-pub(super) struct Stream(ChaCha8Rng);
+pub(crate) struct Stream(ChaCha8Rng);
 
 impl Stream {
-    pub(super) fn new(seed: u64, purpose: Purpose) -> Self {
+    pub(crate) fn new(seed: u64, purpose: Purpose) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(purpose as u64);
         Self(rng)
     }
 
     /// Sixty-four random bits.
-    pub(super) fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// A number from 0 to below `end`.
-    pub(super) fn below(&mut self, end: u32) -> u32 {
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
         self.0.random_range(0..end)
     }
 
     /// Whether something happens that happens in `percent` of the cases.
-    pub(super) fn chance(&mut self, percent: u32) -> bool {
+    pub(crate) fn chance(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }
 
     /// A number from `low` to `high`, each as likely.
-    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         self.0.random_range(low..=high)
     }
 
     /// An exponentially distributed number of nanoseconds.
-    pub(super) fn exponential(&mut self, mean: u64) -> u64 {
+    pub(crate) fn exponential(&mut self, mean: u64) -> u64 {
         // 53 bits make a number in (0, 1], so that its logarithm is finite.
         let unit = ((self.bits() >> 11) + 1) as f64 / (1u64 << 53) as f64;
         (-libm::log(unit) * mean as f64) as u64

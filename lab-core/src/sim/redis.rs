@@ -75,6 +75,7 @@ pub(super) enum Command {
     Get,
     Set(Entry, Duration),
     SetIfNewer(Entry, Duration),
+    ReplaceOlder(Entry, Duration),
     Delete,
     Lease(Token, Duration),
     Fill(Token, Entry, Duration),
@@ -89,6 +90,7 @@ pub(super) enum Answer {
     Nothing,
     Done,
     Refused,
+    Voided,
     Granted,
     Held,
     Released,
@@ -137,6 +139,13 @@ impl Node {
                     (Answer::Refused, None)
                 }
                 _ => (Answer::Done, Some(put(Content::Value(entry), ttl, now))),
+            },
+            Command::ReplaceOlder(entry, ttl) => match live {
+                Some(Content::Value(held)) if held.stamp.version > entry.stamp.version => {
+                    (Answer::Refused, None)
+                }
+                Some(Content::Value(_)) => (Answer::Done, Some(put(Content::Value(entry), ttl, now))),
+                Some(Content::Token(_)) | None => (Answer::Voided, Some(Change::Remove)),
             },
             Command::Delete => (Answer::Done, live.map(|_| Change::Remove)),
             Command::Lease(token, ttl) => match live {

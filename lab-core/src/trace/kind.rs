@@ -261,6 +261,8 @@ pub enum Verb {
     Renew,
     /// Read the live members.
     Members,
+    /// Store in place of an older value, else void what is there (a script).
+    ReplaceOlder,
 }
 
 impl Verb {
@@ -283,6 +285,7 @@ impl Verb {
             Self::Update => "UPDATE",
             Self::Renew => "RENEW",
             Self::Members => "MEMBERS",
+            Self::ReplaceOlder => "REPLACE OLDER",
         }
     }
 
@@ -329,6 +332,8 @@ pub enum Outcome {
     Failed(String),
     /// No answer came: it may have happened or not.
     Unknown,
+    /// There was no older value to replace: the slot is empty, and a lease in it is void.
+    Voided,
 }
 
 impl Outcome {
@@ -377,4 +382,6 @@ pub enum Why {
     Silence,
     /// The scenario asked for it.
     Asked,
+    /// L1 holds a newer version already.
+    NewerHeld,
 }

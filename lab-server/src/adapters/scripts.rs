@@ -36,6 +36,23 @@ pub(super) static SET_IF_NEWER: LazyLock<Conditional> = LazyLock::new(|| {
     )
 });
 
+/// KEYS: slot. ARGV: value, its version, milliseconds. 1 = stored, 2 = there was no value, and no lease is left, 0 =
+/// something newer is there.
+pub(super) static REPLACE_OLDER: LazyLock<Conditional> = LazyLock::new(|| {
+    Conditional::new(
+        "local held = redis.call('GET', KEYS[1])
+         if not held or string.sub(held, 1, 1) ~= '{' then
+           redis.call('DEL', KEYS[1])
+           return 2
+         end
+         if cjson.decode(held).stamp.version > tonumber(ARGV[2]) then
+           return 0
+         end
+         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+         return 1",
+    )
+});
+
 /// KEYS: slot. ARGV: lease, milliseconds. The value where there is one, else 1 = the lease is one's own, 0 = it is
 /// somebody else's.
 pub(super) static GET_OR_LEASE: LazyLock<Conditional> = LazyLock::new(|| {

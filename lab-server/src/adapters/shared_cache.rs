@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use lab_core::ports::{Leased, Locked, SharedCache, SharedError, Stored, Unlocked};
+use lab_core::ports::{Leased, Locked, Replaced, SharedCache, SharedError, Stored, Unlocked};
 use lab_core::trace::Actor;
 use lab_core::value::{Entry, Key, Lookup, Token};
 use redis::{Cmd, ErrorKind, ServerErrorKind, Value, cmd};
 
 use super::cluster::{CallError, Cluster};
 use super::keyspace::Keyspace;
-use super::scripts::{Conditional, FILL, GET_OR_LEASE, SET_IF_NEWER, UNLOCK};
+use super::scripts::{Conditional, FILL, GET_OR_LEASE, REPLACE_OLDER, SET_IF_NEWER, UNLOCK};
 
 /// The longest time to live that is sent: Redis refuses what would pass the end of its clock.
 const TTL_MAX_MS: u64 = 1 << 50;
@@ -78,6 +78,15 @@ impl SharedCache for RedisCache {
     async fn set_if_newer(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<Stored, SharedError> {
         let arguments = [text(entry)?, entry.stamp.version.0.to_string(), millis(ttl).to_string()];
         self.store(&SET_IF_NEWER, key, &arguments).await
+    }
+
+    async fn replace_older(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<Replaced, SharedError> {
+        let arguments = [text(entry)?, entry.stamp.version.0.to_string(), millis(ttl).to_string()];
+        Ok(match self.run::<u8>(&REPLACE_OLDER, key, &arguments).await? {
+            0 => Replaced::Refused,
+            1 => Replaced::Stored,
+            _ => Replaced::Voided,
+        })
     }
 
     async fn delete(&self, key: &Key) -> Result<(), SharedError> {

@@ -91,19 +91,19 @@ pub(super) struct Guard {
 pub(super) async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let answer = match guard.admit(&request) {
         Ok(()) => next.run(request).await,
-        Err(answer) => answer,
+        Err(answer) => *answer,
     };
     guard.headers.add_to(answer)
 }
 
 impl Guard {
-    fn admit(&self, request: &Request) -> Result<(), Response> {
+    fn admit(&self, request: &Request) -> Result<(), Box<Response>> {
         // Whoever is refused does not keep its connection, of which there are only so many.
-        let refuse = |mut refusal: Response| {
+        let refuse = |mut refusal: Box<Response>| {
             refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             refusal
         };
-        let problem = |problem: Problem| refuse(problem.into_response());
+        let problem = |problem: Problem| refuse(Box::new(problem.into_response()));
         let host = self.hosts.named(request.headers()).map_err(problem)?;
         if let Some(token) = &self.token {
             token

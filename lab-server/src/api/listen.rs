@@ -21,7 +21,7 @@ pub struct Listen {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Host {
-    /// `localhost`, which browsers look for at 127.0.0.1 and at ::1.
+    /// `localhost`, which browsers look for at 127.0.0.1 and at `::1`.
     Loopback,
     Address(IpAddr),
     Name(String),

@@ -56,14 +56,14 @@ impl Token {
     }
 
     /// Lets a request through that bears the token; anything else is answered here.
-    pub(super) fn admit(&self, request: &Request) -> Result<(), Response> {
+    pub(super) fn admit(&self, request: &Request) -> Result<(), Box<Response>> {
         let (headers, uri) = (request.headers(), request.uri());
         let known = self.is_in_cookie(headers) || self.is_bearer(headers);
         let navigates = request.method() == Method::GET && !uri.path().starts_with("/api");
         match linked(uri).filter(|_| navigates) {
-            Some(told) if known || self.is(told) => Err(self.welcome(uri)),
+            Some(told) if known || self.is(told) => Err(Box::new(self.welcome(uri))),
             None if known => Ok(()),
-            _ => Err(refuse(headers)),
+            _ => Err(Box::new(refuse(headers))),
         }
     }
 

@@ -36,7 +36,7 @@ pub(super) struct Options {
     /// be)
     #[arg(long, value_name = "NAME[:PORT]")]
     allow_host: Vec<String>,
-    /// A site whose pages may show the lab in a frame, as in https://school.example (several times, if need be); a
+    /// A site whose pages may show the lab in a frame, as in `https://school.example` (several times, if need be); a
     /// browser keeps the token's cookie from a frame on another site
     #[arg(long, value_name = "SITE")]
     allow_embed: Vec<Embedder>,

@@ -363,7 +363,7 @@ fn content(value: Option<&Value>, version: Option<Version>) -> String {
 fn request_label(call: &Call) -> String {
     let verb = call.verb.as_str();
     match call.verb {
-        Verb::Set | Verb::SetIfNewer | Verb::Fill | Verb::PublishInvalidate => {
+        Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill | Verb::PublishInvalidate => {
             format!("{verb}{}", versioned(call.version))
         }
         _ => verb.to_owned(),
@@ -376,6 +376,7 @@ fn reply_label(call: &Call) -> String {
         Some(Outcome::Miss) => "miss".to_owned(),
         Some(Outcome::Negative) => "no row".to_owned(),
         Some(Outcome::Refused) => "refused".to_owned(),
+        Some(Outcome::Voided) => "void".to_owned(),
         Some(Outcome::Granted(_)) => "granted".to_owned(),
         Some(Outcome::Held) => "held".to_owned(),
         Some(Outcome::NotHeld) => "not held".to_owned(),
@@ -391,9 +392,14 @@ fn reply_look(replay: &Replay, call: &Call, index: usize) -> Look {
     match &call.outcome {
         Some(Outcome::Moved(_)) => Look::Redirect,
         Some(Outcome::Failed(_) | Outcome::Unknown) => Look::Bad,
-        Some(Outcome::Miss | Outcome::Held | Outcome::NotHeld | Outcome::Negative | Outcome::Refused) => {
-            Look::Read
-        }
+        Some(
+            Outcome::Miss
+            | Outcome::Held
+            | Outcome::NotHeld
+            | Outcome::Negative
+            | Outcome::Refused
+            | Outcome::Voided,
+        ) => Look::Read,
         Some(Outcome::Hit) => match (&call.key, call.version) {
             (Some(key), Some(version)) if replay.superseded(key, version, index).is_some() => Look::Stale,
             _ => Look::Fresh,

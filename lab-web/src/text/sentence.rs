@@ -154,6 +154,7 @@ fn outcome_word(outcome: &Outcome) -> String {
         Outcome::Members(count) => format!("{count} members"),
         Outcome::Moved(node) => format!("MOVED {node}"),
         Outcome::Failed(why) => format!("failed: {why}"),
+        Outcome::Voided => "void".to_owned(),
         Outcome::Unknown => "unknown".to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Actor, Audience, Body, Bus, BusError, Call, Committed, Database, DatabaseError, Duration, Entry, Key,
-    Leased, Location, Locked, Lookup, Member, Membership, Notice, Ports, Published, ReadFrom, Row,
+    Leased, Location, Locked, Lookup, Member, Membership, Notice, Ports, Published, ReadFrom, Replaced, Row,
     SharedCache, SharedError, Stored, Token, Unlocked, Value, Verb,
 };
 
@@ -46,6 +46,17 @@ impl<P: Ports> SharedCache for TracedShared<P> {
     ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
         let call = self.call(Verb::SetIfNewer, key, Location::caller()).writing(entry);
         call.through(&self.0, self.0.shared().set_if_newer(key, entry, ttl))
+    }
+
+    #[track_caller]
+    fn replace_older(
+        &self,
+        key: &Key,
+        entry: &Entry,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Replaced, SharedError>> + Send {
+        let call = self.call(Verb::ReplaceOlder, key, Location::caller()).writing(entry);
+        call.through(&self.0, self.0.shared().replace_older(key, entry, ttl))
     }
 
     #[track_caller]

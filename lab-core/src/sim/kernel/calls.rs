@@ -28,6 +28,9 @@ pub(super) struct Call {
     abandoned: bool,
     /// The server that a client's request went to.
     pub(super) server: Option<ServerId>,
+    /// When whoever called stops waiting. A client waits for its server without end, and a statement's time begins when
+    /// it has got its connection.
+    deadline: Option<Instant>,
 }
 
 /// A future of the answer to a call.
@@ -88,6 +91,25 @@ impl State {
     /// Opens a call.
     pub(super) fn open_call(&mut self, server: Option<ServerId>) -> Number {
         self.calls.put(Call { server, ..Call::default() })
+    }
+
+    /// From now on the call has so much time.
+    pub(super) fn limit(&mut self, number: Number, time: Duration) {
+        let deadline = self.now.after(time);
+        if let Some(call) = self.calls.get_mut(number) {
+            call.deadline = Some(deadline);
+        }
+    }
+
+    /// What arrives at `at` may come too late for whoever called: then that is known at the deadline.
+    pub(super) fn watch_deadline(&mut self, number: Option<Number>, at: Instant) {
+        let late = number.and_then(|number| {
+            let deadline = self.calls.get_mut(number)?.deadline?;
+            (at > deadline).then_some((number, deadline))
+        });
+        if let Some((number, deadline)) = late {
+            self.schedule(deadline.max(self.now), What::GiveUp(number));
+        }
     }
 
     /// Answers a call, once: a second answer (a request given up by a kill, then answered) finds nobody.

@@ -71,9 +71,10 @@ impl State {
             return;
         };
         let wrote = match &command {
-            Command::Set(entry, _) | Command::SetIfNewer(entry, _) | Command::Fill(_, entry, _) => {
-                Some(entry.clone())
-            }
+            Command::Set(entry, _)
+            | Command::SetIfNewer(entry, _)
+            | Command::ReplaceOlder(entry, _)
+            | Command::Fill(_, entry, _) => Some(entry.clone()),
             _ => None,
         };
         let token = match &command {
@@ -92,6 +93,7 @@ impl State {
             Answer::Nothing => Outcome::Miss,
             Answer::Done => Outcome::Done,
             Answer::Refused => Outcome::Refused,
+            Answer::Voided => Outcome::Voided,
             Answer::Granted => token.map_or(Outcome::Done, Outcome::Granted),
             Answer::Held => Outcome::Held,
             Answer::Released => Outcome::Released,

@@ -3,7 +3,9 @@
 use std::panic::Location;
 use std::task::Waker;
 
-use super::{Audience, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement};
+use super::{
+    Audience, CALL_TIMEOUT, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement,
+};
 use crate::sim::network::link;
 use crate::sim::redis;
 use crate::trace::{self, Actor, EventId, Kind, Note, Outcome, Verb};
@@ -21,6 +23,7 @@ impl State {
         command: Command,
     ) -> Number {
         let call = self.open_call(None);
+        self.limit(call, CALL_TIMEOUT);
         let (from, to) = (Actor::Server(server), Actor::RedisMaster(shard));
         let fate = self.network.send(link(from, to), self.now);
         let envelope = envelope_of_caller(from, to, call, Parcel::Command(key.clone(), slot, verb, command));
@@ -57,6 +60,9 @@ impl State {
         if let Parcel::Statement(_, _, sent) = &mut envelope.parcel {
             *sent = self.now;
         }
+        if let Some(call) = envelope.call {
+            self.limit(call, CALL_TIMEOUT);
+        }
         let fate = self.network.send_alone(link(envelope.from, envelope.to), self.now);
         self.post(fate, envelope);
     }
@@ -64,6 +70,7 @@ impl State {
     /// Hands a notice to the bus.
     pub(in crate::sim) fn publish(&mut self, verb: Verb, audience: Audience, notice: Notice) -> Number {
         let call = self.open_call(None);
+        self.limit(call, CALL_TIMEOUT);
         let from = Actor::Server(notice.from);
         let fate = self.network.send(link(from, Actor::Bus), self.now);
         let envelope = envelope_of_caller(from, Actor::Bus, call, Parcel::Publish(verb, audience, notice));

@@ -155,10 +155,13 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
     match (verb, outcome) {
         (Verb::Update, Outcome::Done) => format!("**{who}** commits {key} = **{holds}**."),
         (Verb::Select, Outcome::Hit) => format!("**{who}** reads the row {key} = **{holds}**."),
-        (Verb::Set | Verb::SetIfNewer | Verb::Fill, Outcome::Done) => {
+        (Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill, Outcome::Done) => {
             format!("**{who}** now holds {key} = **{holds}**.")
         }
-        (Verb::Set | Verb::SetIfNewer | Verb::Fill, Outcome::Refused) => {
+        (Verb::ReplaceOlder, Outcome::Voided) => {
+            format!("**{who}** held no {key} to replace: the slot stays empty, and a lease in it is void.")
+        }
+        (Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill, Outcome::Refused) => {
             format!("**{who}** refuses {key}: it holds something newer, or the lease is gone.")
         }
         (Verb::Delete, _) => format!("**{who}** no longer holds {key}."),
@@ -186,6 +189,7 @@ fn call(verb: Verb, key: &str, to: &str) -> String {
         Verb::Get => format!("asks **{to}** for {key}"),
         Verb::Set => format!("stores {key} in **{to}**"),
         Verb::SetIfNewer => format!("stores {key} in **{to}**, unless something newer is there"),
+        Verb::ReplaceOlder => format!("stores {key} in **{to}** in place of an older value, if there is one"),
         Verb::Delete => format!("deletes {key} from **{to}**"),
         Verb::Lock => format!("tries to take the lock for {key} at **{to}**"),
         Verb::Unlock => format!("gives its lock for {key} back to **{to}**"),
@@ -219,6 +223,7 @@ fn result(outcome: &Outcome) -> String {
         Outcome::Members(count) => format!("{count} servers are live"),
         Outcome::Moved(node) => format!("the slot lives on {node}"),
         Outcome::Failed(why) => format!("failed ({why})"),
+        Outcome::Voided => "there was nothing to replace".to_owned(),
         Outcome::Unknown => "no answer; it may have happened or not".to_owned(),
     }
 }
@@ -240,6 +245,7 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::Expired => "its time to live has run out",
         Why::TooOld => "the read asks for something fresher",
         Why::EpochMoved => "an invalidation came while the value was on its way",
+        Why::NewerHeld => "L1 holds a newer version already",
         Why::L2Refused => "L2 refused the value, or nobody knows whether it took it",
         Why::LeaseRanOut => "the server’s membership has run out",
         Why::Gap => "notices were missed",

@@ -157,10 +157,15 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
     match (verb, outcome) {
         (Verb::Update, Outcome::Done) => format!("**{who}** が {key} = **{holds}** を確定します。"),
         (Verb::Select, Outcome::Hit) => format!("**{who}** が行 {key} = **{holds}** を読みます。"),
-        (Verb::Set | Verb::SetIfNewer | Verb::Fill, Outcome::Done) => {
+        (Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill, Outcome::Done) => {
             format!("**{who}** が {key} = **{holds}** を持つようになります。")
         }
-        (Verb::Set | Verb::SetIfNewer | Verb::Fill, Outcome::Refused) => {
+        (Verb::ReplaceOlder, Outcome::Voided) => {
+            format!(
+                "**{who}** には置き換える {key} がありません。スロットは空のままで、あったリースは無効になります。"
+            )
+        }
+        (Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill, Outcome::Refused) => {
             format!("**{who}** は {key} を拒みます。より新しい値があるか、リースが失われています。")
         }
         (Verb::Delete, _) => format!("**{who}** から {key} がなくなります。"),
@@ -188,6 +193,7 @@ fn call(verb: Verb, key: &str, to: &str) -> String {
         Verb::Get => format!(" **{to}** に {key} を尋ねます"),
         Verb::Set => format!(" {key} を **{to}** に入れます"),
         Verb::SetIfNewer => format!("、より新しい値がなければ {key} を **{to}** に入れます"),
+        Verb::ReplaceOlder => format!("、古い値があれば {key} を **{to}** の新しい値に置き換えます"),
         Verb::Delete => format!(" {key} を **{to}** から消します"),
         Verb::Lock => format!(" **{to}** で {key} のロックを取ろうとします"),
         Verb::Unlock => format!(" {key} のロックを **{to}** に返します"),
@@ -219,6 +225,7 @@ fn result(outcome: &Outcome) -> String {
         Outcome::Members(count) => format!("{count} 台が生きています"),
         Outcome::Moved(node) => format!("スロットは {node} にあります"),
         Outcome::Failed(why) => format!("失敗（{why}）"),
+        Outcome::Voided => "置き換えるものがありません".to_owned(),
         Outcome::Unknown => "応答がなく、実行されたかどうか不明です".to_owned(),
     }
 }
@@ -240,6 +247,7 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::Expired => "有効期限が切れた",
         Why::TooOld => "より新しい値が必要な読み取り",
         Why::EpochMoved => "値が届く前に無効化が来た",
+        Why::NewerHeld => "L1 にはすでに新しいバージョンがある",
         Why::L2Refused => "L2 が拒んだか、結果が不明",
         Why::LeaseRanOut => "サーバーのメンバー期限が切れた",
         Why::Gap => "通知を取りこぼした",

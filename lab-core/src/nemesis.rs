@@ -1,0 +1,67 @@
+//! The nemesis: random clients, random faults, any policy; and what must hold all the same.
+//!
+//! A scenario shows one failure under the one fault that it is about. A policy that is called green promises more: that
+//! it holds whatever goes wrong of what it says it survives. The nemesis looks for the run in which it does not. It
+//! belongs to no scenario: its clients read and write a few keys at several servers while links misbehave and servers
+//! die; then everything is healed, and when all is quiet every server is asked once more.
+//!
+//! * [`plan`]: what happens in a run, as data drawn from a seed
+//! * [`body`]: carries a plan out in a world
+//! * [`promise`]: what a policy promises, and what of it a run broke
+//! * [`shrink`]: the smallest plan that still breaks a promise
+//!
+//! # Example
+//! ```
+//! use lab_core::nemesis::{self, Plan};
+//! use lab_core::policy::{Policy, Switch};
+//!
+//! let strong = Policy::lesson().with(Switch::StrongReads, true);
+//! let found = nemesis::run(&Plan::draw(&strong, 1))?;
+//! assert!(found.violations.is_empty(), "{:?}", found.violations);
+//! # Ok::<(), lab_core::world::WorldError>(())
+//! ```
+
+mod body;
+mod plan;
+mod promise;
+mod shrink;
+
+pub use body::play;
+pub use plan::{Action, Plan, Step, Strike, Trouble};
+pub use promise::{Promise, Violation, judge, promised};
+pub use shrink::shrink;
+
+use crate::sim;
+use crate::trace::Trace;
+use crate::world::WorldError;
+
+/// What came of a plan.
+#[derive(Debug)]
+pub struct Found {
+    /// What happened.
+    pub trace: Trace,
+    /// The promises that it broke; the order is that of [`Promise`].
+    pub violations: Vec<Violation>,
+    /// Answers that were held against a promise.
+    pub checked: u64,
+}
+
+/// Carries a plan out in the simulator and holds it against what its policy promises.
+///
+/// # Errors
+/// When a request waits for ever: that is a violation of its own kind, told with who waits for what.
+pub fn run(plan: &Plan) -> Result<Found, WorldError> {
+    run_against(&promised(&plan.policy), plan)
+}
+
+/// Carries a plan out in the simulator and holds it against these promises.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_against(promises: &[Promise], plan: &Plan) -> Result<Found, WorldError> {
+    let body = plan.clone();
+    let (played, trace) = sim::on_world(plan.seed, |world| async move { play(&world, &body).await })?;
+    played?;
+    let (violations, checked) = judge(promises, &trace);
+    Ok(Found { trace, violations, checked })
+}

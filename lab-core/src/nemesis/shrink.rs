@@ -1,0 +1,49 @@
+//! The smallest plan that still breaks a promise: what is told to a person has no part that it does not need.
+
+use super::plan::Plan;
+
+/// Takes away from a plan what it can lose while `breaks` stays true: faults first, then clients, then steps; then the
+/// numbers become small. It ends because each accepted candidate is smaller than the one before.
+pub fn shrink(plan: Plan, mut breaks: impl FnMut(&Plan) -> bool) -> Plan {
+    let mut smallest = plan;
+    loop {
+        let smaller = candidates(&smallest).find(|candidate| breaks(candidate));
+        match smaller {
+            Some(smaller) => smallest = smaller,
+            None => return smallest,
+        }
+    }
+}
+
+/// The plans that are one step smaller.
+fn candidates(plan: &Plan) -> impl Iterator<Item = Plan> {
+    let strikes = (0..plan.strikes.len()).map(|index| {
+        with(plan, |plan| {
+            plan.strikes.remove(index);
+        })
+    });
+    let clients = (0..plan.clients.len()).map(|index| with(plan, |plan| drop(plan.clients.remove(index))));
+    let places = plan
+        .clients
+        .iter()
+        .enumerate()
+        .flat_map(|(client, steps)| (0..steps.len()).map(move |step| (client, step)));
+    let steps = places.clone().map(|(client, step)| {
+        with(plan, |plan| {
+            plan.clients[client].remove(step);
+        })
+    });
+    let pauses = places.filter(|(client, step)| plan.clients[*client][*step].after_ms > 0).flat_map(
+        |(client, step)| {
+            let halves = [0, plan.clients[client][step].after_ms / 2];
+            halves.map(|after_ms| with(plan, |plan| plan.clients[client][step].after_ms = after_ms))
+        },
+    );
+    strikes.chain(clients).chain(steps).chain(pauses)
+}
+
+fn with(plan: &Plan, change: impl FnOnce(&mut Plan)) -> Plan {
+    let mut changed = plan.clone();
+    change(&mut changed);
+    changed
+}

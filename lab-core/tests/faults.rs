@@ -1,0 +1,138 @@
+//! What the cache keeps to while something is broken: each test is a way in which it once did not.
+
+use std::time::Duration;
+
+use futures_util::future::join;
+use lab_core::policy::{Acknowledge, Policy, Switch};
+use lab_core::service::{Request, Response};
+use lab_core::sim::{self, SimWorld};
+use lab_core::trace::{Actor, Event, Kind, NoticeKind, Outcome, Trace, Verb};
+use lab_core::value::{ClientId, Key, ServerId, Value};
+use lab_core::world::{ClusterSpec, Fault, Link, Route, World};
+
+fn under_seeds<F: Future<Output = ()> + Send + 'static>(body: impl Fn(SimWorld) -> F) -> Vec<Trace> {
+    let ran = (1..=50)
+        .map(|seed| sim::on_world(seed, &body).unwrap_or_else(|error| panic!("seed {seed}: {error}")));
+    ran.map(|((), trace)| trace).collect()
+}
+
+fn key() -> Key {
+    Key::new("product:1")
+}
+
+async fn inject(world: &SimWorld, fault: Fault) {
+    world.inject(fault).await.expect("the simulator has this fault");
+}
+
+async fn start(world: &SimWorld, policy: &Policy) {
+    world.start(ClusterSpec::new(policy.clone())).await.expect("it starts");
+}
+
+async fn ask(world: &SimWorld, server: u8, request: Request) -> Response {
+    world.request(ClientId(server.into()), Route::To(ServerId(server)), request).await
+}
+
+async fn millis(world: &SimWorld, millis: u64) {
+    world.sleep(Duration::from_millis(millis)).await;
+}
+
+fn acknowledged(renew_ms: u64) -> Policy {
+    let mut policy = Policy::lesson().with(Switch::AcknowledgedInvalidation, true);
+    policy.write.acknowledge = Acknowledge::Members { lease_ms: 2_000, renew_ms, again_ms: 200 };
+    policy
+}
+
+/// Its first renewal is lost, so it is no member when it fills L1, and the write does not wait for it. Then it joins, and
+/// the invalidation is still on its way to it.
+#[test]
+fn who_joins_late_does_so_with_an_empty_l1() {
+    under_seeds(|world| async move {
+        let to_primary = Link::From(Actor::Server(ServerId(2)), Actor::Primary);
+        inject(&world, Fault::BlackHole(to_primary)).await;
+        start(&world, &acknowledged(100)).await;
+        inject(&world, Fault::Heal(to_primary)).await;
+        world.insert(&key(), &Value::new("50")).await.expect("the primary is there");
+        ask(&world, 2, Request::Read(key())).await;
+        inject(&world, Fault::Delay { link: Link::BusTo(ServerId(2)), by_ms: 400 }).await;
+        let written = ask(&world, 1, Request::Write(key(), Value::new("100"))).await;
+        let Response::Written(version) = written else { panic!("nobody else is slow: {written:?}") };
+        // By now it has joined.
+        millis(&world, 200).await;
+        let answer = ask(&world, 2, Request::Read(key())).await;
+        assert_eq!(answer.version(), Some(version), "{answer:?}");
+    });
+}
+
+/// The publication of one acknowledgement hangs. What is published next must be carried out all the same.
+#[test]
+fn an_acknowledgement_that_hangs_holds_up_no_invalidation() {
+    let traces = under_seeds(|world| async move {
+        start(&world, &acknowledged(500)).await;
+        world.insert(&key(), &Value::new("50")).await.expect("the primary is there");
+        let to_bus = Link::From(Actor::Server(ServerId(2)), Actor::Bus);
+        inject(&world, Fault::Delay { link: to_bus, by_ms: 300 }).await;
+        let first = ask(&world, 1, Request::Write(Key::new("product:2"), Value::new("1")));
+        let second = async {
+            ask(&world, 2, Request::Read(key())).await;
+            millis(&world, 50).await;
+            ask(&world, 3, Request::Write(key(), Value::new("100"))).await;
+        };
+        join(first, second).await;
+    });
+    for trace in &traces {
+        assert!(invalidations_carried_out_late(trace).is_empty());
+    }
+}
+
+/// The deliveries of others' invalidations after which time passed until they were carried out.
+fn invalidations_carried_out_late(trace: &Trace) -> Vec<&Event> {
+    let others = |event: &Event| matches!(event.kind, Kind::Delivered { notice: NoticeKind::Invalidate, from } if event.actor != Actor::Server(from));
+    let late = |(index, delivered): &(usize, &Event)| {
+        let mut after = trace.events[*index..].iter().filter(|event| event.actor == delivered.actor);
+        let dropped = after.find(|event| matches!(event.kind, Kind::L1Dropped { .. }));
+        dropped.is_some_and(|dropped| dropped.at != delivered.at)
+    };
+    let deliveries = trace.events.iter().enumerate().filter(|(_, event)| others(event));
+    deliveries.filter(late).map(|(_, event)| event).collect()
+}
+
+/// The holder of the lock cannot look in L2 once more. The others must not wait until the lock runs out.
+#[test]
+fn a_lock_goes_back_when_its_holder_fails() {
+    let traces = under_seeds(|world| async move {
+        start(&world, &Policy::lesson().with(Switch::Lock, true)).await;
+        let lock_home = holders_of(&world).await;
+        // Answers to server 1 are swallowed from the moment it holds the lock; its release still arrives.
+        let from_redis = Link::From(lock_home, Actor::Server(ServerId(1)));
+        let cut = async {
+            world.sleep(Duration::from_micros(900)).await;
+            inject(&world, Fault::BlackHole(from_redis)).await;
+        };
+        let compute = Request::Compute(key(), Duration::from_millis(10));
+        join(ask(&world, 1, compute), cut).await;
+        millis(&world, 100).await;
+    });
+    let mut failed_under_the_lock = 0;
+    for trace in &traces {
+        let here = |verb: Verb, outcome: &dyn Fn(&Outcome) -> bool| {
+            trace.events.iter().any(|event| {
+                matches!((&event.kind, event.actor), (Kind::Served { verb: served, outcome: how, .. }, Actor::RedisMaster(_))
+                    if *served == verb && outcome(how))
+            })
+        };
+        let granted = here(Verb::Lock, &|outcome| matches!(outcome, Outcome::Granted(_)));
+        let computed = trace.events.iter().any(|event| matches!(event.kind, Kind::Computed { .. }));
+        if granted && !computed {
+            failed_under_the_lock += 1;
+            assert!(here(Verb::Unlock, &|outcome| *outcome == Outcome::Released), "the lock was kept");
+        }
+    }
+    assert!(failed_under_the_lock > 0, "no run failed between the lock and the computation");
+}
+
+/// The master that the lock lies on: the one that any command on the key goes to.
+async fn holders_of(world: &SimWorld) -> Actor {
+    world.delete_shared(&key()).await.expect("an operator can");
+    let slot = sim::redis::slot(key().as_str());
+    Actor::RedisMaster(sim::redis::shard_of_slot(slot, 3))
+}

@@ -1,0 +1,113 @@
+//! What greens promise holds whatever the nemesis does; what is no green breaks; and what broke once is kept.
+
+use lab_core::nemesis::{self, Action, Plan, Promise, Step, Strike, Trouble};
+use lab_core::policy::{Policy, SharedWrite, Switch};
+use lab_core::trace::Actor;
+use lab_core::value::ServerId;
+use lab_core::world::Link;
+
+/// A share of what `cargo xtask soak` tries.
+const SEEDS: u64 = 300;
+
+fn acknowledged() -> Policy {
+    Policy::lesson().with(Switch::AcknowledgedInvalidation, true)
+}
+
+/// Compares with the stored value only: an empty slot takes anything.
+fn compares_only() -> Policy {
+    let mut policy = acknowledged();
+    policy.write.shared = SharedWrite::SetIfNewer;
+    policy
+}
+
+fn run_against(promises: &[Promise], plan: &Plan) -> nemesis::Found {
+    nemesis::run_against(promises, plan).unwrap_or_else(|error| panic!("{error}: {plan:?}"))
+}
+
+fn breaks(promise: Promise, plan: &Plan) -> bool {
+    !run_against(&[promise], plan).violations.is_empty()
+}
+
+#[test]
+fn greens_keep_what_they_promise() {
+    for switch in [Switch::AcknowledgedInvalidation, Switch::StrongReads] {
+        let policy = Policy::lesson().with(switch, true);
+        let mut checked = 0;
+        for seed in 1..=SEEDS {
+            let plan = Plan::draw(&policy, seed);
+            let found = run_against(&nemesis::promised(&policy), &plan);
+            assert_eq!(found.violations, [], "{switch:?}, seed {seed}");
+            checked += found.checked;
+        }
+        assert!(checked > SEEDS * 50, "{switch:?}: only {checked} answers were held against a promise");
+    }
+}
+
+#[test]
+fn the_lesson_keeps_none_of_it() {
+    let promises = [
+        Promise::FreshAfterAcknowledgement,
+        Promise::ReadYourWrites,
+        Promise::Linearizable,
+        Promise::ConvergesWhenQuiet,
+    ];
+    for promise in promises {
+        let broken = (1..=SEEDS).any(|seed| breaks(promise, &Plan::draw(&Policy::lesson(), seed)));
+        assert!(broken, "{promise:?} survived {SEEDS} seeds of the lesson's own code");
+    }
+}
+
+fn step(after_ms: u64, server: u8, action: Action) -> Step {
+    Step { after_ms, server: ServerId(server), key: 0, action }
+}
+
+/// Server 4 does not get the primary's answers for a while. Its first write is given up, and empties the slot, in which
+/// server 1's newer version stood; its second, older than that one, is answered late.
+fn late_answer(policy: Policy) -> Plan {
+    let writes = [
+        vec![step(100, 4, Action::Write)],
+        vec![step(600, 4, Action::Write)],
+        vec![step(800, 1, Action::Write), step(700, 2, Action::Read)],
+    ];
+    let answers = Link::From(Actor::Primary, Actor::Server(ServerId(4)));
+    let strike = Strike { at_ms: 50, for_ms: 1_250, trouble: Trouble::Cut(answers) };
+    Plan { policy, seed: 1, servers: 4, keys: 1, clients: writes.to_vec(), strikes: vec![strike] }
+}
+
+#[test]
+fn an_empty_slot_takes_no_older_version() {
+    let promise = Promise::FreshAfterAcknowledgement;
+    assert!(breaks(promise, &late_answer(compares_only())), "comparing with the stored value is not enough");
+    assert!(!breaks(promise, &late_answer(acknowledged())));
+}
+
+#[test]
+fn what_is_told_is_as_small_as_it_can_be() {
+    let promise = Promise::FreshAfterAcknowledgement;
+    let broken =
+        (1..=SEEDS).map(|seed| Plan::draw(&Policy::lesson(), seed)).find(|plan| breaks(promise, plan));
+    let plan = broken.expect("the lesson's code breaks this in some run");
+    let steps = |plan: &Plan| plan.clients.iter().map(Vec::len).sum::<usize>();
+    let small = nemesis::shrink(plan.clone(), |plan| breaks(promise, plan));
+    assert!(breaks(promise, &small));
+    // A read to warm a server, a write, a read: nothing can be taken away.
+    assert!((2..=4).contains(&steps(&small)) && steps(&small) < steps(&plan), "{small:?}");
+    let told = serde_json::to_string(&small).expect("a plan is JSON");
+    assert_eq!(serde_json::from_str::<Plan>(&told).expect("and comes back"), small);
+}
+
+#[test]
+fn every_kind_of_trouble_comes_up() {
+    let mut met = [0; 4];
+    for seed in 1..=SEEDS {
+        for strike in Plan::draw(&acknowledged(), seed).strikes {
+            met[match strike.trouble {
+                Trouble::Delay(..) => 0,
+                Trouble::Cut(_) => 1,
+                Trouble::BlackHole(_) => 2,
+                Trouble::Kill(_) => 3,
+            }] += 1;
+        }
+    }
+    assert!(met.iter().all(|count| *count > 20), "{met:?}");
+}
