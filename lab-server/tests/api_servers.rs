@@ -13,7 +13,7 @@ use support::socket::{Socket, ask, status};
 use support::{Process, Running, descendants, poll};
 
 /// A start of all servers, and a run.
-const MADE_WITHIN: Duration = Duration::from_secs(60);
+const MADE_WITHIN: Duration = Duration::from_mins(1);
 
 struct Serving {
     lab: Running,

@@ -134,7 +134,7 @@ fn a_body_that_comes_slowly_is_not_waited_for() {
 fn heads_are_bounded() {
     let lab = Lab::start(Limits::default());
     let long = format!("X-Long: {}\r\n", "x".repeat(200_000));
-    let many: String = (0..1000).map(|number| format!("X-{number}: x\r\n")).collect();
+    let many = "X-Many: x\r\n".repeat(1000);
     for headers in [long, many] {
         let mut socket = Socket::open(lab.address);
         // The server may close before it has all of it.

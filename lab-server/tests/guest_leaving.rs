@@ -64,7 +64,8 @@ fn obey(owner: &Owner, remains: &[Remains]) {
 async fn what_is_needed_to_leave_is_asked_for_first(owner: &Owner) {
     for command in ["SCAN", "DEL", "EVAL", "PUBLISH"] {
         owner.tell(&["ACL", "SETUSER", "default", &format!("-{command}")]).await;
-        let refused = run(&owner.invite().await, &spec("lock")).await.err().expect("it could not leave");
+        let refused =
+            run(&owner.invite().await, &spec("lock")).await.map(drop).expect_err("it could not leave");
         owner.tell(&["ACL", "SETUSER", "default", &format!("+{command}")]).await;
         let RunError::Stores(StoresError::Refuses { command: told, .. }) = &refused else {
             panic!("{command}: {refused}")
@@ -79,8 +80,8 @@ async fn one_connection_is_not_enough_and_is_told(owner: &Owner) {
     let guest = owner.role("guest_of_one", "CONNECTION LIMIT 1").await;
     let refused = run(&owner.invite_to(&postgres(owner, &guest, "lab"), PATIENCE).await, &spec("lock"))
         .await
-        .err()
-        .expect("a run needs more");
+        .map(drop)
+        .expect_err("a run needs more");
     assert!(refused.to_string().contains("CONNECTION LIMIT 1"), "{refused}");
     owner.expect_clean("a refusal for want of connections").await;
 }
@@ -90,8 +91,8 @@ async fn without_the_right_to_make_a_schema_nothing_is_written(owner: &Owner) {
     owner.execute("REVOKE CREATE ON DATABASE lab FROM guest_without_rights").await;
     let refused = run(&owner.invite_to(&postgres(owner, &guest, "lab"), PATIENCE).await, &spec("lock"))
         .await
-        .err()
-        .expect("it may not");
+        .map(drop)
+        .expect_err("it may not");
     assert!(matches!(refused, RunError::Stores(StoresError::NoRight { .. })), "{refused}");
     owner.expect_clean("a refusal for want of rights").await;
 }
@@ -154,7 +155,7 @@ async fn one_redis_has_one_lab_whatever_its_databases(owner: &Owner) {
     let slow = slow();
     let (done, refused) = tokio::join!(run(&first, &slow), meanwhile);
     assert!(done.is_ok(), "{:?}", done.err());
-    let refused = refused.err().expect("somebody is there");
+    let refused = refused.map(drop).expect_err("somebody is there");
     let RunError::Stores(StoresError::Occupied { who }) = &refused else { panic!("{refused}") };
     assert!(who.contains("Cache Lab, run ") && who.contains("since "), "{who}");
     assert!(run(&second, &spec("lock")).await.is_ok(), "the other is gone");
@@ -180,7 +181,7 @@ async fn a_pooler_is_recognised(owner: &Owner) {
             if works {
                 assert!(made.is_ok(), "{:?}", made.err());
             } else {
-                let refused = made.err().expect("its sessions are everybody's");
+                let refused = made.map(drop).expect_err("its sessions are everybody's");
                 assert!(matches!(refused, RunError::Stores(StoresError::Pooler(_))), "{refused}");
                 assert!(refused.to_string().contains("pool_mode = session"), "{refused}");
             }
@@ -199,7 +200,7 @@ async fn a_silent_primary_keeps_only_what_is_named(owner: &Owner) {
     };
     let (left, ()) = tokio::join!(run(&stores, &spec), meanwhile);
     owner.primary_server().resume();
-    let left = left.err().expect("the schema cannot go");
+    let left = left.map(drop).expect_err("the schema cannot go");
     let (RunError::Remains { left, .. } | RunError::Left { left, .. }) = &left else { panic!("{left}") };
     let [schema] = left.as_slice() else { panic!("{left:#?}") };
     assert!(schema.what.contains("schema cache_lab"), "{schema}");
@@ -235,7 +236,7 @@ async fn a_guest_leaves_what_fails_it() {
     what_is_needed_to_leave_is_asked_for_first(&owner).await;
     one_connection_is_not_enough_and_is_told(&owner).await;
     without_the_right_to_make_a_schema_nothing_is_written(&owner).await;
-    one_redis_has_one_lab_whatever_its_databases(&owner).await;
+    Box::pin(one_redis_has_one_lab_whatever_its_databases(&owner)).await;
     a_pooler_is_recognised(&owner).await;
     arriving_hears_an_interrupt_and_brings_nothing_later(&owner).await;
     a_standby_that_is_nobody_holds_nobody_up(&owner).await;

@@ -30,13 +30,13 @@ struct Link {
 impl Serving {
     fn start(arguments: &str) -> Self {
         let mut lab = Running::start(&format!("serve {arguments}"));
-        let lines = lab.read_to("(Ctrl-C ends");
-        let links = lines.iter().flat_map(|line| line.split_whitespace()).filter_map(|word| {
+        let told = lab.read_to("(Ctrl-C ends");
+        let links = told.iter().flat_map(|line| line.split_whitespace()).filter_map(|word| {
             let (host, path) = word.strip_prefix("http://")?.split_once('/').unwrap_or((&word[7..], ""));
             Some(Link { host: host.to_owned(), path: format!("/{path}") })
         });
         let links: Vec<_> = links.collect();
-        assert!(!links.is_empty(), "no link in {lines:#?}");
+        assert!(!links.is_empty(), "no link in {told:#?}");
         Self { lab, links }
     }
 }

@@ -1,4 +1,4 @@
-//! PgBouncer before a PostgreSQL, as a process of the test's.
+//! `PgBouncer` before a PostgreSQL, as a process of the test's.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ use super::poll;
 /// Where Debian puts it, and where others do.
 const PROGRAMS: [&str; 2] = ["/usr/sbin/pgbouncer", "pgbouncer"];
 
-/// A running PgBouncer. It ends when the test forgets it.
+/// A running `PgBouncer`. It ends when the test forgets it.
 pub(crate) struct Pooler {
     process: Child,
     /// Where it listens.
