@@ -42,7 +42,7 @@ export const nameless = (page) =>
 export const misfits = (page) =>
   page.evaluate(() => {
     const wide = document.documentElement.scrollWidth > window.innerWidth + 1;
-    const cut = [...document.querySelectorAll(".btn, .seg button, .st, .verd b, .ptabs button, .chip, .clock")]
+    const cut = [...document.querySelectorAll(".btn, .tb button, .seg button, .st, .verd b, .ptabs button, .chip, .clock")]
       .filter((element) => element.getClientRects().length > 0)
       .filter((element) => {
         const box = element.getBoundingClientRect();

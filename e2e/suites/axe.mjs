@@ -14,10 +14,9 @@ const SCENARIOS = ["invalidation-delay", "thundering-herd", "stampede-lock"];
 const STEPS = ["predict", "fail", "step", "hold", "real"];
 const TABS = ["story", "test", "code", "policy", "events"];
 const SIZES = [[1440, 900], [1100, 800], [390, 844]];
-const source = readFileSync(join(root, "e2e/node_modules/axe-core/axe.min.js"), "utf8");
 
 /** What axe finds wrong now, one line a rule and element. */
-export async function violations(page) {
+async function violations(page) {
   const found = await page.evaluate(async () => {
     const { violations } = await window.axe.run(document, {
       resultTypes: ["violations"],
@@ -29,9 +28,9 @@ export async function violations(page) {
 }
 
 /** A page with axe in it. */
-export async function examined(browser, url, options) {
+async function examined(browser, url, options) {
   const opened = await openPage(browser, url, { still: true, ...options });
-  await opened.page.evaluate(source);
+  await opened.page.evaluate(readFileSync(join(root, "e2e/node_modules/axe-core/axe.min.js"), "utf8"));
   return opened;
 }
 
@@ -61,7 +60,46 @@ async function inOneLanguage(browser, url, lang, progress) {
   await close();
 }
 
+/** What lies over the page for a moment, and the question before it is answered. */
+const OVER = {
+  "the question, with its hint": (page) => page.locator(".qa .btn").nth(1).click(),
+  "the keys": async (page) => {
+    await page.keyboard.press("?");
+    await at(page, "keys").waitFor();
+  },
+  "the course": (page) => at(page, "menu").click(),
+  "a lesson to come": async (page) => {
+    await at(page, "menu").click();
+    await at(page, "lesson-split-brain").click();
+  },
+  "my progress": async (page) => {
+    await at(page, "menu").click();
+    await page.locator('[data-testid="progress-menu"] summary').click();
+    await at(page, "progress-reset").click();
+  },
+  "a link to copy": (page) => at(page, "share").click(),
+  "a lab that broke": (page) => page.evaluate(() => setTimeout(() => { throw new WebAssembly.RuntimeError("unreachable"); })),
+};
+
+async function over(browser, url) {
+  for (const [name, bring] of Object.entries(OVER)) {
+    for (const [width, height, lang] of [[1100, 800, "en-US"], [390, 844, "ja-JP"]]) {
+      await check(`axe: ${name}, ${width}, ${lang}`, async () => {
+        const { page, close } = await examined(browser, url, { width, height, lang, permissions: ["geolocation"] });
+        await at(page, "story").waitFor();
+        await bring(page);
+        if (name === "a lab that broke") await page.locator("#broken").waitFor();
+        if (name === "a link to copy") await at(page, "share-link").waitFor();
+        const wrong = await violations(page);
+        assert(wrong.length === 0, wrong.join("\n"));
+        await close();
+      });
+    }
+  }
+}
+
 export async function axe({ browser, url }) {
+  await over(browser, url);
   await inOneLanguage(browser, url, "en-US", SOLVED);
   await inOneLanguage(browser, url, "ja-JP", undefined);
 }

@@ -113,11 +113,28 @@ async function oneStopEach(page) {
   });
 }
 
+async function keysHoldTheFocus(page) {
+  await check("the list of keys holds the focus, and gives it back when Escape closes it", async () => {
+    await at(page, "step").focus();
+    await page.keyboard.press("?");
+    await at(page, "keys").waitFor();
+    for (let press = 0; press < 4; press += 1) {
+      const inside = await page.evaluate(() => document.activeElement.closest("dialog") !== null || document.activeElement === document.body);
+      assert(inside, `the focus is on ${JSON.stringify(await focused(page))}`);
+      await page.keyboard.press("Tab");
+    }
+    await page.keyboard.press("Escape");
+    await at(page, "keys").waitFor({ state: "detached" });
+    await until("the focus", () => focused(page), ({ testid }) => testid === "step");
+  });
+}
+
 export async function keyboard({ browser, url }) {
   const { page, errors, close } = await openPage(browser, url, { progress: SOLVED, hash: "#invalidation-delay/predict" });
   await at(page, "stage").waitFor();
   await focusFollows(page);
   await oneStopEach(page);
+  await keysHoldTheFocus(page);
   await check("no error in the console of the keys", () => assert(errors.length === 0, errors.join("\n")));
   await close();
 }

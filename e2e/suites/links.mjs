@@ -4,22 +4,22 @@ import { assert, check, until } from "../lib/check.mjs";
 import { SOLVED, at, eventNumber, openPage, shot, text } from "../lib/page.mjs";
 
 export async function links({ browser, url }) {
-  const hash = "#invalidation-delay/step/events?policy=strong-reads&seed=5&at=40";
+  const hash = "#invalidation-delay/step/events?policy=strong-reads&seed=5&at=60";
   const shared = await openPage(browser, url, { hash });
   await check("a link opens the same run at the same event", async () => {
-    await until("the event", () => eventNumber(shared.page).catch(() => 0), (number) => number === 41);
+    await until("the event", () => eventNumber(shared.page).catch(() => 0), (number) => number === 61);
     assert((await at(shared.page, "tab-events").getAttribute("aria-selected")) === "true", "the panel is another one");
   });
   await shared.close();
 
   await check("a link survives what a mail does to it", async () => {
-    const spoilt = "#invalidation-delay/hold?policy=%2Backnowledged-invalidation%2Bstrong-reads&amp;seed=5&amp;at=40).";
+    const spoilt = "#invalidation-delay/hold?policy=%2Backnowledged-invalidation%2Bstrong-reads&amp;seed=5&amp;at=60).";
     const { page, errors, close } = await openPage(browser, url, { hash: spoilt, progress: SOLVED });
     for (const name of ["acknowledged-invalidation", "strong-reads"]) {
       const on = () => at(page, `switch-${name}`).getAttribute("aria-checked");
       await until(name, on, (checked) => checked === "true");
     }
-    await until("the event", () => eventNumber(page).catch(() => 0), (number) => number === 41);
+    await until("the event", () => eventNumber(page).catch(() => 0), (number) => number === 61);
     assert((await at(page, "notice").count()) === 0, "something of it was ignored");
     assert(errors.length === 0, errors.join("\n"));
     await close();
@@ -33,7 +33,7 @@ export async function links({ browser, url }) {
   await bad.close();
 }
 
-const VIEW = "#invalidation-delay/step/events?policy=strong-reads&seed=5&at=40";
+const VIEW = "#invalidation-delay/step/events?policy=strong-reads&seed=5&at=60";
 
 /** The link that is shown to be copied by hand; it must be selected as a whole. */
 async function shownLink(page) {
@@ -54,7 +54,7 @@ async function shownLink(page) {
 async function opensTheView(browser, link) {
   assert(/&digest=[0-9a-f]{8}$/.test(link), `it is no whole link: ${link}`);
   const { page, close } = await openPage(browser, link.split("/#")[0], { hash: link.slice(link.indexOf("#")) });
-  await until("the event", () => eventNumber(page).catch(() => 0), (number) => number === 41);
+  await until("the event", () => eventNumber(page).catch(() => 0), (number) => number === 61);
   assert((await at(page, "tab-events").getAttribute("aria-selected")) === "true", "the panel is another one");
   assert((await at(page, "notice").count()) === 0, "the run is not the one that was shared");
   await close();
@@ -62,7 +62,7 @@ async function opensTheView(browser, link) {
 
 async function sharing(browser, url, options, way) {
   const opened = await openPage(browser, url, { hash: VIEW, ...options });
-  await until("the event", () => eventNumber(opened.page).catch(() => 0), (number) => number === 41);
+  await until("the event", () => eventNumber(opened.page).catch(() => 0), (number) => number === 61);
   await way(opened);
   assert(opened.errors.length === 0, opened.errors.join("\n"));
   await opened.close();

@@ -1,5 +1,6 @@
 //! The list of keys, and things to say over everything else.
 
+use web_sys::HtmlDialogElement;
 use yew::prelude::*;
 
 use super::faults::legend;
@@ -29,8 +30,20 @@ pub(crate) fn KeySheet(LabProps { lab }: &LabProps) -> Html {
         ("?", ui::KEYS_HELP),
     ];
     let (close, letters, on) = (lab.dispatcher(), lab.dispatcher(), lab.letters);
+    let sheet = use_node_ref();
+    {
+        // As a modal one it holds the focus; when it is closed, the browser gives the focus back to where it was.
+        let sheet = sheet.clone();
+        use_effect_with((), move |()| {
+            let dialog = sheet.cast::<HtmlDialogElement>();
+            let _ = dialog.as_ref().map(HtmlDialogElement::show_modal);
+            move || {
+                let _ = dialog.map(|dialog| dialog.close());
+            }
+        });
+    }
     html! {
-        <div class="sheetback" role="dialog" aria-modal="true" aria-label={ui::KEYS_TITLE.get(lang)}>
+        <dialog ref={sheet} class="sheetback" aria-label={ui::KEYS_TITLE.get(lang)} data-testid="keys">
             <div class="keysheet">
                 <div class="phd">
                     <h2>{ ui::KEYS_TITLE.get(lang) }</h2>
@@ -46,7 +59,7 @@ pub(crate) fn KeySheet(LabProps { lab }: &LabProps) -> Html {
                     <span><b>{ ui::KEYS_ON.get(lang) }</b></span><i aria-hidden="true"></i>
                 </button>
             </div>
-        </div>
+        </dialog>
     }
 }
 
