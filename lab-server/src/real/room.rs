@@ -11,6 +11,7 @@ use lab_core::service::{Request, Response};
 use lab_core::value::{ClientId, Key, Value, Version};
 use lab_core::world::{ClusterSpec, Fault, Route, World, WorldError};
 use redis::cmd;
+use tokio_postgres::error::SqlState;
 
 use super::error::StoresError;
 use super::stores::Stores;
@@ -159,7 +160,14 @@ const POSTGRES_LIMITS: &str = "
       FROM here, me WHERE datconnlimit >= 0 AND NOT rolsuper";
 
 async fn postgres_room(stores: &Stores, endpoint: &PostgresEndpoint) -> Option<Room> {
-    let operator = stores.postgres(endpoint).await.ok()?;
+    let operator = match stores.operator(endpoint).await {
+        Ok(operator) => operator,
+        // Not even for this look.
+        Err(full) if full.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) => {
+            return Some(Room { left: 0, limit: full.to_string() });
+        }
+        Err(_) => return None,
+    };
     let rows = operator.query(POSTGRES_LIMITS).await.ok()?;
     let rooms = rows.iter().map(|row| {
         let (limit, most, used): (&str, i64, i64) = (row.get(0), row.get(1), row.get(2));

@@ -17,8 +17,8 @@ use super::remains::Remains;
 use crate::adapters::database::{POSITION, SCHEMA, UPSERT};
 use crate::adapters::keyspace::Keyspace;
 use crate::harness::{
-    Address, AppServer, Harness, HarnessError, HarnessSpec, Operator, PostgresEndpoint, PostgresNode, Reach,
-    RedisEndpoint, RedisNode,
+    Address, AppServer, Harness, HarnessError, HarnessSpec, Operator, OperatorError, PostgresEndpoint,
+    PostgresNode, Reach, RedisEndpoint, RedisNode,
 };
 
 /// App servers that a harness of ours has addresses for.
@@ -288,10 +288,14 @@ impl Stores {
     }
 
     pub(super) async fn postgres(&self, endpoint: &PostgresEndpoint) -> Result<Operator, StoresError> {
+        self.operator(endpoint).await.map_err(StoresError::postgres(format!("connect to {endpoint}")))
+    }
+
+    /// The same, with the server's own reason where it refuses.
+    pub(super) async fn operator(&self, endpoint: &PostgresEndpoint) -> Result<Operator, OperatorError> {
         let mut config = endpoint.config.clone();
         self.sign(&mut config);
-        let connected = Operator::connect(&config).await;
-        connected.map_err(StoresError::postgres(format!("connect to {endpoint}")))
+        Operator::connect(&config).await
     }
 }
 
