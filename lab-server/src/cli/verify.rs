@@ -9,7 +9,7 @@ use lab_core::world::WorldError;
 
 use super::batch::{self, watched_hold};
 use super::interrupt::Interrupt;
-use super::{CliError, Held, NamedServers, scenarios, seed_count, stores, text};
+use super::{CliError, Held, NamedServers, output, scenarios, seed_count, stores, text};
 use crate::real::error::RunError;
 use crate::real::stores::Stores;
 
@@ -89,6 +89,8 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
                 Ok(row) => table.add(&row),
                 Err(error) => table.add_error(scenario, preset, "sim", &error),
             }
+            // A table that nobody can read is not gone on with, and is no error of its lines.
+            output::check()?;
         }
     }
     if options.world != Worlds::Sim {
@@ -113,6 +115,7 @@ async fn verify_real(named: &NamedServers, table: &mut Table) -> Result<(), CliE
                 servers = None;
             }
         }
+        output::check()?;
     }
     Ok(())
 }
