@@ -202,7 +202,7 @@ impl Stores {
     }
 
     /// Goes on without a replica of somebody else's, which is only looked at.
-    fn lose(&self, replica: &PostgresEndpoint, error: &StoresError) {
+    pub(super) fn lose(&self, replica: &PostgresEndpoint, error: &StoresError) {
         self.lost().insert(replica.node);
         let notices = self.harness.endpoints().notices();
         notices.add(format!("{replica} is not looked at in this run: {error}"));

@@ -37,11 +37,19 @@ pub(super) async fn secure(stores: &Stores) -> Result<Operator, StoresError> {
     }
     expect_sessions(stores, primary, &client, rights.get(3)).await?;
     for replica in stores.replicas() {
-        let client = stores.postgres(replica).await?;
-        let process = process(&client).await.map_err(StoresError::postgres("ask for a session"))?;
-        expect_sessions(stores, replica, &client, process).await?;
+        match expect_sessions_of(stores, replica).await {
+            Err(error @ StoresError::Postgres { .. }) => stores.lose(replica, &error),
+            whole => whole?,
+        }
     }
     Ok(client)
+}
+
+/// The same of a replica, which nothing was asked yet.
+async fn expect_sessions_of(stores: &Stores, replica: &PostgresEndpoint) -> Result<(), StoresError> {
+    let client = stores.postgres(replica).await?;
+    let process = process(&client).await.map_err(StoresError::postgres("ask for a session"))?;
+    expect_sessions(stores, replica, &client, process).await
 }
 
 /// What one connection prepares must be there when it is used. A pooler that hands sessions out by the transaction gives
