@@ -24,7 +24,7 @@ pub mod world;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,13 +61,8 @@ pub async fn run(
 ) -> Result<Run, RunError> {
     let mut interrupted = pin!(interrupted);
     // What it has begun when it is interrupted is called off by leaving.
-    let prepared = tokio::select! {
-        biased;
-        () = &mut interrupted => Err(RunError::Interrupted),
-        prepared = ready(stores, spec) => prepared.map_err(RunError::from),
-    };
-    let played = match prepared {
-        Ok(()) => watched(stores, spec, &recorder, interrupted).await,
+    let played = match unless(interrupted.as_mut(), ready(stores, spec)).await.and_then(|ready| Ok(ready?)) {
+        Ok(()) => watched(stores, spec, &recorder, interrupted.as_mut()).await,
         Err(error) => Err(error),
     };
     let left = stores.leave().await;
@@ -94,16 +89,16 @@ fn judge(spec: &RunSpec, trace: Arc<Trace>) -> Result<Run, RunError> {
     Ok(Run { trace: Arc::unwrap_or_clone(trace), report })
 }
 
-/// Plays the scenario, and looks what else happened meanwhile.
+/// Plays the scenario, and looks what else happened meanwhile. A node that is asked and silent holds no interrupt up.
 async fn watched(
     stores: &Arc<Stores>,
     spec: &RunSpec,
     recorder: &Arc<Recorder>,
-    interrupted: impl Future<Output = ()>,
+    mut interrupted: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), RunError> {
     let pauses = Pauses::watch().map_err(RunError::Deaf)?;
-    let before = Vitals::ask(stores).await;
-    let played = play(stores, spec, recorder, interrupted).await;
+    let before = unless(interrupted.as_mut(), Vitals::ask(stores)).await?;
+    let played = play(stores, spec, recorder, interrupted.as_mut()).await;
     // What is not wanted any more, or cannot be done here, has no verdict anyway.
     let unsupported = |error: &RunError| matches!(error, RunError::World(WorldError::Unsupported { .. }));
     if played.as_ref().is_err_and(|error| {
@@ -112,13 +107,25 @@ async fn watched(
         return played;
     }
     let mut disturbances: Vec<_> = stores.harness().casualties().into_iter().map(Disturbance::Died).collect();
-    disturbances.extend(before.compare(&Vitals::ask(stores).await));
+    disturbances.extend(before.compare(&unless(interrupted, Vitals::ask(stores)).await?));
     disturbances.extend(pauses.end().await.map(Disturbance::Paused));
     disturbances.extend(faults::unexplained(recorder).map(Disturbance::Refused));
     if disturbances.is_empty() {
         return played;
     }
     Err(RunError::NoVerdict { disturbances, ended: played.err().map(Box::new) })
+}
+
+/// Waits for something, unless an interrupt comes first.
+async fn unless<T>(
+    interrupted: Pin<&mut impl Future<Output = ()>>,
+    work: impl Future<Output = T>,
+) -> Result<T, RunError> {
+    tokio::select! {
+        biased;
+        () = interrupted => Err(RunError::Interrupted),
+        done = work => Ok(done),
+    }
 }
 
 /// Plays the scenario's body, and ends its servers. A server that dies by itself ends it too.

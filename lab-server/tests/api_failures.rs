@@ -56,7 +56,8 @@ fn lock(compute_ms: u64) -> Value {
 async fn after_a_failed_run_the_next_one_works() {
     let owner = Owner::start().await;
     let (redis, postgres) = owner.urls();
-    let (runs, worker) = Runs::new(Source { redis: vec![redis], postgres: Some(postgres) });
+    let (runs, worker) =
+        Runs::new(Source { redis: vec![redis], postgres: Some(postgres), ..Source::default() });
     let app = app(served(runs, None));
     let (stop, stopped) = watch::channel(false);
     let working = tokio::spawn(worker.work(stopped));

@@ -3,13 +3,15 @@
 
 mod support;
 
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
 use lab_server::adapters::observer::Recorder;
-use lab_server::harness::RedisNode;
+use lab_server::harness::{PostgresNode, RedisNode};
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
 use lab_server::real::remains::Remains;
@@ -231,6 +233,65 @@ async fn a_silent_master_keeps_only_what_is_named(owner: &Owner, shard: u8, leav
     owner.expect_clean("a silent master").await;
 }
 
+/// A master that stands still when the lab has come, and asks it which life it is in: that takes seconds.
+async fn asking_a_silent_master_hears_an_interrupt(owner: &Owner) {
+    let master = owner.redis_server(RedisNode::Master(0));
+    let replica = owner.harness().postgres(PostgresNode::Replica(1)).expect("a replica");
+    let stores = owner.invite_to(&postgres(owner, &lab_user(owner), "lab"), Duration::from_secs(1)).await;
+    // The lab waits for the replica when it has come.
+    replica.pause_replay().await.expect("it can be held");
+    let asks_the_master = async {
+        owner.until("the lab has come", async || owner.has_schema().await).await;
+        master.pause().expect("it can be stopped");
+        let mut fewest = connections_to(master.listens());
+        replica.resume_replay().await.expect("it goes on");
+        let begun = Instant::now();
+        loop {
+            let now = connections_to(master.listens());
+            if now > fewest {
+                return;
+            }
+            fewest = now;
+            assert!(begun.elapsed() < SOON, "it asks nobody");
+            tokio::task::yield_now().await;
+        }
+    };
+    let asked = tokio::sync::Notify::new();
+    let heard = async {
+        asks_the_master.await;
+        asked.notify_one();
+        let begun = Instant::now();
+        stores.leaving_for(Duration::ZERO).await;
+        begun.elapsed()
+    };
+    let spec = spec("lock");
+    let (run, heard) = tokio::join!(real::run(&stores, &spec, Recorder::start(), asked.notified()), heard);
+    master.resume();
+    owner.await_cluster().await;
+    let error = run.map(drop).expect_err("it was interrupted");
+    let left = match &error {
+        RunError::Remains { why, left } if matches!(**why, RunError::Interrupted) => left.as_slice(),
+        RunError::Interrupted => &[],
+        other => panic!("{other}"),
+    };
+    obey(owner, left);
+    owner.expect_clean("an interrupt before the first request").await;
+    assert!(heard < Duration::from_secs(1), "it was deaf for {heard:?}");
+}
+
+/// How many connections to an address of this machine there are, on the caller's side.
+fn connections_to(address: SocketAddr) -> usize {
+    const ESTABLISHED: &str = "01";
+    let table = fs::read_to_string("/proc/net/tcp").expect("Linux has it");
+    let IpAddr::V4(ip) = address.ip() else { panic!("the harness listens at {address}") };
+    let remote = format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port());
+    let is_one = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(2);
+        fields.next() == Some(&remote) && fields.next() == Some(ESTABLISHED)
+    };
+    table.lines().filter(is_one).count()
+}
+
 /// One test, since two clusters at a time would make a small machine miss deadlines.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_leaves_what_fails_it() {
@@ -243,6 +304,7 @@ async fn a_guest_leaves_what_fails_it() {
     arriving_hears_an_interrupt_and_brings_nothing_later(&owner).await;
     a_standby_that_is_nobody_holds_nobody_up(&owner).await;
     a_silent_primary_keeps_only_what_is_named(&owner).await;
+    Box::pin(asking_a_silent_master_hears_an_interrupt(&owner)).await;
     for (shard, leave_within) in [(1, Duration::from_secs(1)), (2, Duration::from_secs(20))] {
         a_silent_master_keeps_only_what_is_named(&owner, shard, leave_within).await;
     }

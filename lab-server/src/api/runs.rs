@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use lab_core::report::Report;
@@ -19,7 +20,7 @@ use crate::adapters::observer::Recorder;
 use crate::adapters::time;
 use crate::harness::HarnessError;
 use crate::real::error::RunError;
-use crate::real::stores::Stores;
+use crate::real::stores::{LEAVE_WITHIN, Stores};
 use crate::real::{self, remains};
 
 /// Runs that are kept, the oldest that is over goes first.
@@ -32,12 +33,21 @@ pub const QUEUE_MAX: usize = 4;
 pub const FOLLOWERS_MAX: usize = 128;
 
 /// Where the real servers come from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Nodes of a Redis Cluster that somebody else runs; empty: the lab starts its own.
     pub redis: Vec<String>,
     /// The PostgreSQL beside it.
     pub postgres: Option<String>,
+    /// For how long a run may try to leave them.
+    pub leave_within: Duration,
+}
+
+impl Default for Source {
+    /// Servers of the lab's own.
+    fn default() -> Self {
+        Self { redis: Vec::new(), postgres: None, leave_within: LEAVE_WITHIN }
+    }
 }
 
 /// The runs. Cloning gives another handle to the same.
@@ -271,7 +281,9 @@ impl Worker {
             return Ok(Arc::clone(stores));
         }
         let stores = match &self.source.postgres {
-            Some(postgres) => Stores::connect_to(&self.source.redis, postgres).await?,
+            Some(postgres) => {
+                Stores::connect_for(&self.source.redis, postgres, self.source.leave_within).await?
+            }
             None => Stores::start().await?,
         };
         Ok(Arc::clone(self.stores.insert(Arc::new(stores))))

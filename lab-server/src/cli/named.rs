@@ -2,14 +2,19 @@
 //! processes shows them.
 
 use std::env;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::CliError;
+use crate::real::stores::LEAVE_WITHIN;
 
 /// Where the URLs may stand instead of the options.
 const REDIS_VARIABLE: &str = "LAB_REDIS";
 const POSTGRES_VARIABLE: &str = "LAB_POSTGRES";
+
+/// Seconds that somebody may let the lab try to leave.
+const LEAVE_WITHIN_MAX: u64 = 3_600;
 
 /// Real servers that somebody else runs. No faults can be injected there, and no data there is touched.
 #[derive(Clone, Default, Args)]
@@ -24,6 +29,18 @@ pub(super) struct NamedServers {
     /// ~/.pgpass), and all of this in `LAB_POSTGRES`
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
+    /// For how long the lab tries to leave named servers clean. It says that it is there with a key in Redis
+    /// (`cache-lab:{claim}`), which keeps other labs out; when it leaves it takes away all that it brought, on every
+    /// server at once, again and again for so long. What a silent server keeps then is told, with the command that
+    /// removes it and nothing else [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = leave_within)]
+    leave_within: Option<Duration>,
+}
+
+fn leave_within(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=LEAVE_WITHIN_MAX).contains(seconds));
+    let seconds = seconds.ok_or_else(|| format!("expected whole seconds from 1 to {LEAVE_WITHIN_MAX}"))?;
+    Ok(Duration::from_secs(seconds))
 }
 
 /// The servers that a command is to use.
@@ -31,6 +48,7 @@ pub(super) struct NamedServers {
 pub(super) struct Named {
     pub(super) redis: Vec<String>,
     pub(super) postgres: String,
+    pub(super) leave_within: Duration,
 }
 
 impl NamedServers {
@@ -54,7 +72,10 @@ impl NamedServers {
         }
         match (redis.is_empty(), self.postgres.clone().or_else(|| variable(POSTGRES_VARIABLE))) {
             (true, None) => Ok(None),
-            (false, Some(postgres)) => Ok(Some(Named { redis, postgres })),
+            (false, Some(postgres)) => {
+                let leave_within = self.leave_within.unwrap_or(LEAVE_WITHIN);
+                Ok(Some(Named { redis, postgres, leave_within }))
+            }
             (true, Some(_)) => Err(alone(("--postgres", POSTGRES_VARIABLE), ("--redis", REDIS_VARIABLE))),
             (false, None) => Err(alone(("--redis", REDIS_VARIABLE), ("--postgres", POSTGRES_VARIABLE))),
         }
@@ -84,6 +105,7 @@ mod tests {
         let named = |redis: &[&str], postgres: Option<&str>| NamedServers {
             redis: redis.iter().map(|&url| url.to_owned()).collect(),
             postgres: postgres.map(str::to_owned),
+            leave_within: None,
         };
         let environment = |name: &str| match name {
             REDIS_VARIABLE => Some("redis://a,redis://b".to_owned()),
@@ -113,7 +135,7 @@ mod tests {
 
     #[test]
     fn nothing_that_is_shown_holds_a_password() {
-        let named = NamedServers { redis: vec!["redis://:geheim@a".to_owned()], postgres: None };
+        let named = NamedServers { redis: vec!["redis://:geheim@a".to_owned()], ..NamedServers::default() };
         assert!(!format!("{named:?}").contains("geheim"));
     }
 }

@@ -16,7 +16,6 @@ use super::interrupt::Interrupt;
 use super::trace_file::TraceFile;
 use super::{CliError, Held, NamedServers, WorldChoice, batch, seed_count, stores, text};
 use crate::adapters::observer::Recorder;
-use crate::real;
 use crate::real::error::RunError;
 
 #[derive(Debug, Args)]
@@ -209,7 +208,7 @@ async fn on_servers(plan: &Plan<'_>) -> Result<Outcome, CliError> {
     for seed in plan.seeds.clone() {
         let spec = RunSpec { seed, ..plan.spec.clone() };
         let recorder = Recorder::start();
-        let run = real::run(&stores, &spec, Arc::clone(&recorder), interrupt.asked()).await;
+        let run = stores::make(&stores, &spec, Arc::clone(&recorder), &interrupt).await;
         progress.inc(1);
         match run {
             Ok(run) => outcome.add(seed, run),

@@ -58,7 +58,11 @@ async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> 
     let interrupt = Interrupt::listen()?;
     // Whoever starts it is there now to read what is wrong with them; the first run may come hours later.
     let named = interrupt.or(stores::reach(&options.named)).await?;
-    let (redis, postgres) = named.map_or_else(Default::default, |named| (named.redis, Some(named.postgres)));
+    let source = named.map_or_else(Source::default, |named| Source {
+        redis: named.redis,
+        postgres: Some(named.postgres),
+        leave_within: named.leave_within,
+    });
     let listening = options.listen.bind().await?;
     let port = listening.port;
     let needs_token = options.require_token || !listening.is_loopback;
@@ -68,7 +72,7 @@ async fn serve(options: Options, dist: Option<PathBuf>) -> Result<(), CliError> 
     allowed.extend(listening.names.clone());
     let hosts =
         if listening.is_loopback { Hosts::loopback(port, allowed) } else { Hosts::open(port, allowed) };
-    let (runs, worker) = Runs::new(Source { redis, postgres });
+    let (runs, worker) = Runs::new(source);
     tell(&listening, token.as_ref(), dist.is_some());
     output::check()?;
     let app = api::app(Api { hosts, token, embedders: options.allow_embed, runs, dist });

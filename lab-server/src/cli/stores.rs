@@ -23,8 +23,8 @@ pub(super) async fn open(named: &NamedServers, interrupt: &Interrupt) -> Result<
     let servers = named.servers()?;
     // Nothing is written to named servers here, and what was started of our own ends when it is dropped.
     let opening = async {
-        if let Some(Named { redis, postgres }) = &servers {
-            let stores = Stores::connect_to(redis, postgres).await?;
+        if let Some(Named { redis, postgres, leave_within }) = &servers {
+            let stores = Stores::connect_for(redis, postgres, *leave_within).await?;
             announce(&stores);
             return Ok(stores);
         }
@@ -73,7 +73,7 @@ fn tell_notices(stores: &Stores) {
 /// The servers that the user named, if any, once they were reached.
 pub(super) async fn reach(named: &NamedServers) -> Result<Option<Named>, CliError> {
     let named = named.servers()?;
-    if let Some(Named { redis, postgres }) = &named {
+    if let Some(Named { redis, postgres, .. }) = &named {
         announce(&Stores::connect_to(redis, postgres).await?);
     }
     Ok(named)
@@ -86,16 +86,25 @@ pub(super) async fn run(
     interrupt: &Interrupt,
 ) -> Result<Run, CliError> {
     output::check()?;
-    let making = real::run(stores, spec, Recorder::start(), interrupt.asked());
-    let run = tokio::select! {
-        run = making => run,
-        never = tell_slow_leaving(stores) => match never {},
-    };
-    tell_notices(stores);
-    run.map_err(|error| match error {
+    make(stores, spec, Recorder::start(), interrupt).await.map_err(|error| match error {
         RunError::Interrupted => interrupt.error(),
         error => error.into(),
     })
+}
+
+/// Makes a run with a journal of the caller's, and tells what is to be told meanwhile.
+pub(super) async fn make(
+    stores: &Arc<Stores>,
+    spec: &RunSpec,
+    recorder: Arc<Recorder>,
+    interrupt: &Interrupt,
+) -> Result<Run, RunError> {
+    let run = tokio::select! {
+        run = real::run(stores, spec, recorder, interrupt.asked()) => run,
+        never = tell_slow_leaving(stores) => match never {},
+    };
+    tell_notices(stores);
+    run
 }
 
 /// Tells what the lab waits for where it cannot leave at once.

@@ -30,10 +30,6 @@ use claim::{Renewal, Shard};
 /// How the comment on every schema of the lab begins.
 const MARK: &str = "Cache Lab";
 
-/// How long a guest tries to leave, on every server at once, before it names what remains. A Redis Cluster has elected
-/// another master by then, and PostgreSQL has been started again.
-pub(super) const LEAVE_WITHIN: Duration = Duration::from_secs(30);
-
 /// Between two tries.
 const TRY_EVERY: Duration = Duration::from_millis(200);
 

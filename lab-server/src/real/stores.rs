@@ -12,7 +12,7 @@ use tokio_postgres::Config;
 use tokio_postgres::types::{PgLsn, Type};
 
 use super::error::StoresError;
-use super::guest::{Guest, LEAVE_WITHIN};
+use super::guest::Guest;
 use super::remains::Remains;
 use crate::adapters::database::{POSITION, SCHEMA, UPSERT};
 use crate::adapters::keyspace::Keyspace;
@@ -23,6 +23,10 @@ use crate::harness::{
 
 /// App servers that a harness of ours has addresses for.
 pub const SERVERS_MAX: u8 = 8;
+
+/// How long leaving somebody else's servers is tried, on every server at once, before what remains is named. A Redis
+/// Cluster has elected another master by then, and PostgreSQL has been started again.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(30);
 
 /// One answer to the operator.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);

@@ -12,7 +12,8 @@ use tokio_postgres::Client;
 /// The owner of the servers.
 pub(crate) struct Owner {
     harness: Harness,
-    masters: Vec<MultiplexedConnection>,
+    /// Every node of the cluster, those that started as masters first.
+    nodes: Vec<(RedisNode, MultiplexedConnection)>,
     /// The superuser's connection to the database.
     pub(crate) primary: Client,
 }
@@ -22,15 +23,14 @@ impl Owner {
     pub(crate) async fn start() -> Self {
         let spec = HarnessSpec { postgres_replicas: 1, servers: 1, ..HarnessSpec::default() };
         let harness = Harness::start(spec).await.unwrap_or_else(|error| panic!("{error}"));
-        let mut masters = Vec::new();
-        for server in
-            harness.redis_servers().expect("our own").iter().filter(|server| server.slots().is_some())
-        {
-            masters.push(server.connect().await.expect("connected"));
+        let mut nodes = Vec::new();
+        for server in harness.redis_servers().expect("our own") {
+            nodes.push((server.name(), server.connect().await.expect("connected")));
         }
+        nodes.sort_by_key(|(name, _)| matches!(name, RedisNode::Replica(_)));
         let primary = harness.postgres(PostgresNode::Primary).expect("the primary");
         let primary = primary.connect().await.expect("connected");
-        Self { harness, masters, primary }
+        Self { harness, nodes, primary }
     }
 
     /// Connects to the database anew, after it was started anew.
@@ -89,25 +89,43 @@ impl Owner {
         Arc::new(stores.unwrap_or_else(|error| panic!("{error}")))
     }
 
-    /// Polls until every node of the cluster is well, and the replicas have what their masters have.
+    /// Polls until the cluster is well.
     pub(crate) async fn await_cluster(&self) {
-        self.until("the cluster is well", async || {
-            for master in &self.masters {
-                let ask = async |words: [&str; 2]| {
-                    cmd(words[0]).arg(words[1]).query_async::<String>(&mut master.clone()).await
-                };
-                let (Ok(nodes), Ok(info)) =
-                    (ask(["CLUSTER", "NODES"]).await, ask(["INFO", "replication"]).await)
-                else {
-                    return false;
-                };
-                if nodes.contains("fail") || info.contains("master_link_status:down") {
-                    return false;
-                }
+        self.until("the cluster is well", async || self.is_well().await).await;
+    }
+
+    /// Whether every node knows that all others are well, and the replicas have what their masters have.
+    pub(crate) async fn is_well(&self) -> bool {
+        let mut masters = 0;
+        for (_, node) in &self.nodes {
+            let (Some(nodes), Some(state), Some(role)) = (
+                ask(node, &["CLUSTER", "NODES"]).await,
+                ask(node, &["CLUSTER", "INFO"]).await,
+                ask(node, &["INFO", "replication"]).await,
+            ) else {
+                return false;
+            };
+            if nodes.contains("fail")
+                || !state.contains("cluster_state:ok")
+                || role.contains("master_link_status:down")
+            {
+                return false;
             }
-            true
-        })
-        .await;
+            masters += usize::from(role.contains("role:master"));
+        }
+        // One replica a master: whoever was replaced has understood it.
+        masters * 2 == self.nodes.len()
+    }
+
+    /// The nodes that are masters now.
+    pub(crate) async fn masters(&self) -> Vec<(RedisNode, MultiplexedConnection)> {
+        let mut masters = Vec::new();
+        for (name, node) in &self.nodes {
+            if ask(node, &["INFO", "replication"]).await.is_some_and(|info| info.contains("role:master")) {
+                masters.push((*name, node.clone()));
+            }
+        }
+        masters
     }
 
     /// The lab as a guest here.
@@ -120,8 +138,8 @@ impl Owner {
     /// How many keys there are.
     pub(crate) async fn keys(&self) -> u64 {
         let mut keys = 0;
-        for master in &self.masters {
-            keys += cmd("DBSIZE").query_async::<u64>(&mut master.clone()).await.expect("an answer");
+        for (_, mut master) in self.masters().await {
+            keys += cmd("DBSIZE").query_async::<u64>(&mut master).await.expect("an answer");
         }
         keys
     }
@@ -131,19 +149,25 @@ impl Owner {
         self.ask(&["EXISTS", "cache-lab:{claim}"]).await
     }
 
-    /// What the node answers that has the key.
+    /// Every node of the cluster, those that started as masters first.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &MultiplexedConnection> {
+        self.nodes.iter().map(|(_, node)| node)
+    }
+
+    /// What the node answers that has the key: which one changes when a master has been silent.
     pub(crate) async fn ask<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        for master in &self.masters {
-            if let Ok(answer) = cmd(words[0]).arg(&words[1..]).query_async(&mut master.clone()).await {
+        for node in self.nodes() {
+            if let Ok(answer) = cmd(words[0]).arg(&words[1..]).query_async(&mut node.clone()).await {
                 return answer;
             }
         }
-        panic!("no master answers {words:?}");
+        panic!("no node answers {words:?}");
     }
 
-    /// Sends every master a command.
+    /// Sends every node that started as a master a command.
     pub(crate) async fn tell(&self, words: &[&str]) {
-        for master in &self.masters {
+        let masters = self.nodes.iter().filter(|(name, _)| matches!(name, RedisNode::Master(_)));
+        for (_, master) in masters {
             let told = cmd(words[0]).arg(&words[1..]).query_async::<()>(&mut master.clone()).await;
             told.unwrap_or_else(|error| panic!("{words:?}: {error}"));
         }
@@ -187,4 +211,8 @@ impl Owner {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+async fn ask(node: &MultiplexedConnection, words: &[&str]) -> Option<String> {
+    cmd(words[0]).arg(&words[1..]).query_async(&mut node.clone()).await.ok()
 }
