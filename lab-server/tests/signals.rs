@@ -16,9 +16,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, fmt, fs, thread};
+use std::{fmt, fs, thread};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+use support::chance::{self, Chance};
 use support::{ordinary_user, poll};
 
 /// The share of the test suite.
@@ -38,13 +39,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const ORDINARY_USER: &str = "bin";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().collect();
-    let number = |name: &str| {
-        let at = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(at + 1)?.parse().ok()
-    };
-    let count = number("--count").map_or(COUNT, |count: u64| u32::try_from(count).unwrap_or(COUNT));
-    let mut chance = Chance(number("--seed").unwrap_or(SEED));
+    let (count, mut chance) = chance::asked(COUNT, SEED);
     let mut table = Table::default();
     let program = Program::reachable_by_all();
     for turn in 0..count {
@@ -57,19 +52,6 @@ fn main() -> ExitCode {
     }
     println!("{table}");
     if table.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The same trials for the same seed: `SplitMix64`.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }
 
 /// The built command line, where every user can run it.

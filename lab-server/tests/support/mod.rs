@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod api;
+pub(crate) mod chance;
+pub(crate) mod host;
 pub(crate) mod owner;
 pub(crate) mod pooler;
 pub(crate) mod socket;
