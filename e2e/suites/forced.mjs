@@ -8,7 +8,9 @@ import { SOLVED, at, openPage, shot } from "../lib/page.mjs";
 async function pixels(page, element) {
   const picture = (await element.screenshot()).toString("base64");
   return page.evaluate(async (picture) => {
-    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
+    // The page's policy lets it fetch nothing, not even from an address that holds the data.
+    const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
     const canvas = new OffscreenCanvas(image.width, image.height);
     const context = canvas.getContext("2d");
     context.drawImage(image, 0, 0);

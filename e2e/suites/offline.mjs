@@ -106,8 +106,10 @@ export async function keptForLater({ browser }) {
     const files = readdirSync(dist).filter((file) => !/\.(br|gz)$|^(index\.html|service-worker\.js)$/.test(file));
     const expected = ["", ...files].map((file) => new URL(file, `${served.url}/`).pathname).sort();
     assert(JSON.stringify(paths.sort()) === JSON.stringify(expected), `kept: ${paths}`);
-    await close();
     await served.close();
+    const why = await other.reload().then(() => other.title(), String);
+    assert(why.includes("ERR_CONNECTION_REFUSED"), `without its server the other page is: ${why}`);
+    await close();
   });
 
   await check("a proxy that has lost its server (502) still leads to the lab", async () => {
@@ -122,7 +124,8 @@ export async function keptForLater({ browser }) {
   });
 
   await check("an open page is told of an upgrade and keeps its files; reloaded, it is the new build, and the old one is gone", async () => {
-    const served = await host();
+    // The browser's own cache would hide that a file is gone.
+    const served = await host({ headers: { "cache-control": "no-store" } });
     const next = nextBuild();
     const { page, errors, close } = await openPage(browser, served.url, { progress: SOLVED, keeps: true });
     await at(page, "stage").waitFor();

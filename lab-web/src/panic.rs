@@ -20,6 +20,11 @@ pub(crate) fn watch() {
     // Not the standard library's own: the framework would put another one in its place.
     yew::set_custom_panic_hook(Box::new(|panic| {
         let why = panic.to_string();
+        // The message names the file whole, as it lay where the lab was built.
+        let why = match panic.location() {
+            Some(at) => why.replacen(at.file(), from_crate(at.file()), 1),
+            None => why,
+        };
         web_sys::console::error_1(&JsValue::from_str(&why));
         // Nothing is left to do where even this cannot be shown.
         let _ = show(&why);
@@ -38,6 +43,23 @@ pub(crate) fn watch() {
         let _ = window.add_event_listener_with_callback(name, trap.as_ref().unchecked_ref());
     }
     trap.forget();
+}
+
+/// A file from its crate's name on: where that lay when the lab was built helps nobody who reads of it. A file of the
+/// lab itself is named from the root of its repository already.
+fn from_crate(file: &str) -> &str {
+    const CRATES: &str = "/registry/src/";
+    const SOURCES: &str = "/src/";
+    if !file.starts_with('/') {
+        return file;
+    }
+    // Below the crates stands a name of the registry, then the crate's own.
+    let below = file.split_once(CRATES).and_then(|(_, below)| below.split_once('/'));
+    if let Some((_, own)) = below {
+        return own;
+    }
+    let sources = file.rfind(SOURCES).unwrap_or(file.len());
+    file[..sources].rfind('/').map_or(file, |before| &file[before + 1..])
 }
 
 /// Shows it.
@@ -90,4 +112,28 @@ fn add_ways(document: &Document, ways: &Element, at: &Location, lang: Lang) -> R
     let query = if at.search()?.is_empty() { "?anew" } else { "?" };
     anew.set_attribute("href", &format!("{query}#{lesson}/predict"))?;
     Ok(reload)
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::from_crate;
+
+    #[test]
+    fn a_panic_names_no_path_of_the_machine_that_built_the_lab() {
+        for (file, told) in [
+            ("lab-web/src/stage/fit.rs", "lab-web/src/stage/fit.rs"),
+            (
+                "/home/me/.cargo/registry/src/index.example-0123/yew-0.22.0/src/dom/src/node.rs",
+                "yew-0.22.0/src/dom/src/node.rs",
+            ),
+            ("/home/me/.cargo/git/checkouts/yew-0123/89ab/packages/yew/src/node.rs", "yew/src/node.rs"),
+            ("/rustc/0123456789abcdef/library/core/src/option.rs", "core/src/option.rs"),
+            ("/home/me/build/out/text.rs", "text.rs"),
+        ] {
+            assert_eq!(from_crate(file), told);
+        }
+    }
 }
