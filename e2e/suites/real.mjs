@@ -40,9 +40,12 @@ export async function realCluster({ browser, lab }) {
     await check("a server that is lost during a run is told, and its half run is dropped", async () => {
       const other = await serveLab(lab);
       const lost = await openPage(browser, other.url, { hash: "#stampede-lock/real?policy=lock", progress: SOLVED });
-      await at(lost.page, "run-real").click();
-      await until("the recording", () => text(lost.page, "real"), (told) => /Recording, [1-9]/.test(told));
-      await other.crash();
+      try {
+        await at(lost.page, "run-real").click();
+        await until("the recording", () => text(lost.page, "real"), (told) => /Recording, [1-9]/.test(told));
+      } finally {
+        await other.crash();
+      }
       await until("the box", () => text(lost.page, "real"), (told) => told.includes("The lab server was lost"));
       assert((await at(lost.page, "run-verdict").count()) === 0, "half a run is shown");
       await shot(lost.page, "real-lost");

@@ -51,6 +51,30 @@ export async function elsewhere({ browser }) {
   });
 }
 
+/** Whether the page tells one reason, in one language and as it should look, with a way on. */
+async function saysWhy(page, { kind, says = [], told: part }, { lang }, picture) {
+  const told = kind === "not run"
+    ? page.locator(`.told:lang(${lang.slice(0, 2)})`)
+    : page.locator(`.boot[data-state=failed][data-reason=${kind}]`);
+  await told.waitFor({ timeout: DEADLINE_MS });
+  await until("the words", () => page.locator(".boot").evaluate((boot) => getComputedStyle(boot).opacity), (opacity) => opacity === "1");
+  await shot(page, picture);
+  const words = await page.locator("body").innerText();
+  const isJapanese = lang === "ja-JP";
+  assert(JAPANESE.test(words) === isJapanese, `it says: ${words}`);
+  for (const one of [...says, part]) assert(words.includes(one), `${one} is not in: ${words}`);
+  assert(isJapanese || !/[^\x00-\x7f…’]/.test(words), `it says: ${words}`);
+  const heading = told.locator("h1:visible");
+  assert((await heading.count()) === 1, `${await heading.count()} reasons are told: ${words}`);
+  const style = await heading.evaluate((h1) => [getComputedStyle(h1).fontWeight, getComputedStyle(h1).fontFamily]);
+  assert(style[0] >= 600 && !/Times/.test(style[1]), `the heading is not styled: ${style}`);
+  const { x, width } = await heading.boundingBox();
+  assert(x >= 16 && width <= 544, `the words stand from ${x}, ${width} pixels wide`);
+  const wrong = await misfits(page);
+  assert(wrong.length === 0, wrong.join("; "));
+  assert((await told.locator("button:visible, a:visible").count()) === 1, "there is no way on");
+}
+
 /** Opens a page that cannot start, in every language and theme, and looks at what it says. */
 async function refuses(browser, name, options, { kind, says, english, japanese }) {
   for (const look of LOOKS) {
@@ -59,37 +83,24 @@ async function refuses(browser, name, options, { kind, says, english, japanese }
       const served = options.served && (await options.served());
       // Without a script the page asks the browser itself for its language, and not what the context pretends.
       const own = kind === "not run" && look.lang === "ja-JP" ? await inJapanese() : undefined;
-      const context = await (own ?? browser).newContext({
-        locale: look.lang,
-        colorScheme: look.dark ? "dark" : "light",
-        viewport: { width: look.width, height: look.height },
-        javaScriptEnabled: options.scripts ?? true,
-        serviceWorkers: "block",
-      });
-      if (options.before) await context.addInitScript(options.before);
-      const page = await context.newPage();
-      await page.goto(options.url ?? `${served.url}/`);
-      const told = kind === "not run"
-        ? page.locator(`.told:lang(${look.lang.slice(0, 2)})`)
-        : page.locator(`.boot[data-state=failed][data-reason=${kind}]`);
-      await told.waitFor({ timeout: DEADLINE_MS });
-      await until("the words", () => page.locator(".boot").evaluate((boot) => getComputedStyle(boot).opacity), (opacity) => opacity === "1");
-      await shot(page, `start-${name.replace(/\W+/g, "-")}-${where}`);
-      const words = await page.locator("body").innerText();
-      const isJapanese = look.lang === "ja-JP";
-      assert(JAPANESE.test(words) === isJapanese, `it says: ${words}`);
-      for (const part of [...(says ?? []), isJapanese ? japanese : english]) assert(words.includes(part), `${part} is not in: ${words}`);
-      assert(isJapanese || !/[^\x00-\x7f…’]/.test(words), `it says: ${words}`);
-      const heading = told.locator("h1:visible");
-      assert((await heading.count()) === 1, `${await heading.count()} reasons are told: ${words}`);
-      const style = await heading.evaluate((h1) => [getComputedStyle(h1).fontWeight, getComputedStyle(h1).fontFamily]);
-      assert(style[0] >= 600 && !/Times/.test(style[1]), `the heading is not styled: ${style}`);
-      const wrong = await misfits(page);
-      assert(wrong.length === 0, wrong.join("; "));
-      assert((await told.locator("button:visible, a:visible").count()) === 1, "there is no way on");
-      await context.close();
-      await own?.close();
-      await served?.close();
+      try {
+        const context = await (own ?? browser).newContext({
+          locale: look.lang,
+          colorScheme: look.dark ? "dark" : "light",
+          viewport: { width: look.width, height: look.height },
+          javaScriptEnabled: options.scripts ?? true,
+          serviceWorkers: "block",
+        });
+        if (options.before) await context.addInitScript(options.before);
+        const page = await context.newPage();
+        await page.goto(options.url ?? `${served.url}/`);
+        await saysWhy(page, { kind, says, told: look.lang === "ja-JP" ? japanese : english }, look, `start-${name.replace(/\W+/g, "-")}-${where}`);
+        await context.close();
+      } finally {
+        // A browser that is left open keeps the test from ending.
+        await own?.close();
+        await served?.close();
+      }
     });
   }
 }
