@@ -4,6 +4,7 @@
 //   node e2e/run.mjs links screens       only these suites
 //   LAB=target/debug/lab node e2e/run.mjs   opens recordings of `lab run` too, starts `lab serve`, and a run on real
 //                                        servers from the page
+//   LAB=target/debug/lab BEHIND=lab node e2e/run.mjs   asks `lab serve` for the page, instead of a static host
 //
 // It prints one line a check and "N passed, M failed", leaves screenshots in test-results/, and exits 1 when a check
 // failed. Nothing is retried: a check polls for what it wants, with a deadline.
@@ -14,7 +15,7 @@ import { chromium } from "playwright-core";
 
 import { tally } from "./lib/check.mjs";
 import { results, root } from "./lib/page.mjs";
-import { serveDist } from "./lib/serve.mjs";
+import { serveDist, serveLab } from "./lib/serve.mjs";
 import { axe } from "./suites/axe.mjs";
 import { brokenLab } from "./suites/broken.mjs";
 import { forcedColours } from "./suites/forced.mjs";
@@ -66,7 +67,8 @@ for (const name of wanted.filter((name) => !all[name])) {
 }
 
 mkdirSync(results, { recursive: true });
-const served = await serveDist();
+if (process.env.BEHIND && (process.env.BEHIND !== "lab" || !lab)) throw new Error("only BEHIND=lab is known, and it needs LAB=path/to/lab");
+const served = process.env.BEHIND ? await serveLab(lab) : await serveDist();
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: [
@@ -89,7 +91,7 @@ try {
   if (!lab) console.log("      recordings and the real cluster are left out: no LAB=path/to/lab was given");
 } finally {
   await browser.close();
-  served.close();
+  await served.close();
 }
 console.log(`\n${tally.passed} passed, ${tally.failures.length} failed`);
 if (tally.failures.length > 0) {

@@ -36,7 +36,9 @@ export async function serveDist() {
 
 /** Starts `lab serve` over the same dist/, on a free port, and says where it listens. */
 export async function serveLab(lab) {
-  const server = spawn(lab, ["serve", "--listen", "127.0.0.1:0", "--dist", dist], { stdio: ["ignore", "pipe", "pipe"] });
+  // The second name is that of a page which is no secure context.
+  const how = ["serve", "--listen", "127.0.0.1:0", "--dist", dist, "--allow-host", "lab.test"];
+  const server = spawn(lab, how, { stdio: ["ignore", "pipe", "pipe"] });
   let told = "";
   const gone = new Promise((done) => server.once("exit", done));
   const url = await new Promise((found, failed) => {
