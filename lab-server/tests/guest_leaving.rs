@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
 use lab_server::adapters::observer::Recorder;
-use lab_server::harness::{PostgresNode, RedisNode};
+use lab_server::harness::{PostgresNode, RedisServer};
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
 use lab_server::real::remains::Remains;
@@ -21,6 +21,9 @@ use support::pooler::Pooler;
 
 /// Of a test's patience, for servers that are gone for good.
 const LEAVE_WITHIN: Duration = Duration::from_secs(4);
+
+/// A Redis Cluster has elected another master for a silent one long before.
+const ELECTED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Longer than all limits of a run and its end together.
 const SOON: Duration = Duration::from_secs(45);
@@ -215,19 +218,29 @@ async fn a_silent_primary_keeps_only_what_is_named(owner: &Owner) {
     owner.execute("DROP TABLE public.data").await;
 }
 
-/// A master that stands still in the midst of a run: whoever takes its place has its keys.
+/// The node that is a shard's master now.
+async fn master_of(owner: &Owner, shard: u8) -> &RedisServer {
+    let masters = owner.masters().await;
+    let name = masters.iter().map(|(name, _)| *name).find(|name| name.shard() == shard);
+    owner.redis_server(name.expect("every shard has a master"))
+}
+
+/// A master that stands still in the midst of a run: whoever takes its place has its keys. With enough time nothing
+/// remains, the claim neither.
 async fn a_silent_master_keeps_only_what_is_named(owner: &Owner, shard: u8, leave_within: Duration) {
+    let master = master_of(owner, shard).await;
     let stores = owner.invite_to(&postgres(owner, &lab_user(owner), "lab"), leave_within).await;
     let spec = slow();
     let meanwhile = async {
         owner.begun().await;
-        owner.redis_server(RedisNode::Master(shard)).pause().expect("it can be stopped");
+        master.pause().expect("it can be stopped");
     };
     let (ended, ()) = tokio::join!(run(&stores, &spec), meanwhile);
-    owner.redis_server(RedisNode::Master(shard)).resume();
+    master.resume();
     owner.await_cluster().await;
     assert!(!owner.has_schema().await, "PostgreSQL is another server");
     if let Err(RunError::Remains { left, .. } | RunError::Left { left, .. }) = &ended {
+        assert!(leave_within < ELECTED_WITHIN, "another master was elected: {left:#?}");
         obey(owner, left);
     }
     owner.expect_clean("a silent master").await;
@@ -235,7 +248,7 @@ async fn a_silent_master_keeps_only_what_is_named(owner: &Owner, shard: u8, leav
 
 /// A master that stands still when the lab has come, and asks it which life it is in: that takes seconds.
 async fn asking_a_silent_master_hears_an_interrupt(owner: &Owner) {
-    let master = owner.redis_server(RedisNode::Master(0));
+    let master = master_of(owner, 0).await;
     let replica = owner.harness().postgres(PostgresNode::Replica(1)).expect("a replica");
     let stores = owner.invite_to(&postgres(owner, &lab_user(owner), "lab"), Duration::from_secs(1)).await;
     // The lab waits for the replica when it has come.
@@ -305,7 +318,7 @@ async fn a_guest_leaves_what_fails_it() {
     a_standby_that_is_nobody_holds_nobody_up(&owner).await;
     a_silent_primary_keeps_only_what_is_named(&owner).await;
     Box::pin(asking_a_silent_master_hears_an_interrupt(&owner)).await;
-    for (shard, leave_within) in [(1, Duration::from_secs(1)), (2, Duration::from_secs(20))] {
+    for (shard, leave_within) in [(1, Duration::from_secs(1)), (0, ELECTED_WITHIN), (2, ELECTED_WITHIN)] {
         a_silent_master_keeps_only_what_is_named(&owner, shard, leave_within).await;
     }
 }

@@ -173,7 +173,7 @@ impl Guest {
         tokio::join!(self.drop_schema(stores, primary, until), self.clear_nodes(stores, nodes, until));
         // Until now others were kept out; where this fails it goes by itself.
         drop(renewal.take());
-        self.release(stores).await;
+        self.release(stores, until).await;
         *kept = Kept::default();
         self.leaving.send_replace(None);
     }
@@ -233,16 +233,22 @@ impl Guest {
         }
     }
 
-    async fn release(&self, stores: &Stores) {
+    async fn release(&self, stores: &Stores, until: Instant) {
         if self.brought.borrow().claim.is_none() {
             return;
         }
         let Ok(master) = claims_master(stores) else { return };
         let mut shard = Shard::new(stores.harness().endpoints().direct().clone(), master.node.shard());
-        let released = async { shard.release(&self.mark).await.map_err(claiming(master)) };
-        let released = guarded(released, Instant::now()).await;
-        let left = released.err().map(|error| error.to_string());
-        self.brought.send_modify(|brought| brought.claim = left);
+        loop {
+            let released = async { shard.release(&self.mark).await.map_err(claiming(master)) };
+            let left = guarded(released, until).await.err().map(|error| error.to_string());
+            let is_over = left.is_none() || Instant::now() > until;
+            self.brought.send_modify(|brought| brought.claim = left);
+            if is_over {
+                return;
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
     }
 
     /// What may still be there now, each by its name.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, cmd};
 use tokio::sync::watch;
@@ -87,22 +88,22 @@ impl Shard {
             self.connection = Some(connection);
             return Ok(answer);
         }
-        let mut failure = (redis::ErrorKind::Client, "the claim's shard has no nodes").into();
-        for endpoint in self.reach.redis.iter().filter(|endpoint| endpoint.node.shard() == self.number) {
-            let tried = async {
+        // All at once: the one that was the master may be silent, and a replica in its place.
+        let nodes = self.reach.redis.iter().filter(|endpoint| endpoint.node.shard() == self.number);
+        let tries = nodes.map(|endpoint| {
+            Box::pin(async {
                 let mut connection = connect(&self.reach, &endpoint.data).await?;
                 let answer = invoke.query_async(&mut connection).await?;
-                Ok((answer, connection))
-            };
-            match tried.await {
-                Ok((answer, connection)) => {
-                    self.connection = Some(connection);
-                    return Ok(answer);
-                }
-                Err(error) => failure = error,
-            }
+                RedisResult::Ok((answer, connection))
+            })
+        });
+        let tries: Vec<_> = tries.collect();
+        if tries.is_empty() {
+            return Err((redis::ErrorKind::Client, "the claim's shard has no nodes").into());
         }
-        Err(failure)
+        let ((answer, connection), _) = future::select_ok(tries).await?;
+        self.connection = Some(connection);
+        Ok(answer)
     }
 }
 
