@@ -54,6 +54,12 @@ export async function forcedColours({ browser, url }) {
       }
     });
 
+    await check(`forced colours, ${theme}: the mark of the lesson that is chosen stands out like its words`, async () => {
+      const [mark, words] = await page.locator(".ch.cur").evaluate((row) =>
+        [getComputedStyle(row.querySelector(".k-red")).stroke, getComputedStyle(row.querySelector(".tt")).color]);
+      assert(mark === words, `the mark is ${mark}, the words are ${words}`);
+    });
+
     await check(`forced colours, ${theme}: a slider has a track and a thumb`, async () => {
       const rows = await look(at(page, "policy").locator("input[type=range]").first());
       const outside = rows[0][0];
