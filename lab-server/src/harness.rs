@@ -14,7 +14,7 @@
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs; `notices`: what is told
 //!   of them although it stops nothing;
 //! - `place`: the names of app servers and nodes; `links`: the links between them and the faults on them;
-//! - `proxy`: carries the links' bytes;
+//! - `proxy`: carries the links' bytes; `listener`: whose program listens at an address;
 //! - `error`: what can go wrong.
 //!
 //! # Use
@@ -53,6 +53,7 @@ mod external;
 mod family;
 mod last_will;
 mod links;
+mod listener;
 mod mark;
 mod node;
 mod notices;
@@ -82,6 +83,7 @@ pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint, 
 pub use error::HarnessError;
 pub(crate) use external::{address_of, masters};
 pub use links::{Link, Links, Way};
+use listener::Owner;
 pub use notices::Notices;
 pub use operator::OperatorError;
 pub(crate) use operator::{Operator, describe};
@@ -195,6 +197,7 @@ impl Harness {
         let directory = Directory::create(&base, account.as_ref())?;
         let password_files = PasswordFiles::write(directory.path(), &passwords)?;
         let deadline = Deadline::after(spec.ready_within);
+        let owner = Owner::of_servers(account.as_ref());
         let plan = ClusterPlan {
             masters: spec.masters,
             replicas_per_master: spec.replicas_per_master,
@@ -204,15 +207,18 @@ impl Harness {
             mark: directory.mark(),
             account: account.as_ref(),
             password: &passwords.redis,
+            replication: &passwords.redis_replication,
+            owner,
             directory: directory.path().join("redis"),
         };
-        let proxy = Proxy::new(Links::new(links(&plan.names(), &spec)))?;
+        let proxy = Proxy::new(Links::new(links(&plan.names(), &spec)), owner)?;
         let site = Site {
             binaries: &binaries,
             mark: directory.mark(),
             directory: directory.path().join(directory::POSTGRES),
             account: account.as_ref(),
             passwords: &passwords,
+            owner,
             deadline,
         };
         let (redis, postgres) = try_join!(

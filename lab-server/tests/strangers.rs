@@ -178,7 +178,7 @@ fn passwords(directory: &Path) -> (Vec<PathBuf>, BTreeSet<String>) {
     let words = text.split(|c: char| c.is_whitespace() || c == ':');
     let is_password = |word: &&str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let found: BTreeSet<_> = words.filter(is_password).map(str::to_owned).collect();
-    assert_eq!(found.len(), 4, "Redis, the operator, the app servers, the replicas");
+    assert_eq!(found.len(), 5, "Redis, its replicas, the operator, the app servers, PostgreSQL's replicas");
     (files, found)
 }
 

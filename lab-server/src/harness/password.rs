@@ -45,8 +45,10 @@ impl fmt::Debug for Password {
 /// The passwords of one start.
 #[derive(Debug)]
 pub(crate) struct Passwords {
-    /// Of every Redis node, for clients and for replicas.
+    /// Of every Redis node, for clients.
     pub(crate) redis: Password,
+    /// Of the user that Redis' replicas log in as.
+    pub(crate) redis_replication: Password,
     /// Of PostgreSQL's superuser: the harness's own, and an operator's.
     pub(crate) operator: Password,
     /// Of the role that the app servers use.
@@ -57,8 +59,13 @@ pub(crate) struct Passwords {
 
 impl Passwords {
     pub(crate) fn draw() -> Result<Self, HarnessError> {
-        let (redis, operator) = (Password::draw()?, Password::draw()?);
-        Ok(Self { redis, operator, app: Password::draw()?, replication: Password::draw()? })
+        Ok(Self {
+            redis: Password::draw()?,
+            redis_replication: Password::draw()?,
+            operator: Password::draw()?,
+            app: Password::draw()?,
+            replication: Password::draw()?,
+        })
     }
 }
 
@@ -90,7 +97,8 @@ mod tests {
     fn each_is_another_and_none_is_shown() {
         let drawn = Passwords::draw().expect("entropy");
         let shown = format!("{drawn:?}");
-        let all = [&drawn.redis, &drawn.operator, &drawn.app, &drawn.replication].map(Password::as_str);
+        let all = [&drawn.redis, &drawn.redis_replication, &drawn.operator, &drawn.app, &drawn.replication];
+        let all = all.map(Password::as_str);
         for (index, password) in all.iter().enumerate() {
             assert!(password.len() == 2 * BYTES && password.bytes().all(|byte| byte.is_ascii_hexdigit()));
             assert!(!all[..index].contains(password));

@@ -22,6 +22,7 @@ use super::binaries::Binaries;
 use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::links::Link;
+use super::listener::Owner;
 use super::mark::Mark;
 use super::node::{Node, while_all_live};
 use super::operator::Operator;
@@ -54,6 +55,7 @@ const SHUTDOWN_WITHIN: Duration = Duration::from_millis(500);
 const SETTINGS: &str = "
 unix_socket_directories = ''
 max_connections = 100
+authentication_timeout = 5s
 shared_buffers = 32MB
 dynamic_shared_memory_type = mmap
 fsync = off
@@ -89,6 +91,7 @@ pub struct PostgresServer {
     listens: SocketAddr,
     /// The superuser's.
     password: Password,
+    owner: Owner,
     node: Node,
 }
 
@@ -118,6 +121,8 @@ pub(crate) struct Site<'a> {
     /// Another account than ours to run as.
     pub(crate) account: Option<&'a Account>,
     pub(crate) passwords: &'a Passwords,
+    /// Whose programs the nodes are.
+    pub(crate) owner: Owner,
     pub(crate) deadline: Deadline,
 }
 
@@ -286,7 +291,8 @@ impl Site<'_> {
         let launch = self.launch(name.to_string(), &self.binaries.postgres, arguments);
         let listens = SocketAddr::new(IpAddr::V4(address), port);
         let password = self.passwords.operator.clone();
-        let server = PostgresServer { name, listens, password, node: Node::start(launch).await? };
+        let (owner, node) = (self.owner, Node::start(launch).await?);
+        let server = PostgresServer { name, listens, password, owner, node };
         server.answers(self.deadline).await.map_err(|error| port_clash(error, port))?;
         Ok(server)
     }
@@ -357,6 +363,8 @@ impl PostgresServer {
     }
 
     async fn connect_to(&self, database: &str) -> Result<Operator, HarnessError> {
+        let doing = HarnessError::io(format!("connect to {}", self.name));
+        self.owner.expect(self.listens).map_err(doing)?;
         let connected = Operator::connect(&self.operator(database)).await;
         connected.map_err(HarnessError::postgres(format!("connect to {}", self.name)))
     }
@@ -373,7 +381,10 @@ impl PostgresServer {
         let process = self.process();
         let config = self.operator("postgres");
         let probe = async || Operator::connect(&config).await?.query_one("SELECT 1", &[]).await;
-        let answers = || async { probe().await.map(drop).map_err(|error| error.to_string()) };
+        let answers = || async {
+            self.owner.expect(self.listens).map_err(|error| error.to_string())?;
+            probe().await.map(drop).map_err(|error| error.to_string())
+        };
         process.ready(deadline, answers).await?;
         // Who answers us was forked by the server.
         let connected = self.connect_to("postgres").await?;

@@ -20,6 +20,7 @@ use tokio::{select, try_join};
 
 use super::error::HarnessError;
 use super::links::{Link, Links, Rule, WayRule};
+use super::listener::Owner;
 
 /// The most that is read at once.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -32,12 +33,14 @@ const CHUNKS_UNDER_WAY: usize = 1024;
 pub(crate) struct Proxy {
     runtime: Handle,
     links: Arc<Links>,
+    owner: Owner,
     /// Its end ends the thread.
     _stop: oneshot::Sender<Infallible>,
 }
 
 impl Proxy {
-    pub(crate) fn new(links: Links) -> Result<Self, HarnessError> {
+    /// Connects to programs of `owner` only.
+    pub(crate) fn new(links: Links, owner: Owner) -> Result<Self, HarnessError> {
         let starting = || HarnessError::spawning("the thread of the links");
         let (started, is_started) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -45,7 +48,7 @@ impl Proxy {
         let thread = thread::Builder::new().name("links".to_owned());
         thread.spawn(move || run(&started, stopped)).map_err(starting())?;
         let runtime = is_started.recv().map_err(|_| io::Error::other("it has ended")).flatten();
-        Ok(Self { runtime: runtime.map_err(starting())?, links: Arc::new(links), _stop: stop })
+        Ok(Self { runtime: runtime.map_err(starting())?, links: Arc::new(links), owner, _stop: stop })
     }
 
     pub(crate) fn links(&self) -> &Links {
@@ -79,13 +82,13 @@ impl Proxy {
         let entered = self.runtime.enter();
         let listener = TcpListener::from_std(listener).map_err(doing())?;
         drop(entered);
-        let links = Arc::clone(&self.links);
+        let (links, owner) = (Arc::clone(&self.links), self.owner);
         self.runtime.spawn(async move {
             loop {
                 match listener.accept().await {
                     Ok((client, peer)) => {
                         let rule = links.rule(link_of(peer.ip()));
-                        tokio::spawn(carry(client, upstream, rule));
+                        tokio::spawn(carry(client, upstream, owner, rule));
                     }
                     // Out of file descriptors, or the peer is gone already: others may fare better soon.
                     Err(_) => sleep(Duration::from_millis(10)).await,
@@ -116,7 +119,7 @@ enum Fate {
     Swallowed,
 }
 
-async fn carry(mut client: TcpStream, upstream: SocketAddr, mut rule: watch::Receiver<Rule>) {
+async fn carry(mut client: TcpStream, upstream: SocketAddr, owner: Owner, mut rule: watch::Receiver<Rule>) {
     let at_accept = rule.borrow_and_update().clone();
     if at_accept.black_hole {
         return swallow(client, rule, at_accept.resets).await;
@@ -127,7 +130,7 @@ async fn carry(mut client: TcpStream, upstream: SocketAddr, mut rule: watch::Rec
     let opened = select! {
         biased;
         fate = &mut fate => Err(fate),
-        opened = open(&client, upstream, &mut rule) => opened.map_err(|_| Fate::Reset),
+        opened = open(&client, upstream, owner, &mut rule) => opened.map_err(|_| Fate::Reset),
     };
     let (server, end) = match opened {
         Ok(mut server) => {
@@ -170,9 +173,11 @@ async fn fate(rule: &mut watch::Receiver<Rule>, at_accept: &Rule) -> Fate {
 async fn open(
     client: &TcpStream,
     upstream: SocketAddr,
+    owner: Owner,
     rule: &mut watch::Receiver<Rule>,
 ) -> io::Result<TcpStream> {
     passable(rule, |rule| rule.forth.cut || rule.back.cut).await;
+    owner.expect(upstream)?;
     let server = TcpStream::connect(upstream).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;

@@ -4,8 +4,9 @@
 //! Node i listens on 127.0.1.i, connects from there too (`bind-source-addr`) and announces 127.0.2.i, where the
 //! proxy listens: everyone who follows the cluster's own addresses, its nodes first of all, goes through a link.
 //!
-//! Clients and replicas need the drawn password. The cluster's bus knows none: whoever reaches a bus port can speak
-//! to the nodes as a node does.
+//! Clients and replicas need passwords that are drawn. The cluster's bus knows none: whoever reaches a bus port can speak
+//! to the nodes as a node does, give slots away, and make a node its own replica, which then logs in there. So replicas
+//! have a user of their own, who may do nothing but follow.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -22,6 +23,7 @@ use redis::{
 use super::casualty::Casualty;
 use super::error::HarnessError;
 use super::links::Link;
+use super::listener::Owner;
 use super::mark::Mark;
 use super::node::{Node, while_all_live};
 use super::password::Password;
@@ -40,6 +42,9 @@ const PORT_ATTEMPTS: usize = 5;
 /// One answer of a node on loopback; a stopped or melting node must not hang the harness.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
+/// The user that replicas log in as. It may follow a master and do nothing else.
+const REPLICAS: &str = "lab-replica";
+
 /// What the cluster is to look like.
 pub(crate) struct ClusterPlan<'a> {
     pub(crate) masters: u8,
@@ -51,6 +56,10 @@ pub(crate) struct ClusterPlan<'a> {
     /// Another account than ours to run as.
     pub(crate) account: Option<&'a Account>,
     pub(crate) password: &'a Password,
+    /// What replicas log in with: see [`REPLICAS`].
+    pub(crate) replication: &'a Password,
+    /// Whose programs the nodes are.
+    pub(crate) owner: Owner,
     /// Where each node gets a directory; not there yet.
     pub(crate) directory: PathBuf,
 }
@@ -67,6 +76,7 @@ pub struct RedisServer {
     listens: SocketAddr,
     announces: SocketAddr,
     settings: RedisConnectionInfo,
+    owner: Owner,
     node: Node,
 }
 
@@ -92,7 +102,13 @@ impl ClusterPlan<'_> {
     fn prepare(&self) -> Result<(), HarnessError> {
         private::make_passage(&self.directory, self.account)?;
         let password = self.password.as_str();
-        let secrets = format!("requirepass {password}\nmasterauth {password}\n");
+        // Whoever reaches the bus can make any node its replica, and is sent what replicas log in with: that lets
+        // them follow a master, and run nothing.
+        let replication = self.replication.as_str();
+        let secrets = format!(
+            "requirepass {password}\nmasteruser {REPLICAS}\nmasterauth {replication}\n\
+             user {REPLICAS} on >{replication} +psync +replconf +ping\n"
+        );
         private::write(&self.configuration(), &secrets, self.account)
     }
 }
@@ -253,6 +269,7 @@ async fn start_node(
         listens: SocketAddr::new(IpAddr::V4(real), port),
         announces: SocketAddr::new(IpAddr::V4(shown), port),
         settings: settings(plan.password),
+        owner: plan.owner,
         node: Node::start(launch).await?,
     };
     server.answers(deadline).await.map_err(|error| port_clash(error, port))?;
@@ -356,6 +373,7 @@ impl RedisServer {
     }
 
     async fn try_connect(&self) -> RedisResult<MultiplexedConnection> {
+        self.owner.expect(self.listens)?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ANSWER_WITHIN))
             .set_response_timeout(Some(ANSWER_WITHIN));
