@@ -121,6 +121,12 @@ fn a_place_that_will_not_do_is_named() {
     nowhere.arg("up").env("TMPDIR", room.path().join("nowhere"));
     refused(nowhere, &["nowhere", "No such file", "TMPDIR"]);
 
+    let open = directory();
+    fs::set_permissions(open.path(), Permissions::from_mode(0o777)).expect("ours");
+    let mut exchangeable = lab();
+    exchangeable.arg("up").env("TMPDIR", open.path());
+    refused(exchangeable, &["lets everybody rename", "TMPDIR", "such as /tmp"]);
+
     if !geteuid().is_root() {
         fs::set_permissions(room.path(), Permissions::from_mode(0o555)).expect("ours");
         let mut closed = lab();

@@ -63,6 +63,20 @@ pub enum HarnessError {
         /// What is wrong with it.
         why: String,
     },
+    /// Another user could exchange the lab's directory for something else.
+    #[error(
+        "the lab's own servers would keep their files in {}, and {} {why}: another user could put something else in \
+         their place, and the lab would remove that at its end; set TMPDIR to another directory, such as /tmp",
+        base.display(), directory.display()
+    )]
+    Unguarded {
+        /// Where the files would be.
+        base: PathBuf,
+        /// The same, or one that it lies in.
+        directory: PathBuf,
+        /// Who can.
+        why: String,
+    },
     /// Too few files may be open.
     #[error(
         "this process may have {allowed} files open at most (`ulimit -n`), and the lab's own servers and links need \

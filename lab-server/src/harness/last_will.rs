@@ -17,11 +17,11 @@ pub(crate) const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 pub(crate) struct LastWill(Child);
 
 impl LastWill {
-    /// Writes it for a directory whose path has no link in it. The shell holds the lock until it has done its
-    /// work.
+    /// Writes it for a directory whose path has no link in it. The shell stays in that directory, whatever is put in
+    /// its place later, and holds the lock until it has done its work.
     pub(crate) fn write(directory: &Path, lock: &File) -> io::Result<Self> {
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", SCRIPT, "last-will"]).arg(directory).current_dir("/");
+        shell.args(["-c", SCRIPT, "last-will"]).arg(directory).current_dir(directory);
         shell.env_clear().env("LC_ALL", "C").env("PATH", PATH);
         // A group of its own: it survives a Ctrl-C, and a kill that strikes all of ours.
         shell.process_group(0).stdin(Stdio::piped()).stdout(lock.try_clone()?).stderr(Stdio::null());

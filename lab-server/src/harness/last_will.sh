@@ -1,9 +1,10 @@
 # The last will of a lab that died before it could clean up: ends what it has started and removes its directory.
-# $1 is the directory. Standard input ends when the lab does. Standard output is the lab's lock, held until this
+# $1 is the directory; this starts in it, and removes nothing but what lies in there, wherever the path leads by
+# then. Standard input ends when the lab does. Standard output is the lab's lock, held until this
 # is done, so that no other lab sweeps here meanwhile.
 trap '' HUP INT QUIT TERM
 directory=$1
-mark=$directory/children
+mark=./children
 
 read -r _
 
@@ -26,7 +27,7 @@ while kill_marked && [ $looks -lt 500 ]; do
 done
 
 # The shared memory of a killed PostgreSQL has the inode of its data directory for a key.
-for data in "$directory"/postgres/*/; do
+for data in ./postgres/*/; do
     [ -d "$data" ] && [ ! -L "${data%/}" ] || continue
     set -- $(ls -din "$data")
     inode=$1 owner=$4
@@ -39,7 +40,9 @@ for data in "$directory"/postgres/*/; do
 done
 
 # The lock goes last: a sweep knows by it what is dead.
-for entry in "$directory"/*; do
+for entry in ./* ./.[!.]* ./..?*; do
     [ "${entry##*/}" = owner.lock ] || rm -rf -- "$entry"
 done
-rm -rf -- "$directory"
+rm -f -- ./owner.lock
+# Follows no link, and takes an empty directory only.
+rmdir -- "$directory"

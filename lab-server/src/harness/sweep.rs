@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 use rustix::process::{Uid, geteuid};
 use tokio::sync::oneshot;
 
-use super::directory::{LOCK_FILE, PREFIX, clear};
+use super::directory::{Identity, LOCK_FILE, PREFIX, clear};
 
 /// How long a start waits for the sweep. It goes on beside the start then.
 const SWEPT_WITHIN: Duration = Duration::from_secs(3);
@@ -48,8 +48,8 @@ fn sweep_in(base: &Path, user: Uid) {
     for entry in entries.flatten() {
         if is_a_labs(&entry.file_name()) {
             let path = entry.path();
-            if let Some(_lock) = dead(&path, user) {
-                let _ = clear(&path, GONE_WITHIN);
+            if let Some((identity, _lock)) = dead(&path, user) {
+                let _ = clear(&path, identity, GONE_WITHIN);
             }
         }
     }
@@ -71,12 +71,14 @@ enum Dead {
     WithoutLock,
 }
 
-fn dead(directory: &Path, user: Uid) -> Option<Dead> {
+/// Which directory was looked at, if it is dead.
+fn dead(directory: &Path, user: Uid) -> Option<(Identity, Dead)> {
     let is_ours = |metadata: &Metadata| metadata.uid() == user.as_raw();
     let metadata = fs::symlink_metadata(directory).ok()?;
     if !metadata.is_dir() || !is_ours(&metadata) {
         return None;
     }
+    let identity = Identity::of(&metadata);
     let mut options = File::options();
     options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     match options.open(directory.join(LOCK_FILE)) {
@@ -86,13 +88,13 @@ fn dead(directory: &Path, user: Uid) -> Option<Dead> {
                 return None;
             }
             match lock.try_lock() {
-                Ok(()) => Some(Dead::Locked { _lock: lock }),
+                Ok(()) => Some((identity, Dead::Locked { _lock: lock })),
                 Err(TryLockError::WouldBlock | TryLockError::Error(_)) => None,
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let age = metadata.modified().ok()?.elapsed().unwrap_or_else(|future| future.duration());
-            (age > WITHOUT_LOCK).then_some(Dead::WithoutLock)
+            (age > WITHOUT_LOCK).then_some((identity, Dead::WithoutLock))
         }
         Err(_) => None,
     }
