@@ -6,6 +6,7 @@ mod support;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use lab_server::api::app;
@@ -80,7 +81,7 @@ fn post(length: usize, body: &str) -> String {
 
 #[test]
 fn connections_that_say_nothing_keep_nobody_out() {
-    let limits = Limits { half_open: 8, ..Limits::default() };
+    let limits = Limits { half_open: 8, half_open_for: Duration::from_millis(10), ..Limits::default() };
     let lab = Lab::start(limits);
     // Far more than there are places for any connection.
     let mut silent: Vec<_> = (0..400).map(|_| Socket::open(lab.address)).collect();
@@ -156,7 +157,9 @@ fn heads_are_bounded() {
 
 #[test]
 fn one_beyond_the_last_place_is_told_so() {
-    let lab = Lab::start(Limits { connections: 4, ..Limits::default() });
+    // The silent ones have the one place in turn.
+    let half_open_for = Duration::from_millis(10);
+    let lab = Lab::start(Limits { connections: 4, half_open_for, ..Limits::default() });
     let path = lab.events();
     poll(AT_ONCE, || (lab.health() == 200).then_some(())).expect("the connection that asked is gone");
     let mut followers: Vec<_> = (0..4).map(|_| lab.follow(&path)).collect();
@@ -167,6 +170,38 @@ fn one_beyond_the_last_place_is_told_so() {
     let silent: Vec<_> = (0..100).map(|_| Socket::open(lab.address)).collect();
     followers.pop();
     poll(AT_ONCE, || answered(lab.address).then_some(())).expect("a place is free again");
+    drop(silent);
+}
+
+/// More than may be half open, and fewer than there are places: each has asked before the server has seen it.
+#[test]
+fn a_burst_of_whole_requests_is_answered_one_and_all() {
+    let lab = Lab::start(Limits::default());
+    // Held up, so that as many of them as the kernel takes wait there when the server has its first turn.
+    let gates = [Arc::new(Barrier::new(3)), Arc::new(Barrier::new(3))];
+    for _ in 0..2 {
+        let gates = gates.clone();
+        lab.runtime.spawn(async move {
+            for gate in gates {
+                gate.wait();
+            }
+        });
+    }
+    gates[0].wait();
+    let asked = |_| {
+        let mut socket = Socket::open(lab.address);
+        socket.ask("localhost", "/api/health", "Connection: close\r\n");
+        socket
+    };
+    let mut sockets: Vec<_> = (0..120).map(asked).collect();
+    gates[1].wait();
+    sockets.extend((120..200).map(asked));
+    let answers: Vec<_> = sockets.iter_mut().map(Socket::read_all).collect();
+    let lost = answers.iter().filter(|answer| !answer.starts_with("HTTP/1.1 200")).count();
+    assert_eq!(lost, 0, "of 200");
+    // Those that say nothing make room all the same.
+    let silent: Vec<_> = (0..200).map(|_| Socket::open(lab.address)).collect();
+    poll(AT_ONCE, || answered(lab.address).then_some(())).expect("the silent ones make room");
     drop(silent);
 }
 

@@ -2,14 +2,15 @@
 //! that say nothing, or say it slowly, keeps nobody else out.
 //!
 //! A connection is half open until its first request has arrived; of those the oldest makes room for a new one, since
-//! an honest client's request comes at once. One that asks keeps its place, and a newcomer beyond the last place is
-//! told so. A request's body has its limits where it is read.
+//! an honest client's request comes at once. It has had its time for that first: in a burst, newcomers wait until a
+//! request has arrived or the oldest has had long enough. One that asks keeps its place, and a newcomer beyond the last
+//! place is told so. A request's body has its limits where it is read.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -20,7 +21,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
@@ -40,6 +41,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections whose first request has not arrived.
     pub half_open: usize,
+    /// The time that a half-open connection keeps its place for in any case.
+    pub half_open_for: Duration,
     /// Bytes of a request's head.
     pub head_bytes: usize,
     /// The time for a request's head, from the end of the one before.
@@ -55,6 +58,7 @@ impl Default for Limits {
         Self {
             connections: 256,
             half_open: 64,
+            half_open_for: Duration::from_millis(250),
             head_bytes: 32 * 1024,
             head_within: Duration::from_secs(10),
             write_within: Duration::from_secs(30),
@@ -76,6 +80,8 @@ struct Hall {
     places: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
     half_open: Mutex<HalfOpen>,
+    /// Told when a connection is half open no more, or has left its place.
+    room: Notify,
     /// Whether connections are to end with the request that they are at.
     ending: watch::Sender<bool>,
 }
@@ -84,7 +90,22 @@ struct Hall {
 #[derive(Default)]
 struct HalfOpen {
     last: u64,
-    waiting: VecDeque<(u64, oneshot::Sender<()>)>,
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    number: u64,
+    since: Instant,
+    close: oneshot::Sender<()>,
+}
+
+/// Whether there is room for one more.
+enum Room {
+    Now,
+    /// When the oldest may be closed for it.
+    At(Instant),
+    /// None is half open.
+    Never,
 }
 
 impl Server {
@@ -96,6 +117,7 @@ impl Server {
             places: Arc::new(Semaphore::new(limits.connections)),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
             half_open: Mutex::default(),
+            room: Notify::new(),
             ending: watch::Sender::new(false),
         });
         let accepting = listeners.into_iter().map(|listener| accept(listener, Arc::clone(&hall))).collect();
@@ -116,7 +138,11 @@ impl Server {
 async fn accept(listener: TcpListener, hall: Arc<Hall>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => hall.receive(stream),
+            Ok((stream, _)) => {
+                hall.receive(stream).await;
+                // Those that are here already have their turn before the next one comes.
+                tokio::task::yield_now().await;
+            }
             // Some errors are one connection's own; with others only time helps.
             Err(_) => tokio::time::sleep(ACCEPT_AGAIN_AFTER).await,
         }
@@ -125,19 +151,12 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>) {
 
 impl Hall {
     /// Gives a connection a place, if need be that of the oldest one that has asked nothing yet, or tells it that there
-    /// is none.
-    fn receive(self: &Arc<Self>, stream: TcpStream) {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok();
-        if place.is_none() && !self.half_open().close_oldest() {
-            return self.turn_away(stream);
-        }
-        let (number, closed) = self.half_open().enter(self.limits.half_open);
+    /// is none. Whoever comes meanwhile is kept waiting by the system.
+    async fn receive(self: &Arc<Self>, stream: TcpStream) {
+        let Some(place) = self.place().await else { return self.turn_away(stream) };
+        let (number, closed) = self.half_open().enter();
         let hall = Arc::clone(self);
         tokio::spawn(async move {
-            let place = match place {
-                Some(place) => Ok(place),
-                None => Arc::clone(&hall.places).acquire_owned().await,
-            };
             tokio::select! {
                 biased;
                 // The sender is dropped without a word when the first request has arrived.
@@ -146,7 +165,29 @@ impl Hall {
             }
             hall.half_open().leave(number);
             drop(place);
+            hall.room.notify_waiters();
         });
+    }
+
+    /// Waits for room among the half-open ones, and for a place; `None` where every place is taken by one that asks.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            // From here on it hears of every change.
+            let changed = self.room.notified();
+            let place = Arc::clone(&self.places).try_acquire_owned().ok();
+            let max = if place.is_some() { self.limits.half_open } else { 0 };
+            let room = self.half_open().room(max, self.limits.half_open_for);
+            match (room, place) {
+                (Room::Now, Some(place)) => return Some(place),
+                // The oldest was closed, and leaves its place.
+                (Room::Now, None) => return Arc::clone(&self.places).acquire_owned().await.ok(),
+                (Room::At(instant), place) => {
+                    drop(place);
+                    let _ = tokio::time::timeout_at(instant.into(), changed).await;
+                }
+                (Room::Never, _) => return None,
+            }
+        }
     }
 
     /// Tells a connection that there is no place for it; of more of those than can be told, nothing is heard.
@@ -169,6 +210,7 @@ impl Hall {
         let answer = service_fn(|request: Request<Incoming>| async move {
             let Some(number) = number else { return Ok::<_, Infallible>(full()) };
             self.half_open().leave(number);
+            self.room.notify_waiters();
             // A router always answers.
             self.app.clone().oneshot(request.map(Body::new)).await
         });
@@ -193,29 +235,35 @@ impl Hall {
 }
 
 impl HalfOpen {
-    /// Takes in a connection, and closes the oldest ones beyond `max`. Answers the new one's number, and what is told
-    /// when it is to be closed itself.
-    fn enter(&mut self, max: usize) -> (u64, oneshot::Receiver<()>) {
+    /// Takes in a connection. Answers its number, and what is told when it is to be closed.
+    fn enter(&mut self) -> (u64, oneshot::Receiver<()>) {
         let (close, closed) = oneshot::channel();
         self.last += 1;
-        self.waiting.push_back((self.last, close));
-        while self.waiting.len() > max {
-            self.close_oldest();
-        }
+        self.waiting.push_back(Waiting { number: self.last, since: Instant::now(), close });
         (self.last, closed)
     }
 
-    /// Closes the oldest; `false` if there is none.
-    fn close_oldest(&mut self) -> bool {
-        let Some((_, oldest)) = self.waiting.pop_front() else { return false };
-        // It may have ended by itself.
-        let _ = oldest.send(());
-        true
+    /// Whether one more may come in where there may be `max`; closes the oldest for it, once it has waited for so long.
+    fn room(&mut self, max: usize, at_least: Duration) -> Room {
+        if self.waiting.len() < max {
+            return Room::Now;
+        }
+        let Some(until) = self.waiting.front().map(|oldest| oldest.since + at_least) else {
+            return Room::Never;
+        };
+        if Instant::now() < until {
+            return Room::At(until);
+        }
+        if let Some(oldest) = self.waiting.pop_front() {
+            // It may have ended by itself.
+            let _ = oldest.close.send(());
+        }
+        Room::Now
     }
 
     /// A connection has sent its first request, or has ended.
     fn leave(&mut self, number: u64) {
-        if let Ok(found) = self.waiting.binary_search_by_key(&number, |(number, _)| *number) {
+        if let Ok(found) = self.waiting.binary_search_by_key(&number, |waiting| waiting.number) {
             self.waiting.remove(found);
         }
     }
