@@ -77,7 +77,7 @@ use tokio::try_join;
 
 use binaries::Binaries;
 pub use binaries::Search;
-pub use casualty::Casualty;
+pub use casualty::{Casualty, Stopped};
 use directory::Directory;
 pub use endpoints::{Address, Endpoints, PostgresEndpoint, Reach, RedisEndpoint, ToldBy};
 pub use error::HarnessError;
@@ -288,6 +288,24 @@ impl Harness {
             let casualties = self.casualties();
             if !casualties.is_empty() {
                 return casualties;
+            }
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
+    }
+
+    /// Servers of our own that are stopped although nothing here stopped them.
+    pub fn stopped(&self) -> Vec<Stopped> {
+        let Some(own) = &self.own else { return Vec::new() };
+        let redis = own.redis.nodes.iter().filter_map(RedisServer::stopped);
+        redis.chain(own.postgres.nodes.iter().filter_map(PostgresServer::stopped)).collect()
+    }
+
+    /// Waits until one is seen to be; a shorter stop disturbs no more than a busy machine.
+    pub async fn is_stopped(&self) -> Vec<Stopped> {
+        loop {
+            let stopped = self.stopped();
+            if !stopped.is_empty() {
+                return stopped;
             }
             tokio::time::sleep(WATCH_EVERY).await;
         }

@@ -35,6 +35,7 @@ use lab_core::trace::{self, Trace};
 use lab_core::world::WorldError;
 
 use crate::adapters::observer::Recorder;
+use crate::harness::Stopped;
 use disturbance::Disturbance;
 use error::{RunError, StoresError};
 use pauses::Pauses;
@@ -98,7 +99,7 @@ async fn watched(
 ) -> Result<(), RunError> {
     let pauses = Pauses::watch().map_err(RunError::Deaf)?;
     let before = unless(interrupted.as_mut(), Vitals::ask(stores)).await?;
-    let played = play(stores, spec, recorder, interrupted.as_mut()).await;
+    let (played, mut stopped) = play(stores, spec, recorder, interrupted.as_mut()).await;
     // What is not wanted any more, or cannot be done here, has no verdict anyway.
     let unsupported = |error: &RunError| matches!(error, RunError::World(WorldError::Unsupported { .. }));
     if played.as_ref().is_err_and(|error| {
@@ -107,6 +108,10 @@ async fn watched(
         return played;
     }
     let mut disturbances: Vec<_> = stores.harness().casualties().into_iter().map(Disturbance::Died).collect();
+    if stopped.is_empty() {
+        stopped = stores.harness().stopped();
+    }
+    disturbances.extend(stopped.into_iter().map(Disturbance::Stopped));
     disturbances.extend(before.compare(&unless(interrupted, Vitals::ask(stores)).await?));
     disturbances.extend(pauses.end().await.map(Disturbance::Paused));
     disturbances.extend(faults::unexplained(recorder).map(Disturbance::Refused));
@@ -128,13 +133,15 @@ async fn unless<T>(
     }
 }
 
-/// Plays the scenario's body, and ends its servers. A server that dies by itself ends it too.
+/// Plays the scenario's body, and ends its servers. A server that dies by itself ends it too, and so do those that
+/// somebody else stops: these are answered, since they may go on meanwhile.
 async fn play(
     stores: &Arc<Stores>,
     spec: &RunSpec,
     recorder: &Arc<Recorder>,
     interrupted: impl Future<Output = ()>,
-) -> Result<(), RunError> {
+) -> (Result<(), RunError>, Vec<Stopped>) {
+    let mut stopped = Vec::new();
     let world = RealWorld::new(Arc::clone(stores), Arc::clone(recorder));
     let body = trace::scope(None, None, scenario::play(spec.scenario, &world, &spec.policy, &spec.settings));
     // A body that panics must not keep its servers.
@@ -143,6 +150,10 @@ async fn play(
         biased;
         () = interrupted => Err(RunError::Interrupted),
         _ = stores.harness().casualty() => Ok(()),
+        found = stores.harness().is_stopped() => {
+            stopped = found;
+            Ok(())
+        }
         error = stores.displaced() => Err(error.into()),
         played = body => played.map_err(|panic| panicked(&*panic)).and_then(|played| Ok(played?)),
         () = tokio::time::sleep(RUN_WITHIN) => Err(RunError::World(WorldError::Stuck {
@@ -151,7 +162,7 @@ async fn play(
         })),
     };
     world.end().await;
-    played
+    (played, stopped)
 }
 
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> RunError {

@@ -1,4 +1,4 @@
-//! A run has a verdict only if nothing happened that its scenario is not about: no server died, none refused, and the lab
+//! A run has a verdict only if nothing happened that its scenario is not about: no server died or was stopped, none refused, and the lab
 //! itself did not stand still. Each of these makes a right policy look wrong, and is told instead.
 
 mod support;
@@ -158,6 +158,28 @@ async fn a_lab_that_was_stopped_says_so(stores: &Arc<Stores>) {
     assert!(time > STOP / 2, "{time:?}");
 }
 
+async fn a_server_that_somebody_stopped_is_told(stores: &Arc<Stores>) {
+    let primary = stores.harness().postgres(PostgresNode::Primary).expect("the primary is ours");
+    let signal = |signal| {
+        let pid = Pid::from_raw(primary.pid().cast_signed()).expect("a process");
+        kill_process(pid, signal).expect("it is there");
+    };
+    let begun = Instant::now();
+    let run = struck(stores, async || signal(Signal::STOP)).await;
+    let took = begun.elapsed();
+    signal(Signal::CONT);
+    let text = run.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    let said = disturbances(run);
+    let is_it = |disturbance: &Disturbance| matches!(disturbance, Disturbance::Stopped(stopped) if stopped.server == "pg-primary");
+    assert!(said.iter().any(is_it), "{said:?}");
+    assert!(text.contains("pg-primary was stopped") && text.contains("kill -CONT"), "{text}");
+    assert!(took < NOTICED_WITHIN, "after {took:?}");
+    // What the lab stops itself is none of these.
+    primary.pause().unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(stores.harness().stopped(), []);
+    primary.resume();
+}
+
 /// SIGKILL from outside, as the system does when memory is short.
 fn kill(pid: u32) {
     let pid = Pid::from_raw(pid.cast_signed()).expect("a process");
@@ -315,6 +337,7 @@ async fn what_a_scenario_is_not_about_gives_no_verdict() {
     let stores = Arc::new(Stores::start().await.unwrap_or_else(|error| panic!("{error}")));
     a_store_that_refuses_is_told_with_its_own_words(&stores).await;
     a_lab_that_was_stopped_says_so(&stores).await;
+    a_server_that_somebody_stopped_is_told(&stores).await;
     a_run_that_nothing_disturbs_has_a_verdict(&stores).await;
     a_primary_that_dies_is_told(&stores).await;
     a_master_that_dies_is_told(&stores).await;

@@ -1,4 +1,5 @@
-//! Servers of our own that ended although nothing here ended them: whatever was measured on them says nothing.
+//! Servers of our own that ended, or stand still, although nothing here did that to them: whatever was measured on them
+//! says nothing.
 
 use std::fmt;
 
@@ -19,6 +20,25 @@ impl fmt::Display for Casualty {
         write!(
             f,
             "{server} ended ({how}), and the lab did not end it; the last lines of its log:\n{log_tail}"
+        )
+    }
+}
+
+/// A server that somebody else has stopped (SIGSTOP, or a terminal).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// The server's name.
+    pub server: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server, pid } = self;
+        write!(
+            f,
+            "{server} was stopped, and the lab did not stop it: if it still is, `kill -CONT {pid}` lets it go on"
         )
     }
 }

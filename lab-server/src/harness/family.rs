@@ -41,6 +41,11 @@ impl Member {
         self.lived() && !matches!(self.state, 'T' | 't')
     }
 
+    /// Whether it was stopped at that look.
+    pub(crate) fn was_stopped(&self) -> bool {
+        self.state == 'T'
+    }
+
     /// Whether it lives now, running or stopped.
     pub(crate) fn is_living(&self) -> bool {
         Self::look(self.pid).is_some_and(|now| now.started == self.started && now.lived())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::casualty::Casualty;
+use super::casualty::{Casualty, Stopped};
 use super::error::HarnessError;
 use super::family::Member;
 use super::process::{Launch, POLL, Process};
@@ -57,6 +57,13 @@ impl Node {
         let state = self.state();
         let how = state.process.ended().filter(|_| !state.killed)?.to_string();
         Some(Casualty { server: self.launch.name.clone(), how, log_tail: state.process.log_tail() })
+    }
+
+    /// That the process is stopped, if nothing here stopped it.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        let state = self.state();
+        let is_others = !state.paused && !state.killed && state.process.is_stopped();
+        is_others.then(|| Stopped { server: self.launch.name.clone(), pid: state.process.pid() })
     }
 
     /// Starts it anew in its old directory, killing what still runs.

@@ -19,7 +19,7 @@ use rustix::process::Signal;
 use tokio_postgres::{Client, Config};
 
 use super::binaries::Binaries;
-use super::casualty::Casualty;
+use super::casualty::{Casualty, Stopped};
 use super::error::HarnessError;
 use super::links::Link;
 use super::listener::Owner;
@@ -317,6 +317,11 @@ impl PostgresServer {
     /// How it ended, if nothing here ended it.
     pub fn casualty(&self) -> Option<Casualty> {
         self.node.casualty()
+    }
+
+    /// That it is stopped, if nothing here stopped it.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.node.stopped()
     }
 
     /// SIGKILL to the postmaster and all its backends: a crash.

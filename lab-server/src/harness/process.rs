@@ -142,6 +142,11 @@ impl Process {
         self.child().try_wait().ok().flatten()
     }
 
+    /// Whether it is stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.ended().is_none() && Member::look(self.pid).is_some_and(|member| member.was_stopped())
+    }
+
     /// Sends a signal; to a process that has ended this does nothing, since its pid may be another's by now.
     pub(crate) fn signal(&self, signal: Signal) {
         let mut child = self.child();

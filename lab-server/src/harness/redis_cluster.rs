@@ -20,7 +20,7 @@ use redis::{
     AsyncConnectionConfig, Client, IntoConnectionInfo, RedisConnectionInfo, RedisResult, Value, cmd,
 };
 
-use super::casualty::Casualty;
+use super::casualty::{Casualty, Stopped};
 use super::error::HarnessError;
 use super::links::Link;
 use super::listener::Owner;
@@ -342,6 +342,11 @@ impl RedisServer {
     /// How it ended, if nothing here ended it.
     pub fn casualty(&self) -> Option<Casualty> {
         self.node.casualty()
+    }
+
+    /// That it is stopped, if nothing here stopped it.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.node.stopped()
     }
 
     /// SIGKILL. What was not replicated is lost; its memory is gone, its place in the cluster

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::adapters::refusals::Refusal;
-use crate::harness::Casualty;
+use crate::harness::{Casualty, Stopped};
 
 /// Something that happened to a run.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub enum Disturbance {
     },
     /// A store refused, and no fault of the scenario explains it.
     Refused(Refusal),
+    /// A server of our own was stopped.
+    Stopped(Stopped),
     /// The lab itself stood still.
     Paused(Duration),
 }
@@ -43,6 +45,7 @@ impl fmt::Display for Disturbance {
                 write!(f, "{node} was restarted, or has another role: it was {before}, and is {now}")
             }
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::Stopped(stopped) => stopped.fmt(f),
             Self::Paused(time) => write!(f, "the lab itself was stopped for {:.1} s", time.as_secs_f64()),
         }
     }
