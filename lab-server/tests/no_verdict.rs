@@ -154,8 +154,8 @@ async fn a_lab_that_was_stopped_says_so(stores: &Arc<Stores>) {
         shell.wait().expect("it ends");
     });
     let said = disturbances(stopped.await);
-    let [Disturbance::Paused(time)] = said[..] else { panic!("{said:?}") };
-    assert!(time > STOP / 2, "{time:?}");
+    let [Disturbance::Paused(pause)] = said[..] else { panic!("{said:?}") };
+    assert!(pause.time > STOP / 2 && pause.was_continued, "{pause:?}");
 }
 
 async fn a_server_that_somebody_stopped_is_told(stores: &Arc<Stores>) {

@@ -33,7 +33,23 @@ pub enum Disturbance {
     /// A server of our own was stopped.
     Stopped(Stopped),
     /// The lab itself stood still.
-    Paused(Duration),
+    Paused(Pause),
+}
+
+/// For how long the lab stood still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The longest time.
+    pub time: Duration,
+    /// Whether it was told to go on, so that it was stopped before.
+    pub was_continued: bool,
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = if self.was_continued { "" } else { ", or the machine too busy to let it go on," };
+        write!(f, "the lab itself was stopped{why} for {:.1} s", self.time.as_secs_f64())
+    }
 }
 
 impl fmt::Display for Disturbance {
@@ -46,7 +62,7 @@ impl fmt::Display for Disturbance {
             }
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Stopped(stopped) => stopped.fmt(f),
-            Self::Paused(time) => write!(f, "the lab itself was stopped for {:.1} s", time.as_secs_f64()),
+            Self::Paused(pause) => pause.fmt(f),
         }
     }
 }

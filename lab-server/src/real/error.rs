@@ -49,7 +49,9 @@ pub enum RunError {
         ended: Option<Box<RunError>>,
     },
     /// The lab could not watch over itself.
-    #[error("listen for signals: {0}")]
+    #[error(
+        "watch whether the lab itself is stopped: {0}; let it have more threads and open files (`ulimit -a`)"
+    )]
     Deaf(io::Error),
     /// Whoever wanted the run wants it no more.
     #[error("interrupted")]
