@@ -2,6 +2,7 @@
 //! processes shows them.
 
 use std::env;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +13,9 @@ use crate::real::stores::LEAVE_WITHIN;
 /// Where the URLs may stand instead of the options.
 const REDIS_VARIABLE: &str = "LAB_REDIS";
 const POSTGRES_VARIABLE: &str = "LAB_POSTGRES";
+
+/// Where their passwords may stand.
+const PASSWORD_VARIABLES: [&str; 2] = ["REDISCLI_AUTH", "PGPASSWORD"];
 
 /// Seconds that somebody may let the lab try to leave.
 const LEAVE_WITHIN_MAX: u64 = 3_600;
@@ -62,15 +66,27 @@ impl NamedServers {
 
     /// The servers to use, if any are named.
     pub(super) fn servers(&self) -> Result<Option<Named>, CliError> {
-        self.servers_in(|name| env::var(name).ok().filter(|text| !text.is_empty()))
+        self.servers_in(|name| env::var_os(name))
     }
 
-    fn servers_in(&self, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Named>, CliError> {
+    fn servers_in(&self, variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<Named>, CliError> {
+        let text = |name| {
+            variable(name).filter(|value| !value.is_empty()).map(|value| text(name, value)).transpose()
+        };
         let mut redis = self.redis.clone();
         if redis.is_empty() {
-            redis.extend(variable(REDIS_VARIABLE).iter().flat_map(|urls| urls.split(',')).map(str::to_owned));
+            redis.extend(text(REDIS_VARIABLE)?.iter().flat_map(|urls| urls.split(',')).map(str::to_owned));
         }
-        match (redis.is_empty(), self.postgres.clone().or_else(|| variable(POSTGRES_VARIABLE))) {
+        let postgres = match &self.postgres {
+            Some(postgres) => Some(postgres.clone()),
+            None => text(POSTGRES_VARIABLE)?,
+        };
+        if !redis.is_empty() && postgres.is_some() {
+            for password in PASSWORD_VARIABLES {
+                text(password)?;
+            }
+        }
+        match (redis.is_empty(), postgres) {
             (true, None) => Ok(None),
             (false, Some(postgres)) => {
                 let leave_within = self.leave_within.unwrap_or(LEAVE_WITHIN);
@@ -80,6 +96,13 @@ impl NamedServers {
             (false, None) => Err(alone(("--redis", REDIS_VARIABLE), ("--postgres", POSTGRES_VARIABLE))),
         }
     }
+}
+
+/// What a variable says. Its value may hold a password, and is not shown.
+fn text(name: &str, value: OsString) -> Result<String, CliError> {
+    value
+        .into_string()
+        .map_err(|_| CliError::Usage(format!("{name} is no text in UTF-8: correct it, or unset it")))
 }
 
 fn alone(named: (&str, &str), missing: (&str, &str)) -> CliError {
@@ -98,6 +121,8 @@ impl std::fmt::Debug for NamedServers {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
     use super::*;
 
     #[test]
@@ -108,8 +133,8 @@ mod tests {
             leave_within: None,
         };
         let environment = |name: &str| match name {
-            REDIS_VARIABLE => Some("redis://a,redis://b".to_owned()),
-            POSTGRES_VARIABLE => Some("postgresql://c/lab".to_owned()),
+            REDIS_VARIABLE => Some("redis://a,redis://b".into()),
+            POSTGRES_VARIABLE => Some("postgresql://c/lab".into()),
             _ => None,
         };
         let nothing = |_: &str| None;
@@ -131,6 +156,21 @@ mod tests {
             assert!(said.contains(&format!("without {missing}")), "{said}");
         }
         named(&[], None).expect_none().expect("the environment is not meant for the simulator");
+    }
+
+    #[test]
+    fn a_variable_that_is_no_text_is_refused_by_its_name() {
+        let none = NamedServers::default();
+        for bad in [REDIS_VARIABLE, POSTGRES_VARIABLE, "REDISCLI_AUTH", "PGPASSWORD"] {
+            let environment = |name: &str| match name {
+                name if name == bad => Some(OsString::from_vec(b"geheim\xff".to_vec())),
+                REDIS_VARIABLE => Some("redis://a".into()),
+                POSTGRES_VARIABLE => Some("postgresql://c/lab".into()),
+                _ => None,
+            };
+            let said = none.servers_in(environment).err().expect("it cannot be read").to_string();
+            assert!(said.starts_with(bad) && !said.contains("geheim"), "{said}");
+        }
     }
 
     #[test]
