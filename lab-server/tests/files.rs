@@ -190,4 +190,12 @@ async fn an_address_of_no_page_leads_to_the_page_by_a_relative_way() {
         assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT, "{path}");
         assert_eq!(told(response.headers(), header::LOCATION), Some(way), "{path}");
     }
+    // Longer than any name, alone or with what a compressed file's has at its end, and longer than any path.
+    for path in ["a".repeat(300), "a".repeat(254), "a/".repeat(4000)] {
+        let response = get(&app, &format!("/{path}"), &[(header::ACCEPT_ENCODING, "br")]).await;
+        assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT, "{} characters", path.len());
+    }
+    let response = get(&app, &format!("/{}.js", "a".repeat(300)), &[]).await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert_eq!(told(response.headers(), header::CONTENT_TYPE), Some("application/problem+json"));
 }

@@ -4,6 +4,8 @@
 //! the script of workers keep their names: they are asked for anew each time, and answered with 304 while they are
 //! the same. Their tag is exact where a date is not: an older build that was put back is another page.
 
+use std::convert::Infallible;
+use std::io::{self, ErrorKind};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -26,14 +28,32 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 /// Serves the files of a directory. An address that names no file leads to the page.
 pub(super) fn serve(directory: &Path) -> Router {
     let files = ServeDir::new(directory).precompressed_br().precompressed_gzip();
-    let files = files.fallback(tower::service_fn(async |request| Ok(other(&request))));
-    Router::new().fallback_service(files).layer(middleware::from_fn(with_life))
+    let files = files.fallback(tower::service_fn(async |request: Request| {
+        Ok::<_, Infallible>(other(request.uri().path()))
+    }));
+    let answer = move |request: Request| {
+        let (mut files, path) = (files.clone(), request.uri().path().to_owned());
+        async move {
+            match files.try_call(request).await {
+                Ok(response) => response.into_response(),
+                // No file has a name as long as that.
+                Err(error) if error.kind() == ErrorKind::InvalidFilename => other(&path),
+                Err(error) => unreadable(&error),
+            }
+        }
+    };
+    Router::new().fallback(answer).layer(middleware::from_fn(with_life))
+}
+
+/// The system does not give the file.
+fn unreadable(error: &io::Error) -> Response {
+    let detail = format!("the file cannot be read: {error}; look after the directory that --dist names");
+    Problem::new(Kind::Internal, detail).into_response()
 }
 
 /// What is no file: a file that is missing, or the address of no page, which leads to the only one. The way there is
 /// relative, because a proxy may show the lab under another path.
-fn other(request: &Request) -> Response {
-    let path = request.uri().path();
+fn other(path: &str) -> Response {
     let mut parts = path.split('/').skip(1);
     let is_below = |part: &str| part == ".." || part.eq_ignore_ascii_case("%2e%2e");
     let names_a_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
