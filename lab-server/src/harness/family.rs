@@ -32,7 +32,7 @@ impl Member {
     }
 
     /// Whether it was more than a zombie at that look.
-    fn lived(&self) -> bool {
+    pub(crate) fn lived(&self) -> bool {
         !matches!(self.state, 'Z' | 'X')
     }
 

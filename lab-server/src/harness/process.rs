@@ -37,6 +37,9 @@ const GUARD: &str = r#"test "$PPID" = "$0" && exec "$@" 9<&0"#;
 /// How long it may take to stop a process and all that it has forked; it is bound by nothing but the machine's load.
 const FROZEN_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long the threads of a dead process may take to be gone; they need nothing but their turn on a processor.
+const STATUS_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long killed processes may take to be gone. Only one that waits for a broken disk takes longer.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 
@@ -137,9 +140,19 @@ impl Process {
         self.pid.as_raw_pid().cast_unsigned()
     }
 
-    /// How it ended, or `None` while it lives (running or stopped).
+    /// How it ended, or `None` while it lives (running or stopped). One that everybody can see to be dead has ended,
+    /// although its status may be told only when the last of its threads is gone: that instant is waited for.
     pub(crate) fn ended(&self) -> Option<ExitStatus> {
-        self.child().try_wait().ok().flatten()
+        let mut child = self.child();
+        let limit = Instant::now() + STATUS_WITHIN;
+        loop {
+            let status = child.try_wait().ok().flatten();
+            let is_told = status.is_some() || Instant::now() > limit;
+            if is_told || Member::look(self.pid).is_some_and(|member| member.lived()) {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Whether it is stopped.
