@@ -6,6 +6,8 @@
 //!
 //! # Layout
 //! * [`value`]: key, version, stamp, entry, lookup: the nouns, as newtypes
+//! * [`cluster`]: who is in it, which shard a key belongs to, which server a request goes to
+//! * [`fault`]: what can go wrong on purpose
 //! * [`policy`]: every protection as a named, serialisable choice, and the switches of the lab
 //! * [`ports`]: what the cache asks of the world, one trait a file, with the contract in words
 //! * [`cache`]: the tiered cache, one policy a file
@@ -13,7 +15,7 @@
 //! * [`consistency`]: what a reader may be answered: Strong, Bounded, Session, Eventual
 //! * [`trace`]: the events that both worlds write; the digest; the journal
 //! * [`check`]: pure functions over a trace that say what held
-//! * [`world`]: what a scenario may do to the cluster, and the vocabulary of faults
+//! * [`world`]: what a scenario may do to the cluster
 //! * [`scenario`]: the catalogue: one failure a file, one body for both worlds
 //! * [`service`]: how a server answers a request, the same in both worlds
 //! * [`sim`]: the simulator: executor, network, Redis Cluster, `PostgreSQL`, bus, balancer
@@ -24,7 +26,9 @@
 
 pub mod cache;
 pub mod check;
+pub mod cluster;
 pub mod consistency;
+pub mod fault;
 pub mod lock;
 pub mod nemesis;
 pub mod policy;

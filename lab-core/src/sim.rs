@@ -4,21 +4,20 @@
 //! * [`executor`]: polls the code under study; the seed picks who is next
 //! * [`random`]: independent streams of chance from one seed
 //! * [`network`]: how long a message takes, and what a fault does to it
-//! * [`redis`], [`postgres`], [`balancer`]: plain state machines
+//! * [`redis`], [`postgres`]: plain state machines
 //! * [`adapters`]: the ports over all this
 //! * [`world`]: what a scenario drives
 //!
-//! Only the code under study is async. Redis, `PostgreSQL`, the bus and the balancer are synchronous and keep to the
+//! Only the code under study is async. Redis, `PostgreSQL` and the bus are synchronous and keep to the
 //! real systems' rules.
 
 mod adapters;
-pub mod balancer;
 mod executor;
 mod kernel;
 mod network;
 mod postgres;
 pub(crate) mod random;
-pub mod redis;
+mod redis;
 mod world;
 
 use std::sync::{Arc, Mutex};

@@ -17,7 +17,6 @@
 //!   What they bring about (a gap noticed, L1 withheld) is in.
 //! * [`Event::cause`] is the event that led to this one: walking it back gives an event's causal past.
 
-mod actor;
 mod digest;
 mod journal;
 mod kind;
@@ -28,7 +27,7 @@ use std::panic::Location;
 
 use serde::{Deserialize, Serialize};
 
-pub use actor::Actor;
+pub use crate::cluster::Actor;
 pub use digest::Digest;
 pub use journal::{Journal, Note};
 pub use kind::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};

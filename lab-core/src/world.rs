@@ -6,11 +6,10 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+pub use crate::cluster::Balancing;
+pub use crate::fault::{Fault, Link};
 use crate::policy::Policy;
 use crate::service::{Request, Response};
-use crate::trace::Actor;
 use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
 
 /// The cluster that a scenario starts with. Everything beyond it is fixed: three masters with a replica each, one
@@ -42,18 +41,6 @@ impl ClusterSpec {
     }
 }
 
-/// How the load balancer chooses a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Balancing {
-    /// One after another.
-    RoundRobin,
-    /// The one with the fewest requests in progress.
-    LeastConnections,
-    /// By the key, so that a key always meets the same server.
-    ConsistentHash,
-}
-
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
@@ -61,37 +48,6 @@ pub enum Route {
     To(ServerId),
     /// Wherever the balancer sends it.
     Balanced,
-}
-
-/// A connection that a fault can strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Link {
-    /// From the bus to one server's subscription. Neither that server's publications nor its data pass here.
-    BusTo(ServerId),
-    /// From one actor to another (one direction).
-    From(Actor, Actor),
-}
-
-/// What can go wrong on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Fault {
-    /// Every message on the link arrives this much later.
-    Delay {
-        /// Where.
-        link: Link,
-        /// By how much, in milliseconds.
-        by_ms: u64,
-    },
-    /// Nothing passes. What is sent waits, as TCP makes it wait in a partition, and arrives after the heal.
-    Cut(Link),
-    /// The connection stays open and silent: what is sent into it vanishes.
-    BlackHole(Link),
-    /// The link is whole again.
-    Heal(Link),
-    /// The actor dies, with everything that it was doing.
-    Kill(Actor),
 }
 
 /// Why a world could not do what the scenario asked.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join;
+use lab_core::cluster::{shard_of_slot, slot};
 use lab_core::policy::{Acknowledge, Policy, Switch};
 use lab_core::service::{Request, Response};
 use lab_core::sim::{self, SimWorld};
@@ -133,6 +134,6 @@ fn a_lock_goes_back_when_its_holder_fails() {
 /// The master that the lock lies on: the one that any command on the key goes to.
 async fn holders_of(world: &SimWorld) -> Actor {
     world.delete_shared(&key()).await.expect("an operator can");
-    let slot = sim::redis::slot(key().as_str());
-    Actor::RedisMaster(sim::redis::shard_of_slot(slot, 3))
+    let slot = slot(key().as_str());
+    Actor::RedisMaster(shard_of_slot(slot, 3))
 }

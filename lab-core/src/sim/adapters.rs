@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::kernel::{Kernel, MASTERS, Pending, Reply};
 use super::postgres::{Rows, Statement};
-use super::redis::{self, Answer, Command};
+use super::redis::{Answer, Command};
+use crate::cluster::{shard_of_slot, slot};
 use crate::ports::{
     Arrival, Audience, Body, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy,
     Leased, Locked, Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Replaced, Row,
@@ -39,8 +40,8 @@ impl SimPorts {
     ) -> impl Future<Output = Result<Answer, SharedError>> + Send {
         let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
         async move {
-            let slot = redis::slot(key.as_str());
-            let mut shard = redis::shard_of_slot(slot, MASTERS);
+            let slot = slot(key.as_str());
+            let mut shard = shard_of_slot(slot, MASTERS);
             for _ in 0..REDIRECTIONS_MAX {
                 let call = kernel.state().command(server, (shard, slot), &key, verb, command.clone());
                 match Pending::new(kernel.clone(), call).await {
@@ -174,7 +175,7 @@ impl Observer for SimPorts {
 
 impl SharedCache for SimPorts {
     fn home(&self, key: &Key) -> Actor {
-        Actor::RedisMaster(redis::shard_of_slot(redis::slot(key.as_str()), MASTERS))
+        Actor::RedisMaster(shard_of_slot(slot(key.as_str()), MASTERS))
     }
 
     async fn get(&self, key: &Key) -> Result<Lookup, SharedError> {

@@ -17,19 +17,20 @@ use std::time::Duration;
 pub(super) use calls::{Pending, Reply};
 
 use super::SimPorts;
-use super::balancer::Balancer;
 use super::network::{Fate, Network};
 use super::postgres::{Pool, Postgres, Record, Rows, Statement};
 use super::random::{Purpose, Stream};
 use super::redis::{Answer, Change, Cluster, Command};
 use crate::cache::TieredCache;
+use crate::cluster::{Balancer, Balancing};
 use crate::consistency::Session;
+use crate::fault::{Fault, Link};
 use crate::ports::traced::Traced;
 use crate::ports::{Audience, BoxFuture, Notice};
 use crate::service::{Request, Response};
 use crate::trace::{Actor, EventId, Journal, MessageId, Note, OperationId, Trace, Verb};
 use crate::value::{ClientId, Instant, Key, ServerId};
-use crate::world::{Balancing, ClusterSpec, Fault, Link};
+use crate::world::ClusterSpec;
 
 /// Masters of the simulated cluster, each with one replica.
 pub(super) const MASTERS: u8 = 3;

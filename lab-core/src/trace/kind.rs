@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Actor;
+use crate::fault::Fault;
 use crate::value::{ServerId, Tier, Token, Value};
-use crate::world::Fault;
 
 /// What happened. No kind holds an instant: an event has one, and everything else follows from other events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use lab_core::cluster::SLOTS;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisConnectionInfo, RedisError, RedisResult, Value, cmd};
 use tokio_postgres::Config;
@@ -32,9 +33,6 @@ pub(crate) use redis_url::{NamedNode, nodes as redis_nodes};
 
 /// A connection to a Redis node with its start-up, and then each answer.
 const REDIS_WITHIN: Duration = Duration::from_secs(3);
-
-/// The slots of every cluster.
-const SLOTS: usize = 16384;
 
 /// What a password does to a URL that it is a part of: where a piece of it is taken for the host, that piece would be
 /// looked up and shown.
@@ -91,7 +89,7 @@ pub(crate) async fn redis(
 /// A cluster that is being built, or has lost a shard, would refuse some of the keys.
 fn check_covered(node: &NamedNode, ranges: &[Range]) -> Result<(), HarnessError> {
     let covered: usize = ranges.iter().map(|(range, _)| range.len()).sum();
-    if covered == SLOTS {
+    if covered == usize::from(SLOTS) {
         return Ok(());
     }
     let what = format!("the Redis node at {}, which you named", node.address);

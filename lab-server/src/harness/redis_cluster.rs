@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use lab_core::cluster::range;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, IntoConnectionInfo, RedisConnectionInfo, RedisResult, Value, cmd,
@@ -32,9 +33,6 @@ use super::ports::{self, BUS_OFFSET};
 use super::private;
 use super::process::{Account, Deadline, Launch, Process};
 use super::proxy::Proxy;
-
-/// Slots of a Redis Cluster.
-const SLOTS: u32 = 16_384;
 
 /// How often all nodes are tried on other ports when another program took one of theirs.
 const PORT_ATTEMPTS: usize = 5;
@@ -297,10 +295,8 @@ fn slots(name: RedisNode, masters: u8) -> Option<RangeInclusive<u16>> {
     let RedisNode::Master(shard) = name else {
         return None;
     };
-    let masters = u32::from(masters);
-    let first = |shard: u32| (shard * SLOTS + masters / 2) / masters;
-    let shard = u32::from(shard);
-    Some(first(shard) as u16..=(first(shard + 1) - 1) as u16)
+    let (first, last) = range(shard, masters);
+    Some(first..=last)
 }
 
 /// Tells a port taken by another program from other deaths at the start.

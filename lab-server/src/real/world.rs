@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::future;
+use lab_core::cluster::Balancer;
 use lab_core::consistency::Session;
 use lab_core::service::{Request, Response};
-use lab_core::sim::balancer::Balancer;
 use lab_core::trace::{Actor, EventId, Kind, Note, Outcome, Verb};
 use lab_core::value::{ClientId, Key, ServerId, Value, Version};
 use lab_core::world::{Balancing, ClusterSpec, Fault, Route, World, WorldError};

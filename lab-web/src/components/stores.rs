@@ -1,6 +1,6 @@
 //! Redis shards with their replicas, PostgreSQL with its replicas: what each holds of the focus key.
 
-use lab_core::sim::redis::{range, shard_of_slot, slot};
+use lab_core::cluster::{range, shard_of_slot, slot};
 use lab_core::trace::Actor;
 use yew::prelude::*;
 

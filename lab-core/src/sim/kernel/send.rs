@@ -6,8 +6,8 @@ use std::task::Waker;
 use super::{
     Audience, CALL_TIMEOUT, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement,
 };
+use crate::cluster::slot;
 use crate::sim::network::link;
-use crate::sim::redis;
 use crate::trace::{self, Actor, EventId, Kind, Note, Outcome, Verb};
 use crate::value::{ClientId, Key, ServerId};
 use crate::world::Route;
@@ -115,7 +115,7 @@ impl State {
 
     /// An operator deletes a key at its master and its replica at once.
     pub(in crate::sim) fn delete_shared(&mut self, key: &Key, line: &'static Location<'static>) {
-        let slot = redis::slot(key.as_str());
+        let slot = slot(key.as_str());
         let shard = self.redis.owner(slot);
         let (_, change) = self.redis.apply(shard, slot, key, Command::Delete, self.now);
         if let Some(change) = change {
@@ -130,7 +130,7 @@ impl State {
 
     /// Gives a key's slot to another shard's master.
     pub(in crate::sim) fn reshard(&mut self, key: &Key, shard: u8) {
-        self.redis.give(redis::slot(key.as_str()), shard);
+        self.redis.give(slot(key.as_str()), shard);
     }
 
     /// Opens a server's inbox.

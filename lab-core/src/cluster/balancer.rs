@@ -2,11 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::value::{Key, ServerId};
-use crate::world::Balancing;
 
 /// Points that each server has on the ring of consistent hashing: enough that shares differ by some percent only.
 const POINTS_PER_SERVER: u32 = 64;
+
+/// How the load balancer chooses a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balancing {
+    /// One after another.
+    RoundRobin,
+    /// The one with the fewest requests in progress.
+    LeastConnections,
+    /// By the key, so that a key always meets the same server.
+    ConsistentHash,
+}
 
 /// The balancer's state.
 #[derive(Clone, Debug)]
