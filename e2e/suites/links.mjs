@@ -89,6 +89,23 @@ export async function share({ browser, url }) {
       await at(page, "share-link").waitFor({ state: "detached" });
     }));
 
+  for (const [width, height] of [[1280, 600], [800, 600], [390, 600]]) {
+    await check(`${width} × ${height}: the link to copy covers nothing that is to be pressed`, () =>
+      sharing(browser, url, { width, height, permissions: ["geolocation"] }, async ({ page }) => {
+        await at(page, "share").click();
+        await at(page, "share-link").waitFor();
+        await at(page, "play").scrollIntoViewIfNeeded();
+        const covered = await page.locator(".trans :is(button, select)").evaluateAll((controls) =>
+          controls.filter((control) => control.getClientRects().length > 0).flatMap((control) => {
+            const { left, top, width, height } = control.getBoundingClientRect();
+            const there = document.elementFromPoint(left + width / 2, top + height / 2);
+            return control.contains(there) ? [] : [`${control.outerHTML.slice(0, 60)} lies under .${there?.className}`];
+          }));
+        assert(covered.length === 0, covered.join("; "));
+        if (width > 960) await shot(page, "share-low");
+      }));
+  }
+
   await check("where the clipboard is refused, on a phone, Share shows the link, selected", () =>
     // A page that was given some permissions by name is refused all others.
     sharing(browser, url, { width: 390, height: 844, permissions: ["geolocation"] }, async ({ page }) => {

@@ -10,6 +10,8 @@ pub(crate) mod recording;
 pub(crate) mod sentence;
 pub(crate) mod ui;
 
+use std::borrow::Cow;
+
 use lab_core::trace::Kind;
 use lab_core::value::Instant;
 
@@ -59,18 +61,31 @@ impl Text {
         }
     }
 
-    /// The text with `{}` replaced, in order, by `parts`.
+    /// The text with `{}` replaced, in order, by `parts`. Of a choice such as `[event|events]` the first word is taken
+    /// when the part before it is `1`.
     pub(crate) fn with(self, lang: Lang, parts: &[&str]) -> String {
         let mut text = String::new();
         let mut parts = parts.iter();
         for (place, piece) in self.get(lang).split("{}").enumerate() {
-            if place > 0 {
-                text.push_str(parts.next().copied().unwrap_or_default());
-            }
-            text.push_str(piece);
+            let part = if place > 0 { parts.next().copied().unwrap_or_default() } else { "" };
+            text.push_str(part);
+            text.push_str(&chosen(piece, part == "1"));
         }
         text
     }
+}
+
+/// The piece of a text with each of its choices, `[one|many]`, made.
+fn chosen(piece: &str, is_one: bool) -> Cow<'_, str> {
+    let choice = piece.split_once('[').and_then(|(before, rest)| Some((before, rest.split_once(']')?)));
+    let Some((before, (words, after))) = choice else { return Cow::Borrowed(piece) };
+    let (one, many) = words.split_once('|').unwrap_or((words, words));
+    Cow::Owned(format!("{before}{}{}", if is_one { one } else { many }, chosen(after, is_one)))
+}
+
+/// A count and what is counted, in English: `1 event`, `2 events`.
+pub(crate) fn numbered(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
 /// The word of the Events list for a kind of event: protocol words and the words of the field, in any language.
@@ -166,6 +181,23 @@ mod tests {
             );
             let holes = |text: &str| text.matches("{}").count();
             assert_eq!(holes(text.en), holes(text.ja), "{text:?} has not the same number of parts");
+        }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let text = Text::new("{} of {} [check fails|checks fail], {} [key|keys]", "{}/{}、{}");
+        assert_eq!(text.with(Lang::En, &["1", "2", "1"]), "1 of 2 checks fail, 1 key");
+        assert_eq!(text.with(Lang::En, &["1", "1", "0"]), "1 of 1 check fails, 0 keys");
+        assert_eq!(text.with(Lang::Ja, &["1", "1", "0"]), "1/1、0");
+        assert_eq!(ui::N_EVENTS.with(Lang::En, &["1"]), "1 event");
+        assert_eq!(numbered(1, "query waits", "queries wait"), "1 query waits");
+        assert_eq!(numbered(1_200, "query waits", "queries wait"), "1,200 queries wait");
+        let choice = |text: &&Text| text.en.contains(['[', ']', '|']) || text.ja.contains(['[', ']', '|']);
+        for text in ui::ALL.iter().chain(lesson::ALL.iter()).filter(choice) {
+            let told = text.with(Lang::En, &["1", "1", "1"]);
+            assert!(!told.contains(['[', ']', '|']), "{told}");
+            assert!(!text.ja.contains(['[', ']', '|']), "Japanese has no plural: {text:?}");
         }
     }
 

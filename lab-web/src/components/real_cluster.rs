@@ -52,10 +52,7 @@ fn body(lab: &Lab, real: &Real) -> Html {
             html! { <p>{ ui::REAL_LOOKING.with(lang, &[&origin()]) }</p> }
         }
         RealState::Absent => html! { <>
-            <p>
-                { ui::REAL_ABSENT.get(lang) }{ " " }<code>{ "cargo xtask serve" }</code>{ " (" }<code>{ "lab serve" }</code>{ "), " }
-                { ui::REAL_OR.get(lang) }
-            </p>
+            <p>{ with_code(ui::REAL_ABSENT.get(lang), &["cargo xtask serve", "lab serve"]) }</p>
             { look_or_open(real, lang) }
             { how_to_record(lab) }
         </> },
@@ -82,6 +79,17 @@ fn body(lab: &Lab, real: &Real) -> Html {
             { how_to_record(lab) }
         </> },
     }
+}
+
+/// A text whose `{}` are commands.
+fn with_code(text: &'static str, commands: &[&'static str]) -> Html {
+    let pieces = text.split("{}").enumerate();
+    pieces
+        .map(|(place, piece)| {
+            let command = place.checked_sub(1).and_then(|place| commands.get(place));
+            html! { <>if let Some(command) = command { <code>{ *command }</code> }{ piece }</> }
+        })
+        .collect()
 }
 
 /// Where the page came from, without its link: a lab server would answer there.

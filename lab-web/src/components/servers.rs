@@ -113,8 +113,7 @@ fn role(scene: &Scene<'_>, card: &Rect, server: &ServerState, current: bool) -> 
     } else if scene.geometry.compact {
         ("t11 t3", "L1".to_owned())
     } else {
-        let text = if keys == 1 { ui::L1_KEY } else { ui::L1_MANY };
-        ("t11 t3", text.with(lang, &[&keys.to_string()]))
+        ("t11 t3", ui::L1_KEYS.with(lang, &[&keys.to_string()]))
     };
     html! {
         <text x={(card.right() - 12.0).to_string()} y={(card.y + 19.0).to_string()} class={class} text-anchor="end">

@@ -148,8 +148,7 @@ fn home_shard(scene: &Scene<'_>) -> u8 {
 
 fn keys(store: &StoreState, lang: Lang) -> String {
     let count = store.rows.len() as u64;
-    let text = if count == 1 { ui::ONE_KEY } else { ui::KEYS };
-    text.with(lang, &[&grouped(count)])
+    ui::KEYS.with(lang, &[&grouped(count)])
 }
 
 fn slot_mark(scene: &Scene<'_>, rect: &Rect, from: u16, to: u16) -> Html {

@@ -99,8 +99,7 @@ texts! {
     BUS_HOW = "pub/sub", "pub/sub";
     REDIS = "Redis", "Redis";
     POSTGRES = "Postgres", "Postgres";
-    L1_KEY = "L1 · {} key", "L1 · {} 件";
-    L1_MANY = "L1 · {} keys", "L1 · {} 件";
+    L1_KEYS = "L1 · {} [key|keys]", "L1 · {} 件";
     RUNNING_WORD = "running", "実行中";
     DOWN_WORD = "down", "停止";
     COMPUTING = "{} computing", "{} 件を計算中";
@@ -119,8 +118,7 @@ texts! {
     REPLICA = "replica", "レプリカ";
     IN_SYNC = "in sync", "同期済み";
     BEHIND = "{} B behind", "{} B 遅れ";
-    KEYS = "{} keys", "{} 件のキー";
-    ONE_KEY = "{} key", "{} 件のキー";
+    KEYS = "{} [key|keys]", "{} 件のキー";
     LEASE_TAKEN = "taken", "取得済み";
     SLOT = "slot {}", "スロット {}";
     LANDS_IN = "lands in {}", "{}後に到着";
@@ -130,7 +128,7 @@ texts! {
         "{}、{}、{}、{}、新しい版の確定から {} のあいだ古いまま";
     STORE_NODE_BEHIND = "{}, {}, {}, {}, behind", "{}、{}、{}、{}、遅れ";
     SERVER_NODE_NONE = "{}, {}, no value", "{}、{}、値なし";
-    CLIENT_BLOCK = "{} clients of {}: {} fresh, {} stale, {} failed, {} waiting", "{} 件のクライアント（{}）：最新 {}、古い {}、失敗 {}、待ち {}";
+    CLIENT_BLOCK = "{} [client|clients] of {}: {} fresh, {} stale, {} failed, {} waiting", "{} 件のクライアント（{}）：最新 {}、古い {}、失敗 {}、待ち {}";
     TO_START = "To start", "先頭へ";
     STEP_BACK = "Step back", "1つ戻る";
     PLAY = "Play", "再生";
@@ -200,9 +198,9 @@ texts! {
     SEEDS_UNSHOWN = "Seeds that showed nothing (○): {}. The situation that the lesson is about did not arise, so they count neither as green nor as red.",
         "{} シードでは何も確かめられません（○）。レッスンの状況が起きなかったため、緑にも赤にも数えません。";
     STOP = "Stop", "停止";
-    HOLD_AGAIN = "Try {} seeds", "{} シードを試す";
+    HOLD_AGAIN = "Try {} [seed|seeds]", "{} シードを試す";
     OPEN_RED = "Open red seed {}", "赤いシード {} を開く";
-    SCHEDULES = "{} distinct schedules", "異なる実行順 {} 通り";
+    SCHEDULES = "{} distinct [schedule|schedules]", "異なる実行順 {} 通り";
     WORKER_NONE = "There is no background worker (it did not start, or the browser ended it); the page computes in small slices instead.",
         "バックグラウンドワーカーがない（開始できないか、ブラウザーに終了された）ため、ページ上で少しずつ計算します。";
     WORKER_BROKE = "The background worker broke off. Retry starts a new one.",
@@ -234,21 +232,21 @@ texts! {
     ONLY_REAL = "Only in real", "実機のみ";
     ONLY_SIM = "Only in the simulator", "シミュレーターのみ";
     N_OF_SHOWN = "{} of {} shown", "{} 件を表示（全 {} 件）";
-    N_EVENTS = "{} events", "{} 件";
+    N_EVENTS = "{} [event|events]", "{} 件";
     VERDICT_NOT_RUN = "Not run yet", "未実行";
     VERDICT_PREDICT_FIRST = "predict first", "まず予想を";
     VERDICT_RUNNING = "Running", "実行中";
     VERDICT_SO_FAR = "so far, {} of {} failed", "ここまで {} / {} が失敗";
     VERDICT_RED = "Red", "赤";
-    VERDICT_RED_DETAIL = "{} of {} checks failed", "{} / {} のチェックが失敗";
+    VERDICT_RED_DETAIL = "{} of {} [check|checks] failed", "{} / {} のチェックが失敗";
     VERDICT_GREEN = "Green", "緑";
     VERDICT_GREEN_REAL = "Green on real", "実機で緑";
     VERDICT_RED_REAL = "Red on real", "実機で赤";
-    VERDICT_GREEN_DETAIL = "{} of {} checks pass", "{} / {} のチェックが成功";
+    VERDICT_GREEN_DETAIL = "{} of {} [check passes|checks pass]", "{} / {} のチェックが成功";
     VERDICT_UNPROVEN = "Not shown", "再現せず";
     VERDICT_UNPROVEN_DETAIL = "the situation did not arise", "状況が起きませんでした";
     VERDICT_SPOKEN = "Verdict: {}, {}.", "判定：{}、{}。";
-    SEEDS_SPOKEN = "{} of {} seeds green.", "{} / {} シードが緑。";
+    SEEDS_SPOKEN = "{} of {} [seed|seeds] green.", "{} / {} シードが緑。";
     NOT_RUN = "not run", "未実行";
     SO_FAR = "so far", "ここまで";
     INFORMS = "informs", "参考";
@@ -257,8 +255,8 @@ texts! {
     CHECKS_ALL = "All {} checks", "全 {} 件";
     CHECKS_LESS = "Less", "閉じる";
     RECORDED_RUN = "Recorded run", "記録された実行";
-    REAL_ABSENT = "No cluster here. Start one with", "ここにクラスターはありません。次のコマンドで開始するか、";
-    REAL_OR = "or replay a recording.", "記録を再生してください。";
+    REAL_ABSENT = "No cluster here. Start one with {} ({}), or replay a recording.",
+        "ここにクラスターはありません。{}（または {}）で開始するか、記録を再生してください。";
     REAL_OPEN = "Open a recorded trace", "記録したトレースを開く";
     REAL_RETRY = "Look again", "もう一度探す";
     REAL_RUN = "Run on the real cluster", "実クラスターで実行";
@@ -266,7 +264,7 @@ texts! {
     REAL_EMPTY = "Nothing recorded yet. This is the cluster that the run will start.",
         "まだ記録はありません。これが実行で起動するクラスターです。";
     REAL_TITLE = "Verify on real", "実機で確かめる";
-    REAL_RECORDING = "Recording, {} events", "記録中、{} イベント";
+    REAL_RECORDING = "Recording, {} [event|events]", "記録中、{} イベント";
     REAL_LOOKING = "Looking for a server at {} …", "{} のサーバーを探しています…";
     REAL_FOUND = "A lab server answers at {}.", "{} でラボのサーバーが応答しています。";
     REAL_FAILED = "The real run did not come to an end.", "実機での実行が完了しませんでした。";
@@ -289,10 +287,10 @@ texts! {
         "形式 {} の記録ですが、このラボが読めるのは形式 {} です。このラボで記録し直してください。";
     FILE_BAD_HEADER = "Its first line cannot be read: {}.", "最初の行を読めません：{}。";
     FILE_IMPOSSIBLE = "The run that it names cannot be: {}.", "記録にある設定では実行できません：{}。";
-    FILE_MANY = "It has {} events; at most {} are read.", "イベントが {} 件あります。読めるのは {} 件までです。";
+    FILE_MANY = "It has {} [event|events]; at most {} are read.", "イベントが {} 件あります。読めるのは {} 件までです。";
     FILE_LONG_LINE = "Line {} is longer than {} bytes.", "{} 行目が {} バイトを超えています。";
     FILE_BAD_EVENT = "Line {} is no event: {}.", "{} 行目はイベントではありません：{}。";
-    FILE_CUT_OFF = "It holds {} events and its first line says {}: it was cut off or changed.",
+    FILE_CUT_OFF = "It holds {} [event|events] and its first line says {}: it was cut off or changed.",
         "イベントは {} 件ですが、最初の行には {} 件とあります。途中で切れたか、書き換えられています。";
     FILE_CHANGED = "Its lines do not have the digest that the first one says: it was changed.",
         "内容が最初の行のダイジェストと一致しません。書き換えられています。";

@@ -240,7 +240,7 @@ pub(super) fn acknowledged(replay: &Replay, scale: Scale, rows: Rows, lang: Lang
         return Html::default();
     };
     let (label_x, anchor) =
-        if x > scale.left + scale.width * 0.62 { (x - 5.0, "end") } else { (x + 5.0, "start") };
+        if x > scale.left + scale.width * 0.62 { (x - 5.0, "end") } else { (x + 8.0, "start") };
     html! { <>
         <path d={format!("M{x:.1},{} V{}", STRIP + 3.0, rows.bottom)} class="limit" />
         <text x={label_x.to_string()} y={(STRIP + 10.5).to_string()} class="t11 t2 knock" text-anchor={anchor}>

@@ -4,7 +4,7 @@ use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why
 use lab_core::value::{Tier, Value};
 
 use super::{Context, is_lock};
-use crate::text::{Lang, lesson, span};
+use crate::text::{Lang, lesson, numbered, span};
 
 /// The event in one English sentence.
 pub(super) fn sentence(context: &Context<'_>) -> String {
@@ -33,9 +33,8 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             format!("**{who}** has no free connection to the database; its query is the next in line.")
         }
         Kind::Queued { ahead } => {
-            format!(
-                "**{who}** has no free connection to the database: **{ahead}** queries wait before this one."
-            )
+            let queries = numbered(u64::from(*ahead), "query waits", "queries wait");
+            format!("**{who}** has no free connection to the database: **{queries}** before this one.")
         }
         Kind::Served { verb, outcome, value, .. } => served(context, *verb, outcome, value.as_ref()),
         Kind::Returned { verb, outcome } => {
@@ -54,7 +53,8 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             NoticeKind::Beat => format!("A sign of life from **{from}** reaches **{who}**."),
         },
         Kind::GapNoticed { from, missed } => {
-            format!("**{who}** notices that it missed **{missed}** notices of **{from}**.")
+            let notices = numbered(*missed, "notice", "notices");
+            format!("**{who}** notices that it missed **{notices}** of **{from}**.")
         }
         inside => within(context, inside),
     }
@@ -176,7 +176,8 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
             format!("**{who}** finds that this token does not hold the lock for {key}.")
         }
         (_, Outcome::Receivers(count)) => {
-            format!("The **bus** takes {} for **{count}** subscribers.", verb.as_str())
+            let subscribers = numbered(u64::from(*count), "subscriber", "subscribers");
+            format!("The **bus** takes {} for **{subscribers}**.", verb.as_str())
         }
         (_, Outcome::Hit) => format!("**{who}** has {key} = **{holds}**."),
         (_, Outcome::Miss) => format!("**{who}** does not have {key}."),
@@ -219,8 +220,10 @@ fn result(outcome: &Outcome) -> String {
         Outcome::Held => "somebody else holds it".to_owned(),
         Outcome::Released => "released".to_owned(),
         Outcome::NotHeld => "it was not its own any more".to_owned(),
-        Outcome::Receivers(count) => format!("handed to {count} subscribers"),
-        Outcome::Members(count) => format!("{count} servers are live"),
+        Outcome::Receivers(count) => {
+            format!("handed to {}", numbered(u64::from(*count), "subscriber", "subscribers"))
+        }
+        Outcome::Members(count) => numbered(u64::from(*count), "server is live", "servers are live"),
         Outcome::Moved(node) => format!("the slot lives on {node}"),
         Outcome::Failed(why) => format!("failed ({why})"),
         Outcome::Voided => "there was nothing to replace".to_owned(),
