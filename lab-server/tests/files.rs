@@ -181,6 +181,71 @@ async fn nothing_beside_the_directory_is_sent() {
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
 }
 
+/// What somebody keeps beside the built files, or links to from there, is theirs.
+#[tokio::test]
+async fn only_regular_files_of_the_build_are_sent() {
+    use std::os::unix::fs::symlink;
+
+    let parent = built();
+    let dist = parent.path().join("dist");
+    let secret = parent.path().join("secret.txt");
+    let beside = parent.path().join("beside");
+    for directory in [dist.join(".git"), beside.clone(), dist.join("inner")] {
+        std::fs::create_dir(directory).expect("a directory");
+    }
+    for hidden in [dist.join(".env"), dist.join(".git/config"), beside.join("index.html")] {
+        std::fs::write(hidden, b"secret").expect("a file");
+    }
+    std::fs::write(dist.join("page.js"), b"plain").expect("a file");
+    for (target, link) in [
+        (secret.as_path(), "link.txt"),
+        (&secret, "page.js.br"),
+        (&secret, "inner/index.html"),
+        (&beside, "away"),
+        (&dist.join(".env"), "seen.txt"),
+        (&dist.join("worker.js"), "same.js"),
+    ] {
+        symlink(target, dist.join(link)).expect("a link");
+    }
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        dist.join("pipe.js"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RWXU,
+        0,
+    )
+    .expect("a pipe");
+    let app = serving(&parent);
+    for path in [
+        "/link.txt",
+        "/page.js",
+        "/inner/",
+        "/inner/index.html",
+        "/away",
+        "/away/",
+        "/away/index.html",
+        "/away%2findex.html",
+        "/seen.txt",
+        "/.env",
+        "/%2eenv",
+        "/.git/config",
+        "/%2Egit/config",
+        "//.git//config",
+        "/.git%2fconfig",
+        "/pipe.js",
+        "/%ff.js",
+    ] {
+        let response = get(&app, path, &[(header::ACCEPT_ENCODING, "br")]).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(!body(response).await.windows(6).any(|part| part == b"secret"), "{path}");
+    }
+    // A link within the directory is a name for one of its files, and the directory itself may be one.
+    assert_eq!(body(get(&app, "/same.js", &[]).await).await, b"// not worth compressing");
+    let other = tempfile::tempdir().expect("a temporary directory");
+    symlink(&dist, other.path().join("dist")).expect("a link");
+    assert_eq!(get(&serving(&other), "/", &[]).await.status(), StatusCode::OK);
+}
+
 #[tokio::test]
 async fn an_address_of_no_page_leads_to_the_page_by_a_relative_way() {
     let dist = built();

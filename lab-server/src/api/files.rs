@@ -3,17 +3,23 @@
 //! The build names most files by their content: such a file is kept for ever. The page itself, the service worker and
 //! the script of workers keep their names: they are asked for anew each time, and answered with 304 while they are
 //! the same. Their tag is exact where a date is not: an older build that was put back is another page.
+//!
+//! Only regular files of the build are sent: nothing whose name begins with a dot, and no link that leads out of the
+//! directory.
 
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
+use tokio::task::spawn_blocking;
 use tower_http::services::ServeDir;
 
 use super::problem::{Kind, Problem};
@@ -31,9 +37,16 @@ pub(super) fn serve(directory: &Path) -> Router {
     let files = files.fallback(tower::service_fn(async |request: Request| {
         Ok::<_, Infallible>(other(request.uri().path()))
     }));
+    let directory: Arc<Path> = directory.into();
     let answer = move |request: Request| {
         let (mut files, path) = (files.clone(), request.uri().path().to_owned());
+        let directory = Arc::clone(&directory);
         async move {
+            let named = path.clone();
+            // The look at the disk may take its time; where no thread is to be had for it, nothing is sent.
+            if !spawn_blocking(move || may_be_sent(&directory, &named)).await.unwrap_or(false) {
+                return missing(&path);
+            }
             match files.try_call(request).await {
                 Ok(response) => response.into_response(),
                 // No file has a name as long as that.
@@ -43,6 +56,33 @@ pub(super) fn serve(directory: &Path) -> Router {
         }
     };
     Router::new().fallback(answer).layer(middleware::from_fn(with_life))
+}
+
+/// Whether nothing that could be sent for this path is hidden, or no regular file of the directory. What is not there
+/// may be asked for: the answer says that it is not.
+fn may_be_sent(directory: &Path, path: &str) -> bool {
+    let Ok(path) = percent_decode_str(path.trim_start_matches('/')).decode_utf8() else { return false };
+    if path.split(['/', '\\']).any(|part| part.starts_with('.')) {
+        return false;
+    }
+    let Ok(root) = directory.canonicalize() else { return true };
+    let named = root.join(path.trim_start_matches('/'));
+    let sent = if named.is_dir() { named.join("index.html") } else { named.clone() };
+    let with = |extension: &str| {
+        let mut name = sent.clone().into_os_string();
+        name.push(extension);
+        PathBuf::from(name)
+    };
+    // A directory by itself leads to what is in it.
+    is_within(&root, &named, |real| real.is_file() || real.is_dir())
+        && ["", ".br", ".gz"].into_iter().all(|extension| is_within(&root, &with(extension), Path::is_file))
+}
+
+/// Whether a path leads, past all links, to something of that kind within a directory, or nowhere.
+fn is_within(root: &Path, path: &Path, is_fit: impl Fn(&Path) -> bool) -> bool {
+    let Ok(real) = path.canonicalize() else { return true };
+    let is_hidden = |inner: &Path| inner.iter().any(|part| part.as_encoded_bytes().starts_with(b"."));
+    real.strip_prefix(root).is_ok_and(|inner| !is_hidden(inner)) && is_fit(&real)
 }
 
 /// The system does not give the file.
@@ -58,13 +98,17 @@ fn other(path: &str) -> Response {
     let is_below = |part: &str| part == ".." || part.eq_ignore_ascii_case("%2e%2e");
     let names_a_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     if names_a_file || parts.clone().any(is_below) {
-        let detail =
-            format!("there is no file {path}: build the lab anew (`cargo xtask serve`), or reload the page");
-        return Problem::new(Kind::NotFound, detail).into_response();
+        return missing(path);
     }
     let up = parts.by_ref().skip(1).map(|_| "../").collect::<String>();
     let page = if up.is_empty() { "./".to_owned() } else { up };
     (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, page)]).into_response()
+}
+
+fn missing(path: &str) -> Response {
+    let detail =
+        format!("there is no file {path}: build the lab anew (`cargo xtask serve`), or reload the page");
+    Problem::new(Kind::NotFound, detail).into_response()
 }
 
 /// Says how long an answer lives, and spares those who have it already.

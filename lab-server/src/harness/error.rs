@@ -108,14 +108,16 @@ pub enum HarnessError {
         log_tail: String,
     },
     /// No port was free in the range that the harness draws from.
-    #[error("no free port for {server} in {first}..{end}: see what listens with `ss -ltnp`")]
+    #[error(
+        "no port from {first} to {last} is free for {server}: see what listens with `ss -ltnp`, and end what need not"
+    )]
     NoFreePort {
         /// The server that needs one.
         server: String,
         /// The first port of the range.
         first: u16,
-        /// The port after the last one.
-        end: u16,
+        /// The last one.
+        last: u16,
     },
     /// A server ended while it should have become ready.
     #[error("{server} ended at its start ({status}); the last lines of its log:\n{log_tail}")]
