@@ -173,6 +173,59 @@ fn one_beyond_the_last_place_is_told_so() {
     drop(silent);
 }
 
+/// A polite client keeps its connection for what it may ask next, and asks now and then.
+#[test]
+fn connections_that_are_idle_make_room_the_one_first_that_has_been_so_longest() {
+    // However slow this machine is, none of those that have not asked yet is closed.
+    let half_open_for = Duration::from_mins(1);
+    let lab = Lab::start(Limits { connections: 8, half_open_for, ..Limits::default() });
+    let path = lab.events();
+    poll(AT_ONCE, || (lab.health() == 200).then_some(())).expect("the connection that asked is gone");
+    let politely = |socket: &mut Socket| {
+        socket.ask("localhost", "/api/health", "");
+        status(&socket.read_until("\"}")) == 200
+    };
+    // The longest of all here, but its answer goes on.
+    let mut follower = lab.follow(&path);
+    let mut polite: Vec<_> = (0..7).map(|_| Socket::open(lab.address)).collect();
+    assert!(polite.iter_mut().all(politely));
+    // The first one asks again, so that the second has been idle longest.
+    assert!(politely(&mut polite[0]));
+
+    let mut newcomer = Socket::open(lab.address);
+    assert!(politely(&mut newcomer), "every place is taken by one that has nothing to ask");
+    assert_eq!(polite[1].read_all(), "", "it made room, without a word");
+    for other in [0, 2, 3, 4, 5, 6] {
+        assert!(politely(&mut polite[other]), "{other} was closed too");
+    }
+    // Whole crowds come and go so.
+    let mut crowd: Vec<_> = (0..100).map(|_| Socket::open(lab.address)).collect();
+    for socket in &mut crowd {
+        socket.ask("localhost", "/api/health", "");
+    }
+    let answers = crowd.iter_mut().map(|socket| status(&socket.read_until("\"}")));
+    assert_eq!(answers.filter(|status| *status != 200).count(), 0, "of 100");
+    drop(lab.worker);
+    assert!(follower.read_until("event: failed").contains("problem:stopped"), "it was there all the time");
+}
+
+/// An answer that its client does not read holds up nobody, though the server has written the whole of it.
+#[test]
+fn an_idle_connection_with_an_unread_answer_makes_room_too() {
+    let dist = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(dist.path().join("index.html"), "<!doctype html>").expect("a page");
+    let lab = Lab::start_with(Limits { connections: 4, ..Limits::default() }, Some(dist.path().to_owned()));
+    let mut unread: Vec<_> = (0..4).map(|_| Socket::open(lab.address)).collect();
+    for socket in &mut unread {
+        socket.ask("localhost", "/api/scenarios", "");
+    }
+    assert_eq!(lab.health(), 200);
+    // What was answered before arrives all the same.
+    for socket in &mut unread {
+        assert_eq!(status(&socket.read_until("acknowledge")), 200);
+    }
+}
+
 /// More than may be half open, and fewer than there are places: each has asked before the server has seen it.
 #[test]
 fn a_burst_of_whole_requests_is_answered_one_and_all() {

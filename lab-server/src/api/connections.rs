@@ -3,25 +3,28 @@
 //!
 //! A connection is half open until its first request has arrived; of those the oldest makes room for a new one, since
 //! an honest client's request comes at once. It has had its time for that first: in a burst, newcomers wait until a
-//! request has arrived or the oldest has had long enough. One that asks keeps its place, and a newcomer beyond the last
-//! place is told so. A request's body has its limits where it is read.
+//! request has arrived or the oldest has had long enough. Where every place is taken, the connection that has been idle
+//! longest, between two requests, makes room too: its client opens another when it has something to ask. One whose
+//! request is under way, up to the last byte of its answer, keeps its place, and a newcomer beyond the last place is
+//! told so. A request's body has its limits where it is read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderValue, Request, Response, header};
 use axum::response::IntoResponse as _;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
@@ -33,6 +36,9 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Connections beyond the last place that are told so; more are closed without a word.
 const TURNED_AWAY_MAX: usize = 32;
+
+/// What an idle connection that is to make room may take for the rest of an answer that its client has not read yet.
+const LEAVES_WITHIN: Duration = Duration::from_millis(100);
 
 /// What connections may take.
 #[derive(Clone, Copy, Debug)]
@@ -79,32 +85,43 @@ struct Hall {
     limits: Limits,
     places: Arc<Semaphore>,
     turned_away: Arc<Semaphore>,
-    half_open: Mutex<HalfOpen>,
-    /// Told when a connection is half open no more, or has left its place.
+    guests: Mutex<Guests>,
+    /// Told when a connection waits no more, or waits again, or has left its place.
     room: Notify,
     /// Whether connections are to end with the request that they are at.
     ending: watch::Sender<bool>,
 }
 
-/// The connections whose first request has not arrived, the oldest first, each with what closes it.
+/// The connections that have a place.
 #[derive(Default)]
-struct HalfOpen {
+struct Guests {
     last: u64,
-    waiting: VecDeque<Waiting>,
+    /// Those whose first request has not arrived, the oldest first.
+    half_open: VecDeque<Guest>,
+    /// Those between two requests, the one that has been idle longest first.
+    idle: VecDeque<Guest>,
+    /// Those that have asked, and whether a request is under way.
+    asked: BTreeMap<u64, bool>,
 }
 
-struct Waiting {
+/// One connection.
+#[derive(Clone)]
+struct Guest {
     number: u64,
+    /// Since when it has been waiting.
     since: Instant,
-    close: oneshot::Sender<()>,
+    /// Told when it is to make room.
+    close: Arc<Notify>,
 }
 
 /// Whether there is room for one more.
 enum Room {
     Now,
+    /// When this one leaves, which has been told to.
+    Soon,
     /// When the oldest may be closed for it.
     At(Instant),
-    /// None is half open.
+    /// None waits.
     Never,
 }
 
@@ -116,7 +133,7 @@ impl Server {
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_MAX)),
-            half_open: Mutex::default(),
+            guests: Mutex::default(),
             room: Notify::new(),
             ending: watch::Sender::new(false),
         });
@@ -150,20 +167,15 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>) {
 }
 
 impl Hall {
-    /// Gives a connection a place, if need be that of the oldest one that has asked nothing yet, or tells it that there
-    /// is none. Whoever comes meanwhile is kept waiting by the system.
+    /// Gives a connection a place, if need be that of one that waits, or tells it that there is none. Whoever comes
+    /// meanwhile is kept waiting by the system.
     async fn receive(self: &Arc<Self>, stream: TcpStream) {
         let Some(place) = self.place().await else { return self.turn_away(stream) };
-        let (number, closed) = self.half_open().enter();
+        let guest = self.guests().enter();
         let hall = Arc::clone(self);
         tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                // The sender is dropped without a word when the first request has arrived.
-                Ok(()) = closed => {}
-                () = hall.serve(stream, Some(number)) => {}
-            }
-            hall.half_open().leave(number);
+            hall.serve(stream, Some(&guest)).await;
+            hall.guests().leave(guest.number);
             drop(place);
             hall.room.notify_waiters();
         });
@@ -171,22 +183,22 @@ impl Hall {
 
     /// Waits for room among the half-open ones, and for a place; `None` where every place is taken by one that asks.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let Limits { half_open, half_open_for, .. } = self.limits;
         loop {
             // From here on it hears of every change.
             let changed = self.room.notified();
             let place = Arc::clone(&self.places).try_acquire_owned().ok();
-            let max = if place.is_some() { self.limits.half_open } else { 0 };
-            let room = self.half_open().room(max, self.limits.half_open_for);
-            match (room, place) {
+            let room = match &place {
+                Some(_) => self.guests().room_among_half_open(half_open, half_open_for),
+                None => self.guests().room(half_open_for),
+            };
+            let until = match (room, place) {
                 (Room::Now, Some(place)) => return Some(place),
-                // The oldest was closed, and leaves its place.
-                (Room::Now, None) => return Arc::clone(&self.places).acquire_owned().await.ok(),
-                (Room::At(instant), place) => {
-                    drop(place);
-                    let _ = tokio::time::timeout_at(instant.into(), changed).await;
-                }
+                (Room::Now | Room::Soon, _) => Instant::now() + LEAVES_WITHIN,
+                (Room::At(instant), _) => instant,
                 (Room::Never, _) => return None,
-            }
+            };
+            let _ = tokio::time::timeout_at(until.into(), changed).await;
         }
     }
 
@@ -201,18 +213,18 @@ impl Hall {
         }
     }
 
-    /// Answers the requests of one connection; where it has no number, that there is no place.
-    async fn serve(&self, stream: TcpStream, number: Option<u64>) {
+    /// Answers the requests of one connection; where it is nobody's guest, that there is no place.
+    async fn serve(self: &Arc<Self>, stream: TcpStream, guest: Option<&Guest>) {
         // Events are small and wanted at once. Where that cannot be had, they come later.
         let _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.write_within));
         let answer = service_fn(|request: Request<Incoming>| async move {
-            let Some(number) = number else { return Ok::<_, Infallible>(full()) };
-            self.half_open().leave(number);
-            self.room.notify_waiters();
+            let Some(guest) = guest else { return Ok::<_, Infallible>(full()) };
+            let asking = self.asking(guest);
             // A router always answers.
-            self.app.clone().oneshot(request.map(Body::new)).await
+            let answer = self.app.clone().oneshot(request.map(Body::new)).await?;
+            Ok(answer.map(|body| Body::new(Answer { body, _asking: asking })))
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -221,50 +233,140 @@ impl Hall {
             .serve_connection(TokioIo::new(Box::pin(stream)), answer);
         let mut connection = pin!(connection);
         let mut ending = self.ending.subscribe();
+        let closed = async {
+            match guest {
+                Some(guest) => guest.close.notified().await,
+                None => std::future::pending().await,
+            }
+        };
         // What breaks a connection is its client's doing, and the client knows.
-        tokio::select! {
+        let makes_room = tokio::select! {
             _ = connection.as_mut() => return,
-            _ = ending.wait_for(|ending| *ending) => connection.as_mut().graceful_shutdown(),
+            () = closed => true,
+            _ = async { ending.wait_for(|ending| *ending).await.map(drop) } => false,
+        };
+        let asks = || guest.and_then(|guest| self.guests().asked.get(&guest.number).copied());
+        if makes_room && asks().is_none() {
+            return;
+        }
+        connection.as_mut().graceful_shutdown();
+        if makes_room {
+            let left = tokio::time::timeout(LEAVES_WITHIN, connection.as_mut()).await;
+            // Its next request may have come at the same instant: that is answered.
+            if left.is_ok() || asks() != Some(true) {
+                return;
+            }
         }
         let _ = connection.await;
     }
 
-    fn half_open(&self) -> MutexGuard<'_, HalfOpen> {
-        self.half_open.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A request of a connection has arrived.
+    fn asking(self: &Arc<Self>, guest: &Guest) -> Asking {
+        self.guests().asks(guest.number);
+        self.room.notify_waiters();
+        Asking { hall: Arc::clone(self), guest: guest.clone() }
+    }
+
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl HalfOpen {
-    /// Takes in a connection. Answers its number, and what is told when it is to be closed.
-    fn enter(&mut self) -> (u64, oneshot::Receiver<()>) {
-        let (close, closed) = oneshot::channel();
-        self.last += 1;
-        self.waiting.push_back(Waiting { number: self.last, since: Instant::now(), close });
-        (self.last, closed)
+/// A request that is under way, up to the last byte of its answer. Then its connection is idle.
+struct Asking {
+    hall: Arc<Hall>,
+    guest: Guest,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.hall.guests().rests(&self.guest);
+        self.hall.room.notify_waiters();
+    }
+}
+
+/// An answer's body, which tells when it has been sent.
+struct Answer {
+    body: Body,
+    _asking: Asking,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
     }
 
-    /// Whether one more may come in where there may be `max`; closes the oldest for it, once it has waited for so long.
-    fn room(&mut self, max: usize, at_least: Duration) -> Room {
-        if self.waiting.len() < max {
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Guests {
+    /// Takes in a connection, half open.
+    fn enter(&mut self) -> Guest {
+        self.last += 1;
+        let guest = Guest { number: self.last, since: Instant::now(), close: Arc::default() };
+        self.half_open.push_back(guest.clone());
+        guest
+    }
+
+    /// Whether one more may come in where so many may be half open; closes the oldest for it, once it has waited for so
+    /// long.
+    fn room_among_half_open(&mut self, max: usize, at_least: Duration) -> Room {
+        if self.half_open.len() < max {
             return Room::Now;
         }
-        let Some(until) = self.waiting.front().map(|oldest| oldest.since + at_least) else {
+        let Some(until) = self.half_open.front().map(|oldest| oldest.since + at_least) else {
             return Room::Never;
         };
         if Instant::now() < until {
             return Room::At(until);
         }
-        if let Some(oldest) = self.waiting.pop_front() {
-            // It may have ended by itself.
-            let _ = oldest.close.send(());
+        if let Some(oldest) = self.half_open.pop_front() {
+            oldest.close.notify_one();
         }
         Room::Now
     }
 
-    /// A connection has sent its first request, or has ended.
+    /// Where every place is taken: closes the oldest half-open one that has had its time, or the one that has been idle
+    /// longest.
+    fn room(&mut self, at_least: Duration) -> Room {
+        match self.room_among_half_open(0, at_least) {
+            Room::Now => Room::Soon,
+            later => self.idle.pop_front().map_or(later, |longest| {
+                longest.close.notify_one();
+                Room::Soon
+            }),
+        }
+    }
+
+    /// A request of a connection has arrived.
+    fn asks(&mut self, number: u64) {
+        self.leave(number);
+        self.asked.insert(number, true);
+    }
+
+    /// The answer has been sent.
+    fn rests(&mut self, guest: &Guest) {
+        self.asked.insert(guest.number, false);
+        self.idle.push_back(Guest { since: Instant::now(), ..guest.clone() });
+    }
+
+    /// A connection has ended.
     fn leave(&mut self, number: u64) {
-        if let Ok(found) = self.waiting.binary_search_by_key(&number, |waiting| waiting.number) {
-            self.waiting.remove(found);
+        self.asked.remove(&number);
+        for waiting in [&mut self.half_open, &mut self.idle] {
+            waiting.retain(|guest| guest.number != number);
         }
     }
 }
