@@ -16,6 +16,8 @@ use super::time::RunClock;
 pub struct Recorder {
     clock: RunClock,
     pages: Mutex<Pages>,
+    /// The events as JSON, as far as somebody has read them so.
+    lines: Mutex<Vec<Arc<str>>>,
     /// How far the journal is, for those who follow it.
     progress: watch::Sender<Progress>,
     refusals: Mutex<Refusals>,
@@ -41,6 +43,7 @@ impl Recorder {
         Arc::new(Self {
             clock: RunClock::start(),
             pages: Mutex::new(Pages::Open(Journal::default())),
+            lines: Mutex::default(),
             progress: watch::Sender::new(Progress::default()),
             refusals: Mutex::default(),
         })
@@ -108,6 +111,19 @@ impl Recorder {
         }
     }
 
+    /// At most `limit` events from the one at `from` on, each as a line of JSON. A line is written once, for whoever
+    /// reads it first; many readers cost the run no more than one.
+    pub fn lines(&self, from: usize, limit: usize) -> Vec<Arc<str>> {
+        let end = from.saturating_add(limit);
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = end.saturating_sub(lines.len());
+        if missing > 0 {
+            let events = self.events(lines.len(), missing);
+            lines.extend(events.iter().map(line));
+        }
+        lines.get(from..end.min(lines.len())).unwrap_or_default().to_vec()
+    }
+
     /// Tells how far the journal is, now and whenever it grows.
     pub fn follow(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
@@ -128,6 +144,11 @@ impl Recorder {
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn line(event: &Event) -> Arc<str> {
+    // Fails only for what has no JSON, and every event has.
+    serde_json::to_string(event).unwrap_or_default().into()
 }
 
 /// The notes of one server.
@@ -163,5 +184,33 @@ impl Observer for ServerObserver {
 
     fn next_message(&self) -> MessageId {
         self.recorder.next_message()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lab_core::trace::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_written_once_for_all_readers() {
+        let recorder = Recorder::start();
+        let phase = |name: &str| recorder.note(Actor::Lab, Note::new(Kind::Phase { name: name.to_owned() }));
+        for name in ["one", "two", "three"] {
+            phase(name);
+        }
+        let first = recorder.lines(0, 2);
+        phase("four");
+        let second = recorder.lines(1, 256);
+        assert_eq!((first.len(), second.len()), (2, 3));
+        assert!(Arc::ptr_eq(&first[1], &second[0]), "the second reader has another text");
+
+        let events = recorder.events(0, usize::MAX);
+        let written = events.iter().map(|event| serde_json::to_string(event).expect("JSON"));
+        assert!(written.eq(recorder.lines(0, usize::MAX).iter().map(ToString::to_string)));
+        assert!(recorder.lines(4, 256).is_empty() && recorder.lines(usize::MAX, 256).is_empty());
+        recorder.close();
+        assert!(Arc::ptr_eq(&recorder.lines(0, 1)[0], &first[0]), "a run that is over keeps its lines");
     }
 }

@@ -1,14 +1,15 @@
 //! A run's events as they happen, as server-sent events: from the start, then live, then how it ended.
 //!
-//! Nothing is queued for a slow reader: it reads the journal at its own pace.
+//! Nothing is queued for a slow reader: it reads the journal at its own pace. All readers share each event's text, which
+//! the first of them has written.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use lab_core::trace::Event;
 use serde::Serialize;
 use tokio::sync::watch::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -18,7 +19,7 @@ use super::record::{Record, State};
 use super::runs::Runs;
 use crate::adapters::observer::Recorder;
 
-/// Events that are taken out of the journal at once.
+/// Lines that are taken at once.
 const SLICE: usize = 256;
 
 /// A reader of a run.
@@ -26,7 +27,7 @@ struct Follower {
     state: watch::Receiver<State>,
     /// The event that comes next.
     next: usize,
-    ahead: VecDeque<Event>,
+    ahead: VecDeque<Arc<str>>,
     over: bool,
     _seat: OwnedSemaphorePermit,
 }
@@ -53,10 +54,10 @@ pub(super) fn stream(runs: &Runs, record: &Record, from: usize) -> Result<Respon
 impl Follower {
     async fn event(&mut self) -> Option<sse::Event> {
         while !self.over {
-            if let Some(event) = self.ahead.pop_front() {
+            if let Some(line) = self.ahead.pop_front() {
                 let id = self.next;
                 self.next += 1;
-                return Some(data(&event).id(id.to_string()));
+                return Some(sse::Event::default().data(line).id(id.to_string()));
             }
             let state = self.state.borrow_and_update().clone();
             match state {
@@ -89,7 +90,7 @@ impl Follower {
 
     /// Takes what the journal has; `false` if that is nothing.
     fn read(&mut self, recorder: &Recorder) -> bool {
-        self.ahead.extend(recorder.events(self.next, SLICE));
+        self.ahead.extend(recorder.lines(self.next, SLICE));
         !self.ahead.is_empty()
     }
 
