@@ -123,6 +123,21 @@ fn servers_are_kept_while_they_live_and_replaced_with_a_word() {
     let second = lab.redis();
     assert!(pids(&second).is_disjoint(&pids(&first)));
 
+    // A replica dies when the run has its servers already, and before anything has happened. A master that says nothing
+    // holds that instant open.
+    signal(&second[0], Signal::STOP);
+    let asked = lab.post(100);
+    lab.until(&asked, &["running"]);
+    let replica = second.last().expect("a node");
+    signal(replica, Signal::KILL);
+    poll(MADE_WITHIN, || (!replica.is_running()).then_some(())).expect("it is dead");
+    signal(&second[0], Signal::CONT);
+    let state = lab.until(&asked, &["done", "failed"]);
+    assert_eq!(state["state"], "done", "{state}");
+    let notice = state["notices"][0].as_str().expect("a notice");
+    assert!(notice.contains("started anew") && notice.contains("ended (signal: 9"), "{notice}");
+    let second = lab.redis();
+
     // A replica dies during a run: no mistake of the lab's, and the recording says so.
     let disturbed = lab.post(2_000);
     poll(MADE_WITHIN, || (lab.state(&disturbed)["events"].as_u64() > Some(0)).then_some(())).expect("a run");

@@ -18,7 +18,8 @@ use super::problem::{Kind, Problem};
 use super::record::{Record, State};
 use crate::adapters::observer::Recorder;
 use crate::adapters::time;
-use crate::harness::HarnessError;
+use crate::harness::{Casualty, HarnessError};
+use crate::real::disturbance::Disturbance;
 use crate::real::error::RunError;
 use crate::real::stores::{LEAVE_WITHIN, Stores};
 use crate::real::{self, remains};
@@ -215,24 +216,25 @@ impl Worker {
         }
     }
 
-    /// Makes a run. Where our own servers, which another run has left, are not fit for it, it is made on new ones.
+    /// Makes a run. Where our own servers are not fit for it, since another run has left them so or one has died, it is
+    /// made on new ones.
     async fn make(&mut self, record: &Record, stop: &watch::Receiver<bool>) -> Made {
         self.bury(record).await;
-        let are_used = self.stores.is_some() && self.source.postgres.is_none();
-        match self.try_once(record, stop).await {
-            Err((recorder, error)) => match error {
-                Failure::Run(RunError::Stores(why)) if are_used => {
-                    tell(
-                        record,
-                        format!("the servers were not fit for another run, and were started anew: {why}"),
-                    );
-                    let again = self.try_once(record, stop).await;
-                    again.map_err(|(recorder, error)| (recorder, error.problem(record)))
-                }
-                error => Err((recorder, error.problem(record))),
-            },
-            Ok(made) => Ok(made),
-        }
+        let are_own = self.source.postgres.is_none();
+        let are_used = are_own && self.stores.is_some();
+        let (recorder, failure) = match self.try_once(record, stop).await {
+            Ok(made) => return Ok(made),
+            Err(failed) => failed,
+        };
+        let unfit = match &failure {
+            Failure::Run(RunError::Stores(why)) if are_used => Some(why.to_string()),
+            Failure::Run(error) if are_own && has_nothing(recorder.as_ref()) => died_before(error),
+            _ => None,
+        };
+        let Some(why) = unfit else { return Err((recorder, failure.problem(record))) };
+        tell(record, format!("the servers were not fit for another run, and were started anew: {why}"));
+        let again = self.try_once(record, stop).await;
+        again.map_err(|(recorder, failure)| (recorder, failure.problem(record)))
     }
 
     /// Looks whether servers of ours have died since the last run; then the next one gets new ones, and is told so.
@@ -241,8 +243,7 @@ impl Worker {
         if casualties.is_empty() {
             return;
         }
-        let told: Vec<_> =
-            casualties.iter().map(|dead| format!("{} ended ({})", dead.server, dead.how)).collect();
+        let told: Vec<_> = casualties.iter().map(in_short).collect();
         tell(record, format!("before this run {}: all servers were started anew", told.join(" and ")));
         self.end_stores().await;
     }
@@ -349,6 +350,24 @@ fn leaves_whole(error: &RunError) -> bool {
             | RunError::Left { .. }
             | RunError::World(WorldError::Unsupported { .. })
     )
+}
+
+/// Whether nothing of a run was recorded.
+fn has_nothing(recorder: Option<&Arc<Recorder>>) -> bool {
+    recorder.is_none_or(|recorder| recorder.follow().borrow().events == 0)
+}
+
+/// Which servers had died, if a run has no verdict for no other reason.
+fn died_before(error: &RunError) -> Option<String> {
+    let dead = error.disturbances()?.iter().map(|disturbance| match disturbance {
+        Disturbance::Died(casualty) => Some(in_short(casualty)),
+        _ => None,
+    });
+    Some(dead.collect::<Option<Vec<_>>>()?.join(" and "))
+}
+
+fn in_short(Casualty { server, how, .. }: &Casualty) -> String {
+    format!("{server} ended ({how})")
 }
 
 fn why_interrupted(record: &Record) -> Problem {
