@@ -16,6 +16,18 @@ use crate::report::{Bound, Check};
 use crate::trace::{Event, EventId, Kind, RequestKind};
 use crate::value::Instant;
 
+/// Checks that more than one scenario asks for.
+pub mod id {
+    /// No read is answered an older version than one acknowledged before it began.
+    pub const NO_STALE_READ: &str = "no-stale-read";
+    /// No session reads below what it wrote itself.
+    pub const READ_YOUR_WRITES: &str = "read-your-writes";
+    /// Everybody is answered the same.
+    pub const EQUAL_ANSWERS: &str = "equal-answers";
+    /// Every request has an answer.
+    pub const ALL_ANSWERED: &str = "all-answered";
+}
+
 /// A part of a trace.
 #[derive(Clone, Copy)]
 pub struct Part<'a> {
@@ -143,7 +155,7 @@ pub fn read_your_writes(part: Part<'_>) -> Check {
     let reads: Vec<_> = part.requests(RequestKind::Read).filter(|read| own(read).is_some()).collect();
     let below: Vec<_> =
         reads.iter().copied().filter(|read| read.succeeded && read.version < own(read)).collect();
-    Check { goal: false, ..of_answers("read-your-writes", &below, reads.len()) }
+    Check { goal: false, ..of_answers(id::READ_YOUR_WRITES, &below, reads.len()) }
 }
 
 /// All requests of that kind that were answered a value were answered the same.
@@ -155,7 +167,7 @@ pub fn equal_answers(part: Part<'_>, kind: RequestKind) -> Check {
     let others: Vec<_> = answered.into_iter().filter(|request| request.value != first).collect();
     let all = part.requests(kind).count() as u64;
     let event = others.first().and_then(|request| request.completed);
-    let check = check("equal-answers", values.len() as u64, Some(all), Bound::Exactly(1), event);
+    let check = check(id::EQUAL_ANSWERS, values.len() as u64, Some(all), Bound::Exactly(1), event);
     naming(&others, Check { of: None, ..check })
 }
 
@@ -168,5 +180,5 @@ pub fn all_answered(part: Part<'_>) -> Check {
     let end = EventId(u32::try_from(part.history.trace.events.len().saturating_sub(1)).unwrap_or(u32::MAX));
     let event = lost.iter().map(|request| request.completed.unwrap_or(end)).min();
     let (answered, all) = ((all.len() - lost.len()) as u64, all.len() as u64);
-    naming(&lost, check("all-answered", answered, Some(all), Bound::Exactly(all), event))
+    naming(&lost, check(id::ALL_ANSWERED, answered, Some(all), Bound::Exactly(all), event))
 }

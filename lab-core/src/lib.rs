@@ -16,7 +16,7 @@
 //! * [`trace`]: the events that both worlds write; the digest; the journal
 //! * [`check`]: pure functions over a trace that say what held
 //! * [`world`]: what a scenario may do to the cluster
-//! * [`scenario`]: the catalogue: one failure a file, one body for both worlds
+//! * [`scenario`]: the catalogue: one failure a folder, one body for both worlds
 //! * [`service`]: how a server answers a request, the same in both worlds
 //! * [`sim`]: the simulator: executor, network, Redis Cluster, `PostgreSQL`, bus, balancer
 //! * [`source`]: our own source, embedded, for the lab to show

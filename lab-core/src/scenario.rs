@@ -1,53 +1,129 @@
-//! The catalogue: fifteen failures, each one lesson, each one file with one body for both worlds.
+//! The catalogue: each failure is one lesson, one folder here, and one line in [`catalogue!`].
 //!
-//! A scenario file holds the body ([`play`]), what it is judged by ([`judge`]) and what the lab says about it (its
-//! [`Scenario`]). The lab shows that very file as "the failing test", so it is written to be read.
+//! A scenario's folder holds what it is (`mod.rs`: constants, presets, question), its body with what it is judged by
+//! (`body.rs`), and its words, one file a language. The lab shows `body.rs` as "the failing test", so it is written to
+//! be read. Phases, checks and knobs are constants: what is mistyped does not compile.
 
-mod invalidation_delay;
+mod course;
 mod settings;
-mod stampede_lock;
-mod thundering_herd;
+pub mod words;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use course::{COURSE, Chapter, Lesson};
 pub use settings::{Knob, Settings, SettingsError};
+pub use words::{Lang, Words};
 
 use crate::policy::{Policy, Switch};
 use crate::report::Report;
 use crate::trace::Trace;
 use crate::world::{World, WorldError};
 
-/// A scenario that can be run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ScenarioId {
-    /// An invalidation takes its time, and readers are answered the old value meanwhile.
-    InvalidationDelay,
-    /// A thousand clients miss at once.
-    ThunderingHerd,
-    /// Ten requests want one expensive computation.
-    StampedeLock,
+/// Makes of a line a scenario: its module, its id, its place in every list and dispatch, its embedded source.
+macro_rules! catalogue {
+    ($($module:ident => $id:ident),+ $(,)?) => {
+        $(mod $module;)+
+
+        /// A scenario that can be run.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum ScenarioId {
+            $(
+                #[doc = concat!("The scenario in the folder `", stringify!($module), "`.")]
+                $id,
+            )+
+        }
+
+        /// What the lab says about each scenario, in the order of [`ScenarioId::ALL`].
+        static SCENARIOS: &[&Scenario] = &[$(&$module::SCENARIO),+];
+
+        /// The failing tests, each by its path from the root of the repository.
+        pub(crate) const SOURCES: &[(&str, &str)] = &[$((
+            concat!("lab-core/src/scenario/", stringify!($module), "/body.rs"),
+            include_str!(concat!("scenario/", stringify!($module), "/body.rs")),
+        )),+];
+
+        impl ScenarioId {
+            /// Every scenario that can be run, in the order of the catalogue.
+            pub const ALL: [Self; [$(stringify!($id)),+].len()] = [$(Self::$id),+];
+
+            /// What it says to a learner.
+            pub fn words(self, lang: Lang) -> &'static Words {
+                match (self, lang) {
+                    $(
+                        (Self::$id, Lang::En) => &$module::en::WORDS,
+                        (Self::$id, Lang::Ja) => &$module::ja::WORDS,
+                    )+
+                }
+            }
+        }
+
+        /// Runs a scenario's body in a world.
+        ///
+        /// # Errors
+        /// When the world cannot do what the scenario asks, or broke.
+        pub async fn play<W: World>(
+            id: ScenarioId,
+            world: &W,
+            policy: &Policy,
+            settings: &Settings,
+        ) -> Result<(), WorldError> {
+            match id {
+                $(ScenarioId::$id => $module::body::play(world, policy, settings).await,)+
+            }
+        }
+
+        /// Judges a run.
+        pub fn judge(id: ScenarioId, trace: &Trace, settings: &Settings) -> Report {
+            match id {
+                $(ScenarioId::$id => $module::body::judge(trace, settings),)+
+            }
+        }
+
+        /// Which of [`Scenario::answers`] the run gave, as an index.
+        pub fn truth(id: ScenarioId, report: &Report) -> usize {
+            match id {
+                $(ScenarioId::$id => $module::truth(report),)+
+            }
+        }
+    };
+}
+
+catalogue! {
+    invalidation_delay => InvalidationDelay,
+    thundering_herd => ThunderingHerd,
+    stampede_lock => StampedeLock,
+}
+
+/// Parts of a run that more than one scenario has.
+pub mod phase {
+    /// The servers start.
+    pub const START: &str = "start";
+    /// The caches are filled.
+    pub const WARM: &str = "warm";
+    /// Copies are thrown away.
+    pub const FORGET: &str = "forget";
+    /// The failure that the scenario is about: load and checks count from here.
+    pub const ACT: &str = "act";
 }
 
 impl ScenarioId {
-    /// Every scenario that can be run, in the order of the catalogue.
-    pub const ALL: [Self; 3] = [Self::InvalidationDelay, Self::ThunderingHerd, Self::StampedeLock];
-
     /// What the lab says about it.
     pub fn scenario(self) -> &'static Scenario {
-        match self {
-            Self::InvalidationDelay => &invalidation_delay::SCENARIO,
-            Self::ThunderingHerd => &thundering_herd::SCENARIO,
-            Self::StampedeLock => &stampede_lock::SCENARIO,
-        }
+        SCENARIOS[self as usize]
     }
 
     /// Its name in commands and links.
     pub fn slug(self) -> &'static str {
         self.scenario().slug
+    }
+
+    /// The file of its body, from the root of the repository.
+    pub fn file(self) -> &'static str {
+        SOURCES[self as usize].0
     }
 }
 
@@ -91,70 +167,6 @@ impl FromStr for ScenarioId {
     }
 }
 
-/// A part of the course.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Chapter {
-    /// How a cache comes to answer something old.
-    Freshness,
-    /// What many readers do to one source.
-    HerdsAndLocks,
-    /// What a reader may count on.
-    Consistency,
-    /// What happens when parts are gone.
-    Failure,
-    /// What more servers bring.
-    Growth,
-}
-
-/// A line of the course rail.
-#[derive(Clone, Copy, Debug)]
-pub struct Lesson {
-    /// Its number in the catalogue.
-    pub number: u8,
-    /// Its name in commands and links.
-    pub slug: &'static str,
-    /// Its English title.
-    pub title: &'static str,
-    /// The part of the course that it belongs to.
-    pub chapter: Chapter,
-    /// The scenario, where it can be run already.
-    pub scenario: Option<ScenarioId>,
-}
-
-const fn coming(number: u8, slug: &'static str, title: &'static str, chapter: Chapter) -> Lesson {
-    Lesson { number, slug, title, chapter, scenario: None }
-}
-
-const fn ready(
-    id: ScenarioId,
-    number: u8,
-    slug: &'static str,
-    title: &'static str,
-    chapter: Chapter,
-) -> Lesson {
-    Lesson { number, slug, title, chapter, scenario: Some(id) }
-}
-
-/// The whole course.
-pub const COURSE: [Lesson; 15] = [
-    ready(ScenarioId::InvalidationDelay, 1, "invalidation-delay", "Invalidation delay", Chapter::Freshness),
-    coming(2, "lost-invalidation", "Lost invalidation", Chapter::Freshness),
-    coming(3, "stale-set-race", "Stale-set race", Chapter::Freshness),
-    ready(ScenarioId::ThunderingHerd, 4, "thundering-herd", "Thundering herd", Chapter::HerdsAndLocks),
-    ready(ScenarioId::StampedeLock, 5, "stampede-lock", "Stampede lock", Chapter::HerdsAndLocks),
-    coming(6, "lock-expiry", "Lock expiry & fencing", Chapter::HerdsAndLocks),
-    coming(7, "mass-expiry", "Mass expiry & early refresh", Chapter::HerdsAndLocks),
-    coming(8, "consistency-levels", "Consistency levels", Chapter::Consistency),
-    coming(9, "replication-lag", "Replication lag", Chapter::Consistency),
-    coming(10, "cold-start", "Cold start & warming", Chapter::Failure),
-    coming(11, "node-failure", "Node failure", Chapter::Failure),
-    coming(12, "quorum-write", "Partition & quorum writes", Chapter::Failure),
-    coming(13, "split-brain", "Split brain", Chapter::Failure),
-    coming(14, "scaling-out", "Scaling out", Chapter::Growth),
-    coming(15, "absent-and-zero", "Absent & zero", Chapter::Freshness),
-];
-
 /// What a preset is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -174,8 +186,6 @@ pub enum Role {
 pub struct Preset {
     /// Its name in commands and links.
     pub name: &'static str,
-    /// What it is, in one English sentence.
-    pub sentence: &'static str,
     /// What it is for.
     pub role: Role,
     /// The policy itself.
@@ -193,12 +203,14 @@ pub struct Scenario {
     pub number: u8,
     /// Its name in commands and links.
     pub slug: &'static str,
-    /// Its English title.
-    pub title: &'static str,
-    /// What must hold, in one English sentence.
-    pub goal: &'static str,
+    /// The part of the course that it belongs to.
+    pub chapter: Chapter,
     /// What can be set.
     pub knobs: &'static [Knob],
+    /// The parts of its run, in order.
+    pub phases: &'static [&'static str],
+    /// The ids of its checks, in order.
+    pub checks: &'static [&'static str],
     /// The policies that it comes with; the first is the red one that the lab opens with.
     pub presets: &'static [Preset],
     /// The switches that the Policy panel offers, right and wrong ones alike.
@@ -207,8 +219,6 @@ pub struct Scenario {
     pub answers: &'static [&'static str],
     /// The row that the stage shows.
     pub focus: &'static str,
-    /// Its source file, from the root of the repository.
-    pub file: &'static str,
 }
 
 impl Scenario {
@@ -219,41 +229,6 @@ impl Scenario {
     pub fn preset(&self, name: &str) -> Result<&'static Preset, UnknownPreset> {
         let found = self.presets.iter().find(|preset| preset.name == name);
         found.ok_or_else(|| UnknownPreset { scenario: self.id, asked: name.to_owned() })
-    }
-}
-
-/// Runs a scenario's body in a world.
-///
-/// # Errors
-/// When the world cannot do what the scenario asks, or broke.
-pub async fn play<W: World>(
-    id: ScenarioId,
-    world: &W,
-    policy: &Policy,
-    settings: &Settings,
-) -> Result<(), WorldError> {
-    match id {
-        ScenarioId::InvalidationDelay => invalidation_delay::play(world, policy, settings).await,
-        ScenarioId::ThunderingHerd => thundering_herd::play(world, policy, settings).await,
-        ScenarioId::StampedeLock => stampede_lock::play(world, policy, settings).await,
-    }
-}
-
-/// Says what a run of the scenario amounts to. It reads nothing but the trace and the settings.
-pub fn judge(id: ScenarioId, trace: &Trace, settings: &Settings) -> Report {
-    match id {
-        ScenarioId::InvalidationDelay => invalidation_delay::judge(trace, settings),
-        ScenarioId::ThunderingHerd => thundering_herd::judge(trace, settings),
-        ScenarioId::StampedeLock => stampede_lock::judge(trace, settings),
-    }
-}
-
-/// Which of [`Scenario::answers`] the run gave, as an index.
-pub fn truth(id: ScenarioId, report: &Report) -> usize {
-    match id {
-        ScenarioId::InvalidationDelay => invalidation_delay::truth(report),
-        ScenarioId::ThunderingHerd => thundering_herd::truth(report),
-        ScenarioId::StampedeLock => stampede_lock::truth(report),
     }
 }
 

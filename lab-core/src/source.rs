@@ -2,14 +2,17 @@
 //!
 //! Only what events point at is here: the cache, the lock, and the scenarios.
 
+use crate::scenario;
+
 macro_rules! embedded {
     ($($path:literal),+ $(,)?) => {
         &[$((concat!("lab-core/src/", $path), include_str!($path))),+]
     };
 }
 
-/// Each file by its path from the root of the repository, as [`crate::trace::Source::file`] names it.
-pub const FILES: &[(&str, &str)] = embedded![
+/// The code under study, each file by its path from the root of the repository, as [`crate::trace::Source::file`] names
+/// it.
+const FILES: &[(&str, &str)] = embedded![
     "cache.rs",
     "cache/acknowledge.rs",
     "cache/compute.rs",
@@ -22,12 +25,14 @@ pub const FILES: &[(&str, &str)] = embedded![
     "cache/subscriber.rs",
     "cache/write.rs",
     "lock.rs",
-    "scenario/invalidation_delay.rs",
-    "scenario/stampede_lock.rs",
-    "scenario/thundering_herd.rs",
 ];
+
+/// Every embedded file: the code under study, and each scenario's body.
+pub fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FILES.iter().chain(scenario::SOURCES).copied()
+}
 
 /// The text of a file, if it is embedded.
 pub fn text(file: &str) -> Option<&'static str> {
-    FILES.iter().find(|(path, _)| *path == file).map(|(_, text)| *text)
+    files().find(|(path, _)| *path == file).map(|(_, text)| text)
 }

@@ -1,7 +1,7 @@
 //! The course as JSON: the same for `lab scenarios --json` and for the API.
 
 use lab_core::policy::{Policy, Switch};
-use lab_core::scenario::{COURSE, Chapter, Lesson, Role, Scenario};
+use lab_core::scenario::{COURSE, Chapter, Lang, Lesson, Role, ScenarioId};
 use serde::Serialize;
 
 /// A line of the course.
@@ -20,7 +20,7 @@ pub struct Entry {
 /// What there is of a scenario that can be run.
 #[derive(Debug, Serialize)]
 struct Details {
-    goal: &'static str,
+    goal: String,
     knobs: Vec<KnobEntry>,
     presets: Vec<PresetEntry>,
     switches: &'static [Switch],
@@ -51,29 +51,30 @@ pub fn course() -> Vec<Entry> {
 }
 
 fn entry(lesson: &Lesson) -> Entry {
-    let Lesson { number, slug, title, chapter, scenario } = *lesson;
-    let details = scenario.map(|id| details(id.scenario()));
+    let Lesson { number, slug, chapter, scenario, .. } = *lesson;
+    let (title, details) = (lesson.title(Lang::En), scenario.map(details));
     Entry { number, slug, title, chapter, available: scenario.is_some(), details }
 }
 
-fn details(scenario: &Scenario) -> Details {
+fn details(id: ScenarioId) -> Details {
+    let (scenario, words) = (id.scenario(), id.words(Lang::En));
     let knobs = scenario.knobs.iter().map(|knob| {
         let lab_core::scenario::Knob { name, default, min, max } = *knob;
         KnobEntry { name, default, min, max }
     });
     let presets = scenario.presets.iter().map(|preset| PresetEntry {
         name: preset.name,
-        sentence: preset.sentence,
+        sentence: words.preset(preset.name).map_or("", |(_, sentence)| sentence),
         role: preset.role,
         breaking_seed: preset.breaking_seed,
         policy: (preset.policy)(),
     });
     Details {
-        goal: scenario.goal,
+        goal: words.goal(),
         knobs: knobs.collect(),
         presets: presets.collect(),
         switches: scenario.switches,
         focus: scenario.focus,
-        file: scenario.file,
+        file: id.file(),
     }
 }

@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use lab_core::report::WorldKind;
-use lab_core::scenario::ScenarioId;
+use lab_core::scenario::{Lang, ScenarioId};
 use lab_core::world::WorldError;
 
 use crate::api::listen::ListenError;
@@ -240,9 +240,8 @@ fn seed_count(text: &str) -> Result<u32, String> {
 fn lessons() -> String {
     let mut text = "Scenarios:\n".to_owned();
     for id in ScenarioId::ALL {
-        let scenario = id.scenario();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {}\n      {}", scenario.slug, scenario.goal);
+        let _ = writeln!(text, "  {id}\n      {}", id.words(Lang::En).goal());
     }
     text
 }

@@ -233,7 +233,10 @@ async fn a_run_is_followed_to_its_end_and_kept() {
     assert_eq!(trace.lines().skip(1).collect::<Vec<_>>(), events, "the stream and the recording are one");
     let recording = lab_core::recording::Recording::read(&trace).expect("a whole recording");
     assert_eq!(recording.world, lab_core::report::WorldKind::Real);
-    assert_eq!(recording.spec.settings.get("compute-ms"), 200);
+    assert_eq!(
+        recording.spec.settings.iter().find(|(knob, _)| *knob == "compute-ms"),
+        Some(("compute-ms", 200))
+    );
     assert!(recording.trace.events.len() > 50);
 
     let state: Value =

@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use lab_core::recording::Recording;
 use lab_core::report::WorldKind;
-use lab_core::scenario::ScenarioId;
+use lab_core::scenario::{Lang, ScenarioId};
 use rustix::process::Signal;
 use serde_json::Value;
 use support::{Running, descendants, run, told};
@@ -179,7 +179,7 @@ fn the_help_teaches() {
     // It is wrapped to the terminal.
     let words: Vec<_> = help.split_whitespace().collect();
     for id in ScenarioId::ALL {
-        assert!(words.join(" ").contains(id.scenario().goal), "{help}");
+        assert!(words.join(" ").contains(&id.words(Lang::En).goal()), "{help}");
     }
 }
 

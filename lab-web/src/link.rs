@@ -155,7 +155,7 @@ impl Link {
             format!("seed={}", self.spec.seed),
         ];
         for knob in scenario.knobs {
-            let value = self.spec.settings.get(knob.name);
+            let value = self.spec.settings.get(knob);
             if value != knob.default {
                 query.push(format!("{}={value}", knob.name));
             }

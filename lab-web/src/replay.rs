@@ -132,7 +132,7 @@ impl Replay {
             marks: Vec::new(),
             keyframes: Vec::new(),
             latest: RefCell::default(),
-            scenario_lines: scenario_lines(events, spec.scenario.scenario().file),
+            scenario_lines: scenario_lines(events, spec.scenario.file()),
             digest: (trace.digest() >> 32) as u32,
             spec,
             world,

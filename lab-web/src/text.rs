@@ -1,8 +1,8 @@
-//! Every word that the lab shows, in English and Japanese.
+//! Every word that the page shows, in English and Japanese; those of a scenario stand in its own folder in lab-core.
 //!
 //! A [`Text`] cannot be written without both languages, and a test fails when one of them is empty or is not in
-//! its language. Sentences about events are in [`sentence`], what a lesson says in [`lesson`],
-//! why a file cannot be opened in [`recording`].
+//! its language. Sentences about events are in [`sentence`], what surrounds a lesson in [`lesson`], the words of its
+//! ids in [`names`], why a file cannot be opened in [`recording`].
 
 pub(crate) mod lesson;
 pub(crate) mod names;
@@ -12,33 +12,9 @@ pub(crate) mod ui;
 
 use std::borrow::Cow;
 
+pub(crate) use lab_core::scenario::Lang;
 use lab_core::trace::Kind;
 use lab_core::value::Instant;
-
-/// A language of the lab.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// Japanese.
-    Ja,
-}
-
-impl Lang {
-    /// The tag of the language, for `lang` attributes and storage.
-    pub(crate) fn tag(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::Ja => "ja",
-        }
-    }
-
-    /// The language of a tag such as `ja-JP`.
-    pub(crate) fn of_tag(tag: &str) -> Self {
-        if tag.starts_with("ja") { Self::Ja } else { Self::En }
-    }
-}
 
 /// One text in both languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,8 +146,7 @@ mod tests {
 
     #[test]
     fn every_text_is_in_both_languages() {
-        let all = ui::ALL.iter().chain(lesson::ALL.iter());
-        for text in all {
+        for text in ui::ALL {
             assert!(!text.en.is_empty() && !text.ja.is_empty(), "{text:?} lacks a language");
             assert!(!is_japanese(text.en), "the English of {text:?} is Japanese");
             let wordless = !text.ja.chars().any(char::is_alphabetic);

@@ -109,12 +109,9 @@ impl Settings {
         Self::with(scenario, self.0.clone()).map(drop)
     }
 
-    /// The value of a knob that the scenario has.
-    ///
-    /// # Panics
-    /// When the scenario asks for a knob that it does not have.
-    pub fn get(&self, name: &str) -> u64 {
-        *self.0.get(name).unwrap_or_else(|| panic!("the scenario has no knob called {name}"))
+    /// The value of a knob: of settings that belong to another scenario, the knob's default.
+    pub fn get(&self, knob: &Knob) -> u64 {
+        self.0.get(knob.name).copied().unwrap_or(knob.default)
     }
 
     /// Every knob with its value, by name.

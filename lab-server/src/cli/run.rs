@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lab_core::recording::Recording;
 use lab_core::report::{Check, Figure, Verdict, WorldKind};
-use lab_core::scenario::{Role, Run, RunSpec, ScenarioId, Settings};
+use lab_core::scenario::{Lang, Role, Run, RunSpec, ScenarioId, Settings};
 use lab_core::trace::Trace;
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub(super) struct Options {
 
 /// The scenarios by their names, with what each shows.
 fn scenario() -> impl TypedValueParser<Value = ScenarioId> {
-    let names = ScenarioId::ALL.map(|id| PossibleValue::new(id.slug()).help(id.scenario().goal));
+    let names = ScenarioId::ALL.map(|id| PossibleValue::new(id.slug()).help(id.words(Lang::En).goal()));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<ScenarioId>())
 }
 
@@ -279,7 +279,7 @@ fn tell(plan: &Plan<'_>, verdict: &Verdict, seed: u64, shown: &Run) -> Result<()
             WorldChoice::Real => "on real servers",
         };
         let (events, digest) = (shown.trace.events.len(), shown.trace.digest());
-        say!("{scenario}: {}", scenario.scenario().goal);
+        say!("{scenario}: {}", scenario.words(Lang::En).goal());
         say!("policy {policy}, {world}, seed {seed}: {events} events, digest {digest:016x}");
         text::report(&shown.report);
         say!("{}", sum(verdict));

@@ -1,7 +1,7 @@
 //! `lab scenarios`: the course.
 
 use clap::Args;
-use lab_core::scenario::{COURSE, Role, Scenario};
+use lab_core::scenario::{COURSE, Lang, Role, ScenarioId};
 
 use crate::catalogue;
 
@@ -17,19 +17,21 @@ pub(super) fn run(options: &Options) {
         say!("{:#}", serde_json::json!(catalogue::course()));
         return;
     }
-    for lesson in &COURSE {
+    for lesson in COURSE.iter() {
         if let Some(id) = lesson.scenario {
-            describe(id.scenario());
+            describe(id);
         } else {
             say!("{:>2}  {} (coming)", lesson.number, lesson.slug);
         }
     }
 }
 
-fn describe(scenario: &Scenario) {
-    say!("{:>2}  {}: {}", scenario.number, scenario.slug, scenario.goal);
+fn describe(id: ScenarioId) {
+    let (scenario, words) = (id.scenario(), id.words(Lang::En));
+    say!("{:>2}  {}: {}", scenario.number, scenario.slug, words.goal());
     for preset in scenario.presets {
-        say!("      --policy {:<14} {:<8} {}", preset.name, role(preset.role), preset.sentence);
+        let sentence = words.preset(preset.name).map_or("", |(_, sentence)| sentence);
+        say!("      --policy {:<14} {:<8} {sentence}", preset.name, role(preset.role));
     }
     for knob in scenario.knobs {
         say!("      --set {}={} ({} to {})", knob.name, knob.default, knob.min, knob.max);

@@ -13,9 +13,9 @@ pub(super) fn triple(scenario: ScenarioId, policy: &str, seed: u64) -> String {
 
 /// The settings that differ from the defaults, as options of the command line.
 pub(super) fn set_options(scenario: ScenarioId, settings: &Settings) -> String {
-    let defaults = Settings::defaults(scenario);
-    let differs = settings.iter().filter(|(name, value)| defaults.get(name) != *value);
-    let options: Vec<_> = differs.map(|(name, value)| format!(" --set {name}={value}")).collect();
+    let differs = scenario.scenario().knobs.iter().filter(|knob| settings.get(knob) != knob.default);
+    let options: Vec<_> =
+        differs.map(|knob| format!(" --set {}={}", knob.name, settings.get(knob))).collect();
     options.concat()
 }
 

@@ -226,7 +226,7 @@ fn row_of(props: &ListProps, row: usize, current: usize) -> Html {
             title={sentence::sentence(replay, index, lab.lang).replace("**", "")}
             onclick={move |_| dispatcher.dispatch(Action::Seek(index))}>
             <span>{ clock(event.at) }</span><b>{ event.actor.to_string() }</b>
-            <em>{ event_word(&event.kind) }</em><span>{ sentence::detail(event, &replay.focus, lab.lang) }</span>
+            <em>{ event_word(&event.kind) }</em><span>{ sentence::detail(event, replay, lab.lang) }</span>
         </div>
     }
 }
@@ -256,7 +256,7 @@ fn compared(lab: &Lab, comparison: &Comparison) -> Html {
         .filter(|check| {
             simulated.report.checks.iter().any(|other| other.id == check.id && other.holds != check.holds)
         })
-        .map(|check| crate::text::names::check(&check.id, lang))
+        .map(|check| crate::text::names::check(real.spec.scenario, &check.id, lang))
         .collect();
     let named = |only: &std::collections::BTreeMap<String, usize>| {
         let mut kinds: Vec<_> = only.iter().collect();

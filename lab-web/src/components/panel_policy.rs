@@ -67,8 +67,8 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
 
 /// A slider for a knob of the scenario.
 fn slider(lab: &UseReducerHandle<Lab>, knob: &'static Knob) -> Html {
-    let (name, unit) = names::knob(knob.name, lab.lang);
-    let value = lab.spec.settings.get(knob.name);
+    let (name, unit) = names::knob(lab.scenario(), knob.name, lab.lang);
+    let value = lab.spec.settings.get(knob);
     let said = format!("{} {unit}", grouped(value));
     let dispatcher = lab.dispatcher();
     let onchange = Callback::from(move |event: Event| {
@@ -91,7 +91,7 @@ fn is_chosen(lab: &Lab, preset: &Preset) -> bool {
 
 fn preset_chip(lab: &UseReducerHandle<Lab>, preset: &'static Preset) -> Html {
     let on = is_chosen(lab, preset);
-    let (name, sentence) = names::preset(preset, lab.lang);
+    let (name, sentence) = names::preset(lab.scenario(), preset.name, lab.lang);
     let dispatcher = lab.dispatcher();
     html! {
         <button class={classes!("chip", on.then_some("on"))} aria-pressed={on.to_string()} title={sentence}
@@ -103,7 +103,7 @@ fn preset_chip(lab: &UseReducerHandle<Lab>, preset: &'static Preset) -> Html {
 fn preset_sentence(lab: &Lab) -> Html {
     let chosen = lab.scenario().scenario().presets.iter().find(|preset| is_chosen(lab, preset));
     let Some(chosen) = chosen else { return Html::default() };
-    html! { <p class="note said">{ names::preset(chosen, lab.lang).1 }</p> }
+    html! { <p class="note said">{ names::preset(lab.scenario(), chosen.name, lab.lang).1 }</p> }
 }
 
 /// A figure with its unit.

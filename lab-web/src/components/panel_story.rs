@@ -1,6 +1,6 @@
 //! The Story: the situation, the question, the answer that was given, and what happened.
 
-use lab_core::scenario::truth;
+use lab_core::scenario::{Words, truth};
 use yew::prelude::*;
 
 use super::rich;
@@ -13,19 +13,19 @@ use crate::text::{lesson, names, ui};
 pub(crate) fn PanelStory(LabProps { lab }: &LabProps) -> Html {
     let lang = lab.lang;
     let scenario = lab.scenario().scenario();
-    let words = lesson::lesson(lab.scenario());
+    let told = |pick: fn(&Words) -> &'static str| lesson::told(&lab.spec, pick, lang);
     html! {
         <div class="pane p-story" data-testid="story">
-            <h2>{ lesson::title(scenario.slug, scenario.title, lang) }</h2>
-            <p>{ rich(words.story.get(lang)) }</p>
-            <p>{ rich(words.promise.get(lang)) }</p>
+            <h2>{ told(|words| words.title) }</h2>
+            <p>{ rich(&told(|words| words.story)) }</p>
+            <p>{ rich(&told(|words| words.promise)) }</p>
             <div class="q" role="radiogroup" aria-labelledby="ask">
                 <h3>{ ui::PREDICT.get(lang) }</h3>
-                <p class="ask" id="ask">{ words.question.get(lang) }</p>
+                <p class="ask" id="ask">{ told(|words| words.question) }</p>
                 { for scenario.answers.iter().enumerate().map(|(place, id)| option(lab, place, id)) }
                 if lab.closed() {
                     if lab.guess().is_none() { <p class="note" data-testid="skipped">{ ui::QUESTION_CLOSED.get(lang) }</p> }
-                    <div class="rev" data-testid="reveal"><b>{ ui::WHY.get(lang) }</b>{ " " }{ words.why.get(lang) }</div>
+                    <div class="rev" data-testid="reveal"><b>{ ui::WHY.get(lang) }</b>{ " " }{ told(|words| words.why) }</div>
                 } else {
                     { ask(lab) }
                 }
@@ -36,7 +36,7 @@ pub(crate) fn PanelStory(LabProps { lab }: &LabProps) -> Html {
 
 fn option(lab: &UseReducerHandle<Lab>, place: usize, id: &str) -> Html {
     let lang = lab.lang;
-    let (answer, thought) = names::answer(lab.scenario(), id, lang);
+    let (answer, thought) = names::answer(&lab.spec, id, lang);
     let (guess, closed) = (lab.guess(), lab.closed());
     let happened = lab.baseline.as_ref().map(|replay| truth(lab.scenario(), &replay.report));
     let selected = guess.or(lab.picked) == Some(place);
@@ -73,6 +73,6 @@ fn ask(lab: &UseReducerHandle<Lab>) -> Html {
             </button>
             <span><kbd>{ "Enter" }</kbd>{ " " }{ ui::ENTER_RUNS.get(lang) }</span>
         </div>
-        if lab.hint { <p class="hinted">{ lesson::lesson(lab.scenario()).hint.get(lang) }</p> }
+        if lab.hint { <p class="hinted">{ lesson::told(&lab.spec, |words| words.hint, lang) }</p> }
     </> }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab_core::report::{Bound, Check};
+use lab_core::scenario::ScenarioId;
 use lab_core::source;
 use yew::prelude::*;
 
@@ -18,7 +19,7 @@ use crate::text::{Lang, grouped, lesson, moment, names, sentence, ui};
 #[component]
 pub(crate) fn PanelTest(LabProps { lab }: &LabProps) -> Html {
     let lang = lab.lang;
-    let file = lab.scenario().scenario().file;
+    let file = lab.scenario().file();
     let container = use_node_ref();
     let failing = lab.shown().and_then(|replay| failing(replay, lab.index).cloned());
     let failing_line = failing.as_ref().and_then(|check| check.source.as_ref()).map(|source| source.line);
@@ -129,16 +130,16 @@ fn lines(lab: &Lab, text: &'static str, file: &str, failing: Option<&Check>) -> 
         html! { <>
             { line(number as usize, content, classes!(class), sign, is_bad.then_some("failing-line")) }
             if let (true, Some(check), Some(replay)) = (is_bad, failing, replay) { { told(replay, check, lab.lang) } }
-            if let Some(check) = asked.get(&number).filter(|check| !check.goal) { { informs(check, ended, lab.lang) } }
+            if let Some(check) = asked.get(&number).filter(|check| !check.goal) { { informs(lab.scenario(), check, ended, lab.lang) } }
         </> }
     }) } }
 }
 
 /// What a check says that the goal does not need: never as failed or held.
-fn informs(check: &Check, ended: bool, lang: Lang) -> Html {
+fn informs(scenario: ScenarioId, check: &Check, ended: bool, lang: Lang) -> Html {
     html! {
         <div class="who inform" key={format!("informs-{}", check.id)} title={ui::INFORMS_HOW.get(lang)} data-testid="informs">
-            <em>{ ui::INFORMS.get(lang) }</em>{ names::check(&check.id, lang) }
+            <em>{ ui::INFORMS.get(lang) }</em>{ names::check(scenario, &check.id, lang) }
             if ended { { ": " }{ counted(check, lang) } }
         </div>
     }
@@ -156,7 +157,7 @@ fn told(replay: &Replay, check: &Check, lang: Lang) -> Html {
     let first = sentence::sentence(replay, index, lang).replace("**", "");
     html! {
         <div class="fail" data-testid="failure">
-            <b>{ names::check(&check.id, lang) }</b>
+            <b>{ names::check(replay.spec.scenario, &check.id, lang) }</b>
             <dl>
                 <dt>{ ui::SEEN.get(lang) }</dt><dd>{ seen }</dd>
                 <dt>{ ui::WANTED.get(lang) }</dt><dd>{ wanted }</dd>
@@ -185,7 +186,7 @@ fn foot(lab: &UseReducerHandle<Lab>) -> Html {
                     causes.dispatch(Action::Tab(Tab::Events));
                 }}>{ ui::ONLY_CAUSES.get(lang) }</button>
             </div>
-            <p class="note"><b>{ ui::WHY_IT_FAILS.get(lang) }</b>{ " " }{ lesson::lesson(lab.scenario()).why.get(lang) }</p>
+            <p class="note"><b>{ ui::WHY_IT_FAILS.get(lang) }</b>{ " " }{ lesson::told(&lab.spec, |words| words.why, lang) }</p>
         </div>
     }
 }

@@ -111,11 +111,11 @@ fn summary(props: &RailProps) -> Html {
 fn line(props: &RailProps, own: &'static Lesson, stop: Option<&'static str>) -> Html {
     let lang = props.lang;
     let current = own.scenario == Some(props.scenario);
-    let title = lesson::title(own.slug, own.title, lang);
+    let title = own.title(lang);
     let dispatcher = props.dispatcher.clone();
     let onclick = move |_| match own.scenario {
         Some(scenario) => dispatcher.dispatch(Action::Lesson(scenario)),
-        None => dispatcher.dispatch(Action::Notice(ui::COMING_LESSON.get(lang).to_owned())),
+        None => dispatcher.dispatch(Action::Notice(lesson::coming(lang))),
     };
     html! {
         <button class={classes!("ch", current.then_some("cur"), own.scenario.is_none().then_some("soon"))}

@@ -164,7 +164,7 @@ fn command(spec: &RunSpec) -> Option<String> {
     let mut command =
         format!("lab run {} --world real --policy {} --seed {}", scenario.slug, preset.name, spec.seed);
     for knob in scenario.knobs {
-        let value = spec.settings.get(knob.name);
+        let value = spec.settings.get(knob);
         if value != knob.default {
             let _ = write!(command, " --set {}={value}", knob.name);
         }

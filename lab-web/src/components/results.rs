@@ -130,6 +130,12 @@ pub(super) fn counted(check: &Check, lang: Lang) -> String {
 }
 
 /// A check of the goal; `lead` is the one that a narrow screen shows.
+/// The name of a check of the run that is shown.
+fn named(check: &Check, props: &ResultsProps) -> String {
+    let scenario = props.replay.as_ref().map(|shown| shown.0.spec.scenario);
+    scenario.map_or_else(|| check.id.clone(), |scenario| names::check(scenario, &check.id, props.lang))
+}
+
 fn line_of(check: &Check, known: Known, lead: bool, props: &ResultsProps) -> Html {
     let lang = props.lang;
     let replay = props.replay.as_ref().map(|shown| &shown.0);
@@ -152,7 +158,7 @@ fn line_of(check: &Check, known: Known, lead: bool, props: &ResultsProps) -> Htm
     };
     html! {
         <li class={classes!(class, lead.then_some("first"))} data-testid={format!("check-{}", check.id)}>
-            { check_mark(known) }<span>{ names::check(&check.id, lang) }</span><small>{ detail }</small>
+            { check_mark(known) }<span>{ named(check, props) }</span><small>{ detail }</small>
         </li>
     }
 }
@@ -164,7 +170,7 @@ fn informs(check: &Check, known: Known, props: &ResultsProps) -> Html {
     let detail = (known != Known::Open && ended).then(|| counted(check, lang));
     html! {
         <li class="info" data-testid={format!("check-{}", check.id)} title={ui::INFORMS_HOW.get(lang)}>
-            { check_mark(Known::Informs) }<span>{ names::check(&check.id, lang) }</span>
+            { check_mark(Known::Informs) }<span>{ named(check, props) }</span>
             <small><em>{ ui::INFORMS.get(lang) }if let Some(detail) = detail { { format!(" · {detail}") } }</em></small>
         </li>
     }

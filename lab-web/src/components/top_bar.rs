@@ -1,7 +1,6 @@
 //! The bar at the top: brand, where we are, the five steps, the world, language, theme, Share.
 
 use lab_core::report::WorldKind;
-use lab_core::scenario::COURSE;
 use yew::prelude::*;
 
 use super::marks::{Icon, icon};
@@ -22,9 +21,8 @@ pub(crate) struct LabProps {
 pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
     let lang = lab.lang;
     let scenario = lab.scenario().scenario();
-    let chapter =
-        COURSE.iter().find(|lesson| lesson.slug == scenario.slug).map_or(1, |own| own.chapter as u8 + 1);
-    let title = lesson::title(scenario.slug, scenario.title, lang);
+    let chapter = scenario.chapter as u8 + 1;
+    let title = lab.scenario().words(lang).title;
     let act = |action: Action| {
         let dispatcher = lab.dispatcher();
         Callback::from(move |_: MouseEvent| dispatcher.dispatch(action.clone()))

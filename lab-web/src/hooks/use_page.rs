@@ -29,7 +29,7 @@ pub(crate) fn use_page(lab: &UseReducerHandle<Lab>) {
         let _ = dark.map(|dark| tell("data-theme", if dark { "dark" } else { "light" }));
     });
     use_effect_with((lab.scenario(), lab.step, lab.lang), |(scenario, step, lang)| {
-        let lesson = lesson::title(scenario.slug(), scenario.scenario().title, *lang);
+        let lesson = scenario.words(*lang).title;
         let title = [lesson::step(*step).get(*lang), lesson, ui::BRAND.get(*lang)].join(" · ");
         if let Some(document) = document() {
             document.set_title(&title);

@@ -1,105 +1,24 @@
-//! What a lesson says: titles, steps, story, question, answers, hint, reason; names of policies, switches, knobs, checks.
-//!
-//! The core names things by ids and says what is true; the words for learners are here, in both languages. An id
-//! without words is shown as it is, so that a new scenario is never blank.
+//! Words around a lesson: its own, which stand in the scenario's folder, with the values of its knobs; and those that
+//! lessons share: steps, chapters, switches, figures, faults.
 
 use lab_core::policy::Switch;
 use lab_core::report::figure;
-use lab_core::scenario::{Chapter, ScenarioId};
+use lab_core::scenario::{COURSE, Chapter, RunSpec, Words, words};
 use lab_core::world::{Fault, Link};
 
 use super::{Lang, Text, ui};
 use crate::state::Step;
 
-macro_rules! texts {
-    ($($name:ident = $en:literal, $ja:literal;)*) => {
-        $(const $name: Text = Text::new($en, $ja);)*
-
-        /// Every text of the lessons, for the test that both languages are there.
-        #[cfg(test)]
-        pub(crate) const ALL: &[Text] = &[$($name),*];
-    };
+/// What the lesson of a run says, with the values of the knobs that it names.
+pub(crate) fn told(spec: &RunSpec, pick: impl Fn(&Words) -> &'static str, lang: Lang) -> String {
+    words::told(pick(spec.scenario.words(lang)), spec.scenario, &spec.settings)
 }
 
-texts! {
-    ID_STORY = "Four servers each keep **product:1** = 50 in memory, and so does Redis. A customer changes it to 100 through **srv-1**, as the lesson’s code does: database, L2, own L1, publish. The bus is slow to reach **srv-2** to **srv-4**.",
-        "4 台のサーバーと Redis が **product:1** = 50 を保持しています。ある顧客が **srv-1** を通して値を 100 に変えます。レッスンのコードのとおり、データベース、L2、自分の L1、発行の順です。バスは **srv-2**〜**srv-4** に届くのが遅れています。";
-    ID_PROMISE = "The shop promises: once a write is acknowledged, **nobody reads the old value**.",
-        "店の約束：書き込みが確認されたら、**誰も古い値を読まない**こと。";
-    ID_QUESTION = "The write is about to be sent. As soon as it is acknowledged srv-2, srv-3 and srv-4 are read, and again after a second. What do they answer?",
-        "書き込みが確認された直後に srv-2・srv-3・srv-4 を読み、1 秒後にもう一度読みます。何と答えるでしょうか。";
-    ID_HINT = "Who tells the other servers, and does the write wait for it?", "ほかのサーバーには誰が知らせますか。書き込みはそれを待ちますか。";
-    ID_WHY = "The write returns before its invalidation has arrived. Until then every other L1 serves what it has. Only a write that waits for the others, or a read that asks the database, keeps the promise.",
-        "書き込みは、無効化が届く前に完了を返します。届くまで、ほかの L1 は手元の値を返し続けます。約束を守れるのは、ほかのサーバーの確認を待つ書き込みか、データベースに尋ねる読み取りだけです。";
-    TH_STORY = "Every copy of **popular:item** is gone: no L1 has it, and Redis does not either. In the same moment **1000 clients** ask four servers for it. A query takes 50 ms, and each server has five connections to the database.",
-        "**popular:item** の写しがすべて消えました。どの L1 にも、Redis にもありません。その瞬間、**1000 のクライアント**が 4 台のサーバーに同時に要求します。クエリは 50 ms かかり、各サーバーのデータベース接続は 5 本です。";
-    TH_PROMISE = "One query would be enough for all of them: the goal is **one database query**.", "全員にとって 1 回のクエリで十分です。ゴールは**データベースクエリ 1 回**です。";
-    TH_QUESTION = "How many queries does the database get?", "データベースに届くクエリは何回でしょうか。";
-    TH_HINT = "Each request looks in L1, then in Redis, then asks the database. What do the other 999 know meanwhile?",
-        "各要求は L1、Redis、データベースの順に探します。その間、残りの 999 は何を知っているでしょうか。";
-    TH_WHY = "A miss takes as long as the query. Whoever comes meanwhile misses too, and asks again. Single flight stops that inside one server; only a lease across the fleet leaves one reader for all.",
-        "ミスはクエリが終わるまで続きます。その間に来た要求もミスし、また尋ねます。シングルフライトは 1 台の中だけを防ぎます。全体で 1 回にできるのは、全サーバーにまたがるリースだけです。";
-    SL_STORY = "Ten requests want **expensive:calculation** at the same time. Computing it takes a second. Nobody has it yet, and nothing tells them of each other.",
-        "10 の要求が同時に **expensive:calculation** を求めます。計算には 1 秒かかります。まだ誰も持っておらず、互いの存在を知りません。";
-    SL_PROMISE = "All ten should get **the same answer, computed once**.", "10 の要求すべてが、**1 回だけ計算された同じ答え**を受け取るべきです。";
-    SL_QUESTION = "How often is it computed?", "何回計算されるでしょうか。";
-    SL_HINT = "A lock lets one in. What must the next one do first when it gets in?", "ロックは 1 人だけを通します。次に入った人は、まず何をすべきでしょうか。";
-    SL_WHY = "Without a lock everybody who misses computes. With a lock that does not look again after it was got, everybody computes too, one after another.",
-        "ロックがなければ、ミスした全員が計算します。ロックを取った後に見直さなければ、やはり全員が順番に計算します。";
-}
-
-/// What a lesson says.
-pub(crate) struct Lesson {
-    /// The situation, in a few sentences.
-    pub(crate) story: Text,
-    /// What must hold.
-    pub(crate) promise: Text,
-    /// The question before the run.
-    pub(crate) question: Text,
-    /// A nudge.
-    pub(crate) hint: Text,
-    /// The reason, told with the answer.
-    pub(crate) why: Text,
-}
-
-/// What the lesson of a scenario says.
-pub(crate) fn lesson(id: ScenarioId) -> Lesson {
-    match id {
-        ScenarioId::InvalidationDelay => {
-            Lesson { story: ID_STORY, promise: ID_PROMISE, question: ID_QUESTION, hint: ID_HINT, why: ID_WHY }
-        }
-        ScenarioId::ThunderingHerd => {
-            Lesson { story: TH_STORY, promise: TH_PROMISE, question: TH_QUESTION, hint: TH_HINT, why: TH_WHY }
-        }
-        ScenarioId::StampedeLock => {
-            Lesson { story: SL_STORY, promise: SL_PROMISE, question: SL_QUESTION, hint: SL_HINT, why: SL_WHY }
-        }
-    }
-}
-
-/// The title of a lesson, by its slug; the core's English one where there is no other.
-pub(crate) fn title(slug: &str, english: &'static str, lang: Lang) -> &'static str {
-    if lang == Lang::En {
-        return english;
-    }
-    match slug {
-        "invalidation-delay" => "無効化の遅延",
-        "lost-invalidation" => "失われた無効化",
-        "stale-set-race" => "古い値の書き戻し",
-        "thundering-herd" => "殺到（サンダリングハード）",
-        "stampede-lock" => "スタンピードとロック",
-        "lock-expiry" => "ロックの期限切れ",
-        "mass-expiry" => "一斉の期限切れ",
-        "consistency-levels" => "一貫性レベル",
-        "replication-lag" => "レプリケーション遅延",
-        "cold-start" => "コールドスタート",
-        "node-failure" => "ノード障害",
-        "quorum-write" => "分断と定足数書き込み",
-        "split-brain" => "スプリットブレイン",
-        "scaling-out" => "スケールアウト",
-        "absent-and-zero" => "不在とゼロ",
-        _ => english,
-    }
+/// That a lesson is still to come, and which ones can be taken now.
+pub(crate) fn coming(lang: Lang) -> String {
+    let titles = COURSE.iter().filter(|lesson| lesson.scenario.is_some()).map(|lesson| lesson.title(lang));
+    let list = titles.map(|title| ui::QUOTED.with(lang, &[title])).collect::<Vec<_>>();
+    ui::COMING_LESSON.with(lang, &[&list.join(ui::LIST_COMMA.get(lang))])
 }
 
 /// The name of a step.

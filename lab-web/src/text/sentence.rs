@@ -6,15 +6,18 @@
 mod en;
 mod ja;
 
+use lab_core::scenario::ScenarioId;
 use lab_core::trace::{Event, Kind, Outcome, RequestKind, Verb};
 use lab_core::value::{Key, Value, Version};
 
-use super::Lang;
+use super::{Lang, names};
 use crate::replay::{Operation, Replay};
 
 /// What a sentence may need to know beyond its own event.
 pub(crate) struct Context<'a> {
     event: &'a Event,
+    /// Whose words name the parts of the run.
+    scenario: ScenarioId,
     key: String,
     version: Option<Version>,
     /// How long ago the version was superseded in the database, in nanoseconds, if it was.
@@ -36,6 +39,7 @@ pub(crate) fn sentence(replay: &Replay, index: usize, lang: Lang) -> String {
     };
     let context = Context {
         event,
+        scenario: replay.spec.scenario,
         key: event.key.as_ref().map_or_else(String::new, Key::to_string),
         version: event.version,
         stale_ns,
@@ -69,14 +73,15 @@ pub(crate) fn shortened(value: &str) -> String {
 
 /// The short detail of an event for the Events list: the facts without the grammar. The row that the run is about
 /// is not named again in every line; another one is.
-pub(crate) fn detail(event: &Event, focus: &Key, lang: Lang) -> String {
+pub(crate) fn detail(event: &Event, replay: &Replay, lang: Lang) -> String {
+    let focus = &replay.focus;
     let key = event.key.as_ref().filter(|key| *key != focus).map_or_else(String::new, Key::to_string);
     let version = event.version.map_or_else(String::new, |version| format!(" {version}"));
     let value = |value: &Option<Value>| {
         value.as_ref().map_or_else(String::new, |value| format!("{}{version}", shortened(value.as_str())))
     };
     match &event.kind {
-        Kind::Phase { name } => phase(name, lang).to_owned(),
+        Kind::Phase { name } => names::phase(replay.spec.scenario, name, lang),
         Kind::Injected { fault } => super::lesson::fault(fault, lang),
         Kind::Requested { request, server } => {
             join(&[request_word(*request), &key, "→", &server.to_string()])
@@ -180,23 +185,6 @@ fn wait_word(on: lab_core::trace::WaitFor, lang: Lang) -> &'static str {
     match lang {
         Lang::En => en::wait(on),
         Lang::Ja => ja::wait(on),
-    }
-}
-
-/// The name of a part of the run; a part that the lab does not know keeps its own name.
-pub(crate) fn phase(name: &str, lang: Lang) -> &str {
-    if lang == Lang::En {
-        return name;
-    }
-    match name {
-        "start" => "開始",
-        "warm" => "準備",
-        "act" => "本番",
-        "settle" => "静まるのを待つ",
-        "forget" => "写しを捨てる",
-        "read at once" => "すぐに読む",
-        "read again" => "読み直し",
-        other => other,
     }
 }
 

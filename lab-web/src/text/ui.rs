@@ -313,8 +313,7 @@ texts! {
     BROKEN_ANEW = "Begin the lesson anew", "レッスンを最初から始める";
     BROKEN_REPORT = "If it happens again, these two lines tell where:", "繰り返し起きる場合は、次の 2 行を添えて報告してください。";
     DISMISS = "Dismiss", "閉じる";
-    COMING_LESSON = "This lesson is coming. Invalidation delay, Thundering herd and Stampede lock can be run now.",
-        "このレッスンは準備中です。いまは「無効化の遅延」「殺到」「スタンピードとロック」を実行できます。";
+    COMING_LESSON = "This lesson is coming. These can be run now: {}.", "このレッスンは準備中です。いま実行できるのは{}です。";
     KEYS_TITLE = "Keys and legend", "キー操作と凡例";
     KEYS_ON = "Single-letter keys", "1文字キー";
     KEYS_SPACE = "play / pause", "再生 / 一時停止";

@@ -4,13 +4,16 @@ use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why
 use lab_core::value::{Tier, Value};
 
 use super::{Context, is_lock};
-use crate::text::{Lang, lesson, numbered, span};
+use crate::text::{Lang, lesson, names, numbered, span};
 
 /// The event in one English sentence.
 pub(super) fn sentence(context: &Context<'_>) -> String {
     let (who, key) = (context.event.actor, &context.key);
     match &context.event.kind {
-        Kind::Phase { name } => phase(name),
+        Kind::Phase { name } => match names::begins(context.scenario, name, Lang::En) {
+            Some(sentence) => sentence.to_owned(),
+            None => format!("The scenario enters the part “{name}”."),
+        },
         Kind::Injected { fault } => {
             format!("The scenario breaks something: {}.", lesson::fault(fault, Lang::En))
         }
@@ -264,18 +267,5 @@ pub(super) fn wait(on: WaitFor) -> &'static str {
         WaitFor::Retry => "the next try at the lock",
         WaitFor::Push => "the notice that the holder has filled the value",
         WaitFor::Acknowledgements => "the acknowledgement of every live server",
-    }
-}
-
-/// What begins: the parts that the scenarios have in common, in words.
-fn phase(name: &str) -> String {
-    match name {
-        "start" => "The servers start, and nothing is cached yet.".to_owned(),
-        "warm" => "The caches are filled, so that every copy is fresh.".to_owned(),
-        "forget" => "Now every copy is thrown away.".to_owned(),
-        "act" => "Everything is ready. **Here it begins**.".to_owned(),
-        "read at once" => "The write is acknowledged. The readers ask **at once**.".to_owned(),
-        "read again" => "The bus has had its time. The readers ask **again**.".to_owned(),
-        other => format!("The scenario enters the part “{other}”."),
     }
 }

@@ -3,14 +3,17 @@
 use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
 use lab_core::value::{Tier, Value};
 
-use super::{Context, is_lock, phase};
-use crate::text::{Lang, lesson, span};
+use super::{Context, is_lock};
+use crate::text::{Lang, lesson, names, span};
 
 /// The event in one Japanese sentence.
 pub(super) fn sentence(context: &Context<'_>) -> String {
     let (who, key) = (context.event.actor, &context.key);
     match &context.event.kind {
-        Kind::Phase { name } => begins(name),
+        Kind::Phase { name } => match names::begins(context.scenario, name, Lang::Ja) {
+            Some(sentence) => sentence.to_owned(),
+            None => format!("シナリオは「{name}」の段階に入ります。"),
+        },
         Kind::Injected { fault } => {
             format!("シナリオが障害を起こします：{}。", lesson::fault(fault, Lang::Ja))
         }
@@ -263,18 +266,5 @@ pub(super) fn wait(on: WaitFor) -> &'static str {
         WaitFor::Retry => "次のロックの試行",
         WaitFor::Push => "値が埋まった知らせ",
         WaitFor::Acknowledgements => "生きている全サーバーの確認",
-    }
-}
-
-/// What begins: the parts that the scenarios have in common, in words.
-fn begins(name: &str) -> String {
-    match name {
-        "start" => "サーバーが起動します。まだ何もキャッシュされていません。".to_owned(),
-        "warm" => "キャッシュを満たします。どの写しも最新になります。".to_owned(),
-        "forget" => "ここで、すべての写しを捨てます。".to_owned(),
-        "act" => "準備ができました。**ここから本番です**。".to_owned(),
-        "read at once" => "書き込みは確認されました。読み手が**すぐに**尋ねます。".to_owned(),
-        "read again" => "通知が届くだけの時間がたちました。読み手が**もう一度**尋ねます。".to_owned(),
-        other => format!("シナリオは「{}」の段階に入ります。", phase(other, Lang::Ja)),
     }
 }
