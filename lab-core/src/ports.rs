@@ -1,4 +1,5 @@
-//! What the cache asks of the world: one trait a file, its contract in words.
+//! What the cache asks of the world: one trait a file, its contract in words. What L2 is asked: [`l2`], one command a
+//! file.
 //!
 //! An implementation keeps to the words, not to the wishes of its callers; the suite in [`contract`] states each
 //! behaviour once and runs over the simulated and the real adapters. Methods stay concrete (no generic methods, no
@@ -10,6 +11,7 @@ mod bus;
 pub mod contract;
 
 mod database;
+pub mod l2;
 mod membership;
 mod observer;
 mod shared_cache;
@@ -20,9 +22,10 @@ use crate::value::ServerId;
 
 pub use bus::{Arrival, Audience, Body, Bus, BusError, Notice, Published, Subscription};
 pub use database::{Committed, Database, DatabaseError, ReadFrom, Row};
+pub use l2::{Leased, Locked, Replaced, Stored, Unlocked};
 pub use membership::{Member, Membership};
 pub use observer::{Observer, Silent};
-pub use shared_cache::{Leased, Locked, Replaced, SharedCache, SharedError, Stored, Unlocked};
+pub use shared_cache::{SharedCache, SharedError};
 pub use time::{BoxFuture, Clock, Entropy, Tasks};
 
 /// Everything that one server has of the world, as one type parameter.

@@ -4,8 +4,7 @@
 //! them. Only the arrival of a notice and the wait for a connection are noted here, because nobody else sees them.
 //!
 //! # Layout
-//! * [`shared_cache`]: L2; `scripts`: its conditional operations; [`keyspace`]: what its keys are called; `cluster`: the
-//!   connection that both L2 and the bus use
+//! * [`shared_cache`]: L2; [`keyspace`]: what its keys are called; `cluster`: the connection that both L2 and the bus use
 //! * [`database`]: rows; `pool`: connections to one PostgreSQL node
 //! * [`membership`]: leases in a table
 //! * [`bus`]: Redis pub/sub with a subscriber connection of its own
@@ -20,7 +19,6 @@ pub mod membership;
 pub mod observer;
 mod pool;
 pub mod refusals;
-mod scripts;
 pub mod shared_cache;
 pub mod time;
 

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lab_core::ports::l2::{Facts, Leaves};
 use lab_core::trace::{
     Actor, Event, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Verb, Why,
 };
@@ -264,30 +265,36 @@ fn at_store(store: &mut StoreState, event: &Event) {
         store.lsn = store.lsn.max(lsn);
     }
     let Some(key) = &event.key else { return };
-    let took_effect = outcome.is_none_or(|outcome| matches!(outcome, Outcome::Done));
-    match verb {
-        // A replica replays what it is told: a value, or that the slot is empty.
-        Verb::ReplaceOlder if outcome == Some(&Outcome::Voided) || (outcome.is_none() && value.is_none()) => {
-            store.rows.remove(key);
-            store.locks.remove(key);
-        }
-        Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill | Verb::Update if took_effect => {
+    match leaves(verb, outcome, value.as_ref()) {
+        Leaves::Value => {
             store.locks.remove(key);
             let version = event.version.unwrap_or_default();
             let held = Held { value: value.clone(), version, since: event.at, ttl_ms: 0 };
             store.rows.insert(key.clone(), held);
         }
-        Verb::Delete if took_effect => {
+        Leaves::Nothing => {
             store.rows.remove(key);
             store.locks.remove(key);
         }
-        Verb::Lock | Verb::Lease if matches!(outcome, Some(Outcome::Granted(_))) => {
+        Leaves::Token => {
             store.locks.insert(key.clone());
         }
-        Verb::Unlock if matches!(outcome, Some(Outcome::Released)) => {
-            store.locks.remove(key);
-        }
-        _ => {}
+        Leaves::Unchanged => {}
+    }
+}
+
+/// What a key's place at a store holds after a call.
+fn leaves(verb: Verb, outcome: Option<&Outcome>, value: Option<&Value>) -> Leaves {
+    let command = Facts::named(verb).map(|facts| facts.leaves);
+    match (command, outcome) {
+        (None, None | Some(Outcome::Done)) if verb == Verb::Update => Leaves::Value,
+        (Some(leaves), Some(Outcome::Done)) => leaves,
+        (Some(_), Some(Outcome::Granted(_))) => Leaves::Token,
+        (Some(_), Some(Outcome::Released | Outcome::Voided)) => Leaves::Nothing,
+        // A replica replays what it is told: a value, or that the slot is empty. Its locks are not drawn.
+        (Some(_), None) if verb == Verb::ReplaceOlder && value.is_none() => Leaves::Nothing,
+        (Some(leaves), None) if leaves != Leaves::Token => leaves,
+        _ => Leaves::Unchanged,
     }
 }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use lab_core::ports::l2::{Command, Reply, Slot};
 use lab_core::ports::{
-    Arrival, Audience, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy, Leased,
-    Locked, Member, Membership, Notice, Ports, Published, ReadFrom, Replaced, Row, SharedCache, SharedError,
-    Silent, Stored, Subscription, Tasks, Unlocked,
+    Arrival, Audience, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy, Member,
+    Membership, Notice, Ports, Published, ReadFrom, Row, SharedCache, SharedError, Silent, Subscription,
+    Tasks,
 };
 use lab_core::trace::Actor;
-use lab_core::value::{Entry, Instant, Key, Lookup, ServerId, Token, Value, Version};
+use lab_core::value::{Instant, Key, ServerId, Value, Version};
 
 const SERVER: ServerId = ServerId(1);
 
@@ -103,40 +104,8 @@ impl SharedCache for BenchPorts {
         Actor::RedisMaster(0)
     }
 
-    async fn get(&self, _: &Key) -> Result<Lookup, SharedError> {
-        Ok(Lookup::Miss)
-    }
-
-    async fn set(&self, _: &Key, _: &Entry, _: Duration) -> Result<(), SharedError> {
-        Ok(())
-    }
-
-    async fn set_if_newer(&self, _: &Key, _: &Entry, _: Duration) -> Result<Stored, SharedError> {
-        Ok(Stored::Stored)
-    }
-
-    async fn replace_older(&self, _: &Key, _: &Entry, _: Duration) -> Result<Replaced, SharedError> {
-        Ok(Replaced::Stored)
-    }
-
-    async fn delete(&self, _: &Key) -> Result<(), SharedError> {
-        Ok(())
-    }
-
-    async fn get_or_lease(&self, _: &Key, _: Token, _: Duration) -> Result<Leased, SharedError> {
-        Ok(Leased::Granted)
-    }
-
-    async fn fill(&self, _: &Key, _: Token, _: &Entry, _: Duration) -> Result<Stored, SharedError> {
-        Ok(Stored::Stored)
-    }
-
-    async fn lock(&self, _: &Key, _: Token, _: Duration) -> Result<Locked, SharedError> {
-        Ok(Locked::Granted)
-    }
-
-    async fn unlock(&self, _: &Key, _: Token) -> Result<Unlocked, SharedError> {
-        Ok(Unlocked::Released)
+    async fn call(&self, _: &Key, command: Command) -> Result<Reply, SharedError> {
+        Ok(command.apply(&mut Slot::default(), self.now()))
     }
 }
 

@@ -1,61 +1,19 @@
 //! L2: a Redis Cluster, as far as a cache needs one.
 //!
-//! Each key has one **slot of content**, which holds a value, a lease or a lock's token. Every operation below is
-//! one round trip and atomic: a plain command or a script on the master that owns the key's hash slot.
+//! Each key has one **slot of content**, which holds a value, a lease or a lock's token. The port has one method,
+//! [`SharedCache::call`]; what can be asked is in [`l2`](super::l2), one command a file. The methods below it say the
+//! same in a caller's types.
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
+use super::l2::{
+    Command, Delete, Fill, Foreign, Get, GetOrLease, Leased, Lock, Locked, ReplaceOlder, Replaced, Reply,
+    Set, SetIfNewer, Stored, Unlock, Unlocked,
+};
 use crate::trace::Actor;
 use crate::value::{Entry, Key, Lookup, Token};
-
-/// What a conditional store did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// It is stored.
-    Stored,
-    /// Something newer is there, or the lease is gone: nothing was changed.
-    Refused,
-}
-
-/// What a store did that replaces an older value only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replaced {
-    /// It is stored, in place of an older value.
-    Stored,
-    /// There was no value to replace: the slot is empty now, and a lease in it is void.
-    Voided,
-    /// A newer value is there: nothing was changed.
-    Refused,
-}
-
-/// What a try at a lock gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locked {
-    /// The lock is one's own, until its time runs out.
-    Granted,
-    /// Somebody holds it.
-    Held,
-}
-
-/// What became of a lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unlocked {
-    /// It was one's own and is free.
-    Released,
-    /// It was not one's own (any more): nothing was changed.
-    NotHeld,
-}
-
-/// What a read that may take a lease gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Leased {
-    /// The value (or the knowledge that there is none).
-    Found(Entry),
-    /// There was nothing; the slot now holds one's own lease: fill it.
-    Granted,
-    /// There was nothing, and somebody else holds the lease.
-    Held,
-}
 
 /// Why L2 gave no answer. An error is not a miss.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,57 +26,78 @@ pub enum SharedError {
     Unknown,
 }
 
+impl From<Foreign> for SharedError {
+    fn from(foreign: Foreign) -> Self {
+        Self::Failed(foreign.to_string())
+    }
+}
+
 /// A Redis Cluster. Durations below a millisecond count as one.
 pub trait SharedCache: Send + Sync {
     /// The master that owns the key's hash slot, as far as is known here.
     fn home(&self, key: &Key) -> Actor;
 
-    /// Reads. A slot that holds a lease is a miss. An expired entry is a miss.
+    /// Has the master that owns the key's hash slot carry a command out, in one round trip and atomically.
     #[track_caller]
-    fn get(&self, key: &Key) -> impl Future<Output = Result<Lookup, SharedError>> + Send;
+    fn call(&self, key: &Key, command: Command) -> impl Future<Output = Result<Reply, SharedError>> + Send;
 
-    /// Stores whatever is there; a lease in the slot is void.
+    /// Reads: [`Get`].
+    #[track_caller]
+    fn get(&self, key: &Key) -> impl Future<Output = Result<Lookup, SharedError>> + Send {
+        self.call(key, Get.into()).map(taken)
+    }
+
+    /// Stores whatever is there: [`Set`].
     #[track_caller]
     fn set(
         &self,
         key: &Key,
         entry: &Entry,
         ttl: Duration,
-    ) -> impl Future<Output = Result<(), SharedError>> + Send;
+    ) -> impl Future<Output = Result<(), SharedError>> + Send {
+        self.call(key, Set { entry: entry.clone(), ttl }.into()).map(taken)
+    }
 
-    /// Stores unless the slot holds a value of a higher version; a lease in the slot is void.
+    /// Stores unless something newer is there: [`SetIfNewer`].
     #[track_caller]
     fn set_if_newer(
         &self,
         key: &Key,
         entry: &Entry,
         ttl: Duration,
-    ) -> impl Future<Output = Result<Stored, SharedError>> + Send;
+    ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
+        self.call(key, SetIfNewer { entry: entry.clone(), ttl }.into()).map(taken)
+    }
 
-    /// Stores in place of a value of the same or a lower version, and nowhere else: of an empty slot nobody knows what it
-    /// held before. A lease in the slot is void, and whoever reads next fills it with what the database holds then.
+    /// Stores in place of an older value, and nowhere else: [`ReplaceOlder`].
     #[track_caller]
     fn replace_older(
         &self,
         key: &Key,
         entry: &Entry,
         ttl: Duration,
-    ) -> impl Future<Output = Result<Replaced, SharedError>> + Send;
+    ) -> impl Future<Output = Result<Replaced, SharedError>> + Send {
+        self.call(key, ReplaceOlder { entry: entry.clone(), ttl }.into()).map(taken)
+    }
 
-    /// Empties the slot; a lease in it is void. Nothing there is no error.
+    /// Empties the slot: [`Delete`].
     #[track_caller]
-    fn delete(&self, key: &Key) -> impl Future<Output = Result<(), SharedError>> + Send;
+    fn delete(&self, key: &Key) -> impl Future<Output = Result<(), SharedError>> + Send {
+        self.call(key, Delete.into()).map(taken)
+    }
 
-    /// Reads; where there is nothing, leaves a lease with `token` for `ttl` (unless somebody holds one).
+    /// Reads, or else leaves a lease: [`GetOrLease`].
     #[track_caller]
     fn get_or_lease(
         &self,
         key: &Key,
         token: Token,
         ttl: Duration,
-    ) -> impl Future<Output = Result<Leased, SharedError>> + Send;
+    ) -> impl Future<Output = Result<Leased, SharedError>> + Send {
+        self.call(key, GetOrLease { token, ttl }.into()).map(taken)
+    }
 
-    /// Stores in place of the lease with `token`; refused if the slot holds anything else.
+    /// Stores in place of one's own lease: [`Fill`].
     #[track_caller]
     fn fill(
         &self,
@@ -126,18 +105,31 @@ pub trait SharedCache: Send + Sync {
         token: Token,
         entry: &Entry,
         ttl: Duration,
-    ) -> impl Future<Output = Result<Stored, SharedError>> + Send;
+    ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
+        self.call(key, Fill { token, entry: entry.clone(), ttl }.into()).map(taken)
+    }
 
-    /// Takes a lock: `SET name token NX PX ttl`.
+    /// Takes a lock: [`Lock`].
     #[track_caller]
     fn lock(
         &self,
         name: &Key,
         token: Token,
         ttl: Duration,
-    ) -> impl Future<Output = Result<Locked, SharedError>> + Send;
+    ) -> impl Future<Output = Result<Locked, SharedError>> + Send {
+        self.call(name, Lock { token, ttl }.into()).map(taken)
+    }
 
-    /// Frees a lock, or gives a lease back, if the slot holds `token`.
+    /// Frees a lock, or gives a lease back: [`Unlock`].
     #[track_caller]
-    fn unlock(&self, name: &Key, token: Token) -> impl Future<Output = Result<Unlocked, SharedError>> + Send;
+    fn unlock(&self, name: &Key, token: Token) -> impl Future<Output = Result<Unlocked, SharedError>> + Send {
+        self.call(name, Unlock { token }.into()).map(taken)
+    }
+}
+
+/// A reply in the caller's own type.
+fn taken<T: TryFrom<Reply, Error = SharedError>>(
+    reply: Result<Reply, SharedError>,
+) -> Result<T, SharedError> {
+    reply.and_then(T::try_from)
 }

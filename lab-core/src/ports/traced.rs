@@ -13,11 +13,12 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 
 use super::{
-    Audience, Body, Bus, BusError, Committed, Database, DatabaseError, Leased, Locked, Member, Membership,
-    Notice, Observer, Ports, Published, ReadFrom, Replaced, Row, SharedCache, SharedError, Stored, Unlocked,
+    Audience, Body, Bus, BusError, Committed, Database, DatabaseError, Member, Membership, Notice, Observer,
+    Ports, Published, ReadFrom, Row, SharedCache, SharedError,
+    l2::{Command, Reply},
 };
 use crate::trace::{self, Actor, Kind, MessageId, Note, Outcome, Verb};
-use crate::value::{Entry, Key, Lookup, ServerId, Token, Value, Version};
+use crate::value::{Key, ServerId, Token, Value, Version};
 
 pub use stores::{TracedBus, TracedDatabase, TracedMembership, TracedShared};
 
@@ -101,25 +102,28 @@ impl<P: Ports> Ports for Traced<P> {
 }
 
 /// What is known of a call before its answer.
-struct Call<'k, 'v> {
+struct Call<'k> {
     to: Actor,
     verb: Verb,
     key: Option<&'k Key>,
-    value: Option<&'v Value>,
+    value: Option<Value>,
     version: Option<Version>,
     token: Option<Token>,
     line: &'static Location<'static>,
 }
 
-impl<'k, 'v> Call<'k, 'v> {
+impl<'k> Call<'k> {
     fn new(to: Actor, verb: Verb, key: &'k Key, line: &'static Location<'static>) -> Self {
         Self { to, verb, key: Some(key), value: None, version: None, token: None, line }
     }
 
-    fn writing(mut self, entry: &'v Entry) -> Self {
-        self.value = entry.value.as_ref();
-        self.version = Some(entry.stamp.version);
-        self
+    fn command(to: Actor, key: &'k Key, command: &Command, line: &'static Location<'static>) -> Self {
+        Self {
+            value: command.entry().and_then(|entry| entry.value.clone()),
+            version: command.entry().map(|entry| entry.stamp.version),
+            token: command.asks_with(),
+            ..Self::new(to, command.verb(), key, line)
+        }
     }
 
     fn note(&self, kind: Kind, version: Option<Version>, message: MessageId) -> Note {
@@ -130,14 +134,8 @@ impl<'k, 'v> Call<'k, 'v> {
         }
     }
 
-    /// The call's token, if it gets what it asks for.
-    fn asking(mut self, token: Token) -> Self {
-        self.token = Some(token);
-        self
-    }
-
     /// Notes that the call is made, awaits it, and notes what came back.
-    fn through<P: Ports, F>(self, ports: &P, answer: F) -> Through<'k, 'v, '_, P, F> {
+    fn through<P: Ports, F>(self, ports: &P, answer: F) -> Through<'k, '_, P, F> {
         Through { answer, call: self, ports, message: None, begun: false }
     }
 
@@ -157,7 +155,7 @@ impl<'k, 'v> Call<'k, 'v> {
         let (observer, verb) = (ports.observer(), self.verb);
         let version = told.version.or(self.version);
         if !observer.sees_nodes() && told.outcome != Outcome::Unknown {
-            let wrote = self.value.filter(|_| told.outcome == Outcome::Done).cloned();
+            let wrote = self.value.clone().filter(|_| told.outcome == Outcome::Done);
             let value = wrote.or(told.value);
             let served = Kind::Served { verb, outcome: told.outcome.clone(), value, lsn: told.lsn };
             let id = observer.note_at(self.to, self.note(served, version, message));
@@ -169,17 +167,17 @@ impl<'k, 'v> Call<'k, 'v> {
 
 pin_project! {
     /// A call that is noted when it is made and when its answer is back.
-    struct Through<'k, 'v, 'p, P, F> {
+    struct Through<'k, 'p, P, F> {
         #[pin]
         answer: F,
-        call: Call<'k, 'v>,
+        call: Call<'k>,
         ports: &'p P,
         message: Option<MessageId>,
         begun: bool,
     }
 }
 
-impl<P, T, E, F> Future for Through<'_, '_, '_, P, F>
+impl<P, T, E, F> Future for Through<'_, '_, P, F>
 where
     P: Ports,
     T: Told,
@@ -230,74 +228,20 @@ fn only(outcome: Outcome) -> Telling {
     Telling { outcome, version: None, value: None, lsn: None }
 }
 
-fn found(entry: &Entry) -> Telling {
-    let outcome = if entry.value.is_some() { Outcome::Hit } else { Outcome::Negative };
-    Telling { outcome, version: Some(entry.stamp.version), value: entry.value.clone(), lsn: None }
-}
-
 impl Told for () {
     fn told(&self, _: Option<Token>) -> Telling {
         only(Outcome::Done)
     }
 }
 
-impl Told for Lookup {
-    fn told(&self, _: Option<Token>) -> Telling {
-        match self {
-            Self::Hit(entry) => found(entry),
-            Self::Negative(stamp) => Telling { version: Some(stamp.version), ..only(Outcome::Negative) },
-            Self::Miss => only(Outcome::Miss),
-        }
-    }
-}
-
-impl Told for Stored {
-    fn told(&self, _: Option<Token>) -> Telling {
-        only(match self {
-            Self::Stored => Outcome::Done,
-            Self::Refused => Outcome::Refused,
-        })
-    }
-}
-
-impl Told for Replaced {
-    fn told(&self, _: Option<Token>) -> Telling {
-        only(match self {
-            Self::Stored => Outcome::Done,
-            Self::Voided => Outcome::Voided,
-            Self::Refused => Outcome::Refused,
-        })
-    }
-}
-
-impl Told for Locked {
+impl Told for Reply {
     fn told(&self, token: Option<Token>) -> Telling {
-        only(match self {
-            Self::Granted => granted(token),
-            Self::Held => Outcome::Held,
-        })
-    }
-}
-
-fn granted(token: Option<Token>) -> Outcome {
-    token.map_or(Outcome::Done, Outcome::Granted)
-}
-
-impl Told for Unlocked {
-    fn told(&self, _: Option<Token>) -> Telling {
-        only(match self {
-            Self::Released => Outcome::Released,
-            Self::NotHeld => Outcome::NotHeld,
-        })
-    }
-}
-
-impl Told for Leased {
-    fn told(&self, token: Option<Token>) -> Telling {
-        match self {
-            Self::Found(entry) => found(entry),
-            Self::Granted => only(granted(token)),
-            Self::Held => only(Outcome::Held),
+        let found = if let Self::Found(entry) = self { Some(entry) } else { None };
+        Telling {
+            outcome: self.outcome(token),
+            version: found.map(|entry| entry.stamp.version),
+            value: found.and_then(|entry| entry.value.clone()),
+            lsn: None,
         }
     }
 }

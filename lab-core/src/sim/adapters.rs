@@ -4,17 +4,18 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::kernel::{Kernel, MASTERS, Pending, Reply};
+use super::kernel::{Kernel, MASTERS, Pending, Reply as Told};
 use super::postgres::{Rows, Statement};
-use super::redis::{Answer, Command};
+use super::redis::Answer;
 use crate::cluster::{shard_of_slot, slot};
+use crate::ports::l2::{Command, Reply};
 use crate::ports::{
     Arrival, Audience, Body, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy,
-    Leased, Locked, Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Replaced, Row,
-    SharedCache, SharedError, Stored, Subscription, Tasks, Unlocked,
+    Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Row, SharedCache, SharedError,
+    Subscription, Tasks,
 };
 use crate::trace::{self, Actor, EventId, MessageId, Note, Verb};
-use crate::value::{Entry, Instant, Key, Lookup, ServerId, Token, Value};
+use crate::value::{Instant, Key, ServerId, Value};
 
 /// A redirected command is sent anew so many times at most.
 const REDIRECTIONS_MAX: u32 = 5;
@@ -31,29 +32,6 @@ impl SimPorts {
         Self { kernel, server }
     }
 
-    /// Sends a command to whom the slot belongs, following redirections.
-    fn command(
-        &self,
-        key: &Key,
-        verb: Verb,
-        command: Command,
-    ) -> impl Future<Output = Result<Answer, SharedError>> + Send {
-        let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
-        async move {
-            let slot = slot(key.as_str());
-            let mut shard = shard_of_slot(slot, MASTERS);
-            for _ in 0..REDIRECTIONS_MAX {
-                let call = kernel.state().command(server, (shard, slot), &key, verb, command.clone());
-                match Pending::new(kernel.clone(), call).await {
-                    Reply::Command(Answer::Moved(owner)) => shard = owner,
-                    Reply::Command(answer) => return Ok(answer),
-                    _ => return Err(SharedError::Unknown),
-                }
-            }
-            Err(SharedError::Failed("too many redirections".to_owned()))
-        }
-    }
-
     fn statement(
         &self,
         verb: Verb,
@@ -63,7 +41,7 @@ impl SimPorts {
         async move {
             let call = kernel.state().statement(server, verb, statement);
             match Pending::new(kernel.clone(), call).await {
-                Reply::Rows(rows) => Ok(rows),
+                Told::Rows(rows) => Ok(rows),
                 _ => Err(DatabaseError::Unknown),
             }
         }
@@ -178,82 +156,22 @@ impl SharedCache for SimPorts {
         Actor::RedisMaster(shard_of_slot(slot(key.as_str()), MASTERS))
     }
 
-    async fn get(&self, key: &Key) -> Result<Lookup, SharedError> {
-        match self.command(key, Verb::Get, Command::Get).await? {
-            Answer::Found(entry) => Ok(Lookup::from(Some(entry))),
-            Answer::Nothing => Ok(Lookup::Miss),
-            other => Err(SharedError::Failed(odd(&other))),
+    fn call(&self, key: &Key, command: Command) -> impl Future<Output = Result<Reply, SharedError>> + Send {
+        let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
+        async move {
+            let (verb, slot) = (command.verb(), slot(key.as_str()));
+            let mut shard = shard_of_slot(slot, MASTERS);
+            // A command goes to whom the slot belongs, following redirections.
+            for _ in 0..REDIRECTIONS_MAX {
+                let call = kernel.state().command(server, (shard, slot), &key, verb, command.clone());
+                match Pending::new(kernel.clone(), call).await {
+                    Told::Command(Answer::Moved(owner)) => shard = owner,
+                    Told::Command(Answer::Reply(reply)) => return Ok(reply),
+                    _ => return Err(SharedError::Unknown),
+                }
+            }
+            Err(SharedError::Failed("too many redirections".to_owned()))
         }
-    }
-
-    async fn set(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<(), SharedError> {
-        match self.command(key, Verb::Set, Command::Set(entry.clone(), ttl)).await? {
-            Answer::Done => Ok(()),
-            other => Err(SharedError::Failed(odd(&other))),
-        }
-    }
-
-    async fn set_if_newer(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<Stored, SharedError> {
-        stored(self.command(key, Verb::SetIfNewer, Command::SetIfNewer(entry.clone(), ttl)).await?)
-    }
-
-    async fn replace_older(&self, key: &Key, entry: &Entry, ttl: Duration) -> Result<Replaced, SharedError> {
-        match self.command(key, Verb::ReplaceOlder, Command::ReplaceOlder(entry.clone(), ttl)).await? {
-            Answer::Done => Ok(Replaced::Stored),
-            Answer::Voided => Ok(Replaced::Voided),
-            Answer::Refused => Ok(Replaced::Refused),
-            other => Err(SharedError::Failed(odd(&other))),
-        }
-    }
-
-    async fn delete(&self, key: &Key) -> Result<(), SharedError> {
-        match self.command(key, Verb::Delete, Command::Delete).await? {
-            Answer::Done => Ok(()),
-            other => Err(SharedError::Failed(odd(&other))),
-        }
-    }
-
-    async fn get_or_lease(&self, key: &Key, token: Token, ttl: Duration) -> Result<Leased, SharedError> {
-        match self.command(key, Verb::Lease, Command::Lease(token, ttl)).await? {
-            Answer::Found(entry) => Ok(Leased::Found(entry)),
-            Answer::Granted => Ok(Leased::Granted),
-            Answer::Held => Ok(Leased::Held),
-            other => Err(SharedError::Failed(odd(&other))),
-        }
-    }
-
-    async fn fill(
-        &self,
-        key: &Key,
-        token: Token,
-        entry: &Entry,
-        ttl: Duration,
-    ) -> Result<Stored, SharedError> {
-        stored(self.command(key, Verb::Fill, Command::Fill(token, entry.clone(), ttl)).await?)
-    }
-
-    async fn lock(&self, name: &Key, token: Token, ttl: Duration) -> Result<Locked, SharedError> {
-        match self.command(name, Verb::Lock, Command::Lock(token, ttl)).await? {
-            Answer::Granted => Ok(Locked::Granted),
-            Answer::Held => Ok(Locked::Held),
-            other => Err(SharedError::Failed(odd(&other))),
-        }
-    }
-
-    async fn unlock(&self, name: &Key, token: Token) -> Result<Unlocked, SharedError> {
-        match self.command(name, Verb::Unlock, Command::Unlock(token)).await? {
-            Answer::Released => Ok(Unlocked::Released),
-            Answer::NotHeld => Ok(Unlocked::NotHeld),
-            other => Err(SharedError::Failed(odd(&other))),
-        }
-    }
-}
-
-fn stored(answer: Answer) -> Result<Stored, SharedError> {
-    match answer {
-        Answer::Done => Ok(Stored::Stored),
-        Answer::Refused => Ok(Stored::Refused),
-        other => Err(SharedError::Failed(odd(&other))),
     }
 }
 
@@ -299,7 +217,7 @@ impl Bus for SimPorts {
         };
         let call = self.kernel.state().publish(verb, audience, notice);
         match Pending::new(self.kernel.clone(), call).await {
-            Reply::Published(receivers) => Ok(Published { receivers }),
+            Told::Published(receivers) => Ok(Published { receivers }),
             _ => Err(BusError::Unknown),
         }
     }

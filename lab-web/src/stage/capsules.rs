@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lab_core::ports::l2::{Facts, Leaves};
 use lab_core::trace::{Actor, Kind, OperationId, Outcome, RequestKind, Verb};
 use lab_core::value::{Instant, ServerId, Value, Version};
 
@@ -362,11 +363,11 @@ fn content(value: Option<&Value>, version: Option<Version>) -> String {
 
 fn request_label(call: &Call) -> String {
     let verb = call.verb.as_str();
-    match call.verb {
-        Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill | Verb::PublishInvalidate => {
-            format!("{verb}{}", versioned(call.version))
-        }
-        _ => verb.to_owned(),
+    let stores = Facts::named(call.verb).is_some_and(|command| command.leaves == Leaves::Value);
+    if stores || call.verb == Verb::PublishInvalidate {
+        format!("{verb}{}", versioned(call.version))
+    } else {
+        verb.to_owned()
     }
 }
 

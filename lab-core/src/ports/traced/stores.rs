@@ -1,19 +1,13 @@
 //! The four ports whose calls are noted.
 
 use super::{
-    Actor, Audience, Body, Bus, BusError, Call, Committed, Database, DatabaseError, Duration, Entry, Key,
-    Leased, Location, Locked, Lookup, Member, Membership, Notice, Ports, Published, ReadFrom, Replaced, Row,
-    SharedCache, SharedError, Stored, Token, Unlocked, Value, Verb,
+    Actor, Audience, Body, Bus, BusError, Call, Command, Committed, Database, DatabaseError, Duration, Key,
+    Location, Member, Membership, Notice, Ports, Published, ReadFrom, Reply, Row, SharedCache, SharedError,
+    Value, Verb,
 };
 
 /// L2, each call noted.
 pub struct TracedShared<P>(pub(super) P);
-
-impl<P: Ports> TracedShared<P> {
-    fn call<'k, 'v>(&self, verb: Verb, key: &'k Key, line: &'static Location<'static>) -> Call<'k, 'v> {
-        Call::new(self.0.shared().home(key), verb, key, line)
-    }
-}
 
 impl<P: Ports> SharedCache for TracedShared<P> {
     fn home(&self, key: &Key) -> Actor {
@@ -21,88 +15,9 @@ impl<P: Ports> SharedCache for TracedShared<P> {
     }
 
     #[track_caller]
-    fn get(&self, key: &Key) -> impl Future<Output = Result<Lookup, SharedError>> + Send {
-        let call = self.call(Verb::Get, key, Location::caller());
-        call.through(&self.0, self.0.shared().get(key))
-    }
-
-    #[track_caller]
-    fn set(
-        &self,
-        key: &Key,
-        entry: &Entry,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<(), SharedError>> + Send {
-        let call = self.call(Verb::Set, key, Location::caller()).writing(entry);
-        call.through(&self.0, self.0.shared().set(key, entry, ttl))
-    }
-
-    #[track_caller]
-    fn set_if_newer(
-        &self,
-        key: &Key,
-        entry: &Entry,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
-        let call = self.call(Verb::SetIfNewer, key, Location::caller()).writing(entry);
-        call.through(&self.0, self.0.shared().set_if_newer(key, entry, ttl))
-    }
-
-    #[track_caller]
-    fn replace_older(
-        &self,
-        key: &Key,
-        entry: &Entry,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<Replaced, SharedError>> + Send {
-        let call = self.call(Verb::ReplaceOlder, key, Location::caller()).writing(entry);
-        call.through(&self.0, self.0.shared().replace_older(key, entry, ttl))
-    }
-
-    #[track_caller]
-    fn delete(&self, key: &Key) -> impl Future<Output = Result<(), SharedError>> + Send {
-        let call = self.call(Verb::Delete, key, Location::caller());
-        call.through(&self.0, self.0.shared().delete(key))
-    }
-
-    #[track_caller]
-    fn get_or_lease(
-        &self,
-        key: &Key,
-        token: Token,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<Leased, SharedError>> + Send {
-        let call = self.call(Verb::Lease, key, Location::caller()).asking(token);
-        call.through(&self.0, self.0.shared().get_or_lease(key, token, ttl))
-    }
-
-    #[track_caller]
-    fn fill(
-        &self,
-        key: &Key,
-        token: Token,
-        entry: &Entry,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<Stored, SharedError>> + Send {
-        let call = self.call(Verb::Fill, key, Location::caller()).writing(entry);
-        call.through(&self.0, self.0.shared().fill(key, token, entry, ttl))
-    }
-
-    #[track_caller]
-    fn lock(
-        &self,
-        name: &Key,
-        token: Token,
-        ttl: Duration,
-    ) -> impl Future<Output = Result<Locked, SharedError>> + Send {
-        let call = self.call(Verb::Lock, name, Location::caller()).asking(token);
-        call.through(&self.0, self.0.shared().lock(name, token, ttl))
-    }
-
-    #[track_caller]
-    fn unlock(&self, name: &Key, token: Token) -> impl Future<Output = Result<Unlocked, SharedError>> + Send {
-        let call = self.call(Verb::Unlock, name, Location::caller());
-        call.through(&self.0, self.0.shared().unlock(name, token))
+    fn call(&self, key: &Key, command: Command) -> impl Future<Output = Result<Reply, SharedError>> + Send {
+        let call = Call::command(self.home(key), key, &command, Location::caller());
+        call.through(&self.0, self.0.shared().call(key, command))
     }
 }
 
@@ -123,7 +38,7 @@ impl<P: Ports> Database for TracedDatabase<P> {
         value: &Value,
     ) -> impl Future<Output = Result<Committed, DatabaseError>> + Send {
         let mut call = Call::new(Actor::Primary, Verb::Update, key, Location::caller());
-        call.value = Some(value);
+        call.value = Some(value.clone());
         async move { call.through(&self.0, self.0.database().update(key, value)).await }
     }
 }

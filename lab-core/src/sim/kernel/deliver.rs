@@ -7,6 +7,7 @@ use super::{
     Answer, Audience, Command, Envelope, Kernel, Notice, Number, Parcel, Reply, Request, Rows, STATEMENT_NS,
     State, Statement,
 };
+use crate::ports::l2::{self, Change};
 use crate::ports::{Body, ReadFrom};
 use crate::service;
 use crate::sim::network::{Fate, link};
@@ -33,7 +34,7 @@ impl State {
         let back = Return { from: to, to: from, call, message, operation };
         match parcel {
             Parcel::Command(key, slot, verb, command) => {
-                self.serve_command(back, cause, (key, slot), verb, command);
+                self.serve_command(back, cause, (key, slot), verb, &command);
             }
             Parcel::Statement(verb, statement, sent) => self.work(back, cause, verb, statement, sent),
             Parcel::Commit(verb, statement, sent) => self.commit(back, cause, verb, statement, sent),
@@ -65,39 +66,20 @@ impl State {
         cause: Option<EventId>,
         (key, slot): (Key, u16),
         verb: Verb,
-        command: Command,
+        command: &Command,
     ) {
         let Actor::RedisMaster(shard) = back.from else {
             return;
         };
-        let wrote = match &command {
-            Command::Set(entry, _)
-            | Command::SetIfNewer(entry, _)
-            | Command::ReplaceOlder(entry, _)
-            | Command::Fill(_, entry, _) => Some(entry.clone()),
-            _ => None,
-        };
-        let token = match &command {
-            Command::Lease(token, _) | Command::Lock(token, _) => Some(*token),
-            _ => None,
-        };
         let (answer, change) = self.redis.apply(shard, slot, &key, command, self.now);
-        let told = match (&answer, wrote) {
-            (Answer::Found(entry), _) => Told::of(entry),
-            (Answer::Done, Some(entry)) => Told::of(&entry),
+        let told = match (&answer, command.entry()) {
+            (Answer::Reply(l2::Reply::Found(entry)), _) | (Answer::Reply(l2::Reply::Done), Some(entry)) => {
+                Told::of(entry)
+            }
             (_, wrote) => Told { version: wrote.map(|entry| entry.stamp.version), ..Told::default() },
         };
         let outcome = match &answer {
-            Answer::Found(entry) if entry.value.is_some() => Outcome::Hit,
-            Answer::Found(_) => Outcome::Negative,
-            Answer::Nothing => Outcome::Miss,
-            Answer::Done => Outcome::Done,
-            Answer::Refused => Outcome::Refused,
-            Answer::Voided => Outcome::Voided,
-            Answer::Granted => token.map_or(Outcome::Done, Outcome::Granted),
-            Answer::Held => Outcome::Held,
-            Answer::Released => Outcome::Released,
-            Answer::NotHeld => Outcome::NotHeld,
+            Answer::Reply(reply) => reply.outcome(command.asks_with()),
             Answer::Moved(shard) => Outcome::Moved(Actor::RedisMaster(*shard)),
         };
         let served = self.served(&back, cause, verb, Some(&key), outcome, told);
@@ -203,7 +185,7 @@ impl State {
         cause: Option<EventId>,
         key: &Key,
         verb: Verb,
-        change: crate::sim::redis::Change,
+        change: Change,
     ) {
         let Actor::RedisReplica(shard) = replica else {
             return;

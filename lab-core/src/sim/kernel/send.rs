@@ -7,6 +7,7 @@ use super::{
     Audience, CALL_TIMEOUT, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement,
 };
 use crate::cluster::slot;
+use crate::ports::l2::Delete;
 use crate::sim::network::link;
 use crate::trace::{self, Actor, EventId, Kind, Note, Outcome, Verb};
 use crate::value::{ClientId, Key, ServerId};
@@ -117,7 +118,7 @@ impl State {
     pub(in crate::sim) fn delete_shared(&mut self, key: &Key, line: &'static Location<'static>) {
         let slot = slot(key.as_str());
         let shard = self.redis.owner(slot);
-        let (_, change) = self.redis.apply(shard, slot, key, Command::Delete, self.now);
+        let (_, change) = self.redis.apply(shard, slot, key, &Delete.into(), self.now);
         if let Some(change) = change {
             self.redis.replay(shard, key, change);
         }
