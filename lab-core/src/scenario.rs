@@ -116,6 +116,9 @@ impl ScenarioId {
         SCENARIOS[self as usize]
     }
 
+    /// The scenario that the course begins with.
+    pub const FIRST: Self = Self::ALL[0];
+
     /// Its name in commands and links.
     pub fn slug(self) -> &'static str {
         self.scenario().slug
@@ -219,6 +222,10 @@ pub struct Scenario {
     pub answers: &'static [&'static str],
     /// The row that the stage shows.
     pub focus: &'static str,
+    /// The figures that it is about: always the same ones, so that none tells by its absence.
+    pub figures: &'static [&'static str],
+    /// How many times slower than life it is played, so that its interesting part takes some ten seconds.
+    pub slow_motion: u32,
 }
 
 impl Scenario {

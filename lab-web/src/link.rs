@@ -1,4 +1,4 @@
-//! A view as a link: `#invalidation-delay/step/code?policy=lesson&seed=7&bus-delay-ms=50&at=41&digest=1a2b3c4d`.
+//! A view as a link: `#lesson/step/code?policy=lesson&seed=7&knob-ms=50&at=41&digest=1a2b3c4d`.
 //!
 //! Links are sent through mails, chats and forms, which encode them once more, write `&amp;` for `&`, or take the full
 //! stop of the sentence along: all that is undone first. Whatever cannot be read then falls back to the nearest valid
@@ -74,10 +74,10 @@ impl Link {
         let (path, query) = text.split_once('?').unwrap_or((&text, ""));
         let mut parts = path.split('/').filter(|part| !part.is_empty());
         let mut ignored = Vec::new();
-        let scenario = parts.next().map_or(ScenarioId::InvalidationDelay, |slug| {
+        let scenario = parts.next().map_or(ScenarioId::FIRST, |slug| {
             slug.parse().unwrap_or_else(|_| {
                 ignored.push(Ignored::Lesson(slug.to_owned()));
-                ScenarioId::InvalidationDelay
+                ScenarioId::FIRST
             })
         });
         let mut link = Self { ignored, ..Self::start(scenario) };

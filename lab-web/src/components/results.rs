@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use lab_core::report::{Check, WorldKind, figure};
-use lab_core::scenario::ScenarioId;
 use lab_core::trace::Event;
 use yew::prelude::*;
 
@@ -184,15 +183,6 @@ struct FiguresProps {
     lang: Lang,
 }
 
-/// The figures that a scenario is about: always the same ones, so that none tells by its absence.
-fn figures_of(scenario: ScenarioId) -> &'static [&'static str] {
-    match scenario {
-        ScenarioId::InvalidationDelay => &[figure::STALENESS_MAX, figure::L1_HIT_SHARE, figure::DB_QUERIES],
-        ScenarioId::ThunderingHerd => &[figure::DB_QUERIES, figure::REDIS_CALLS, figure::HIT_SHARE],
-        ScenarioId::StampedeLock => &[figure::COMPUTATIONS, figure::WAITER_MEAN, figure::REDIS_CALLS],
-    }
-}
-
 /// Up to four figures as of the event, each with what the trace shows of it over time.
 #[component]
 fn Figures(props: &FiguresProps) -> Html {
@@ -231,6 +221,6 @@ fn Figures(props: &FiguresProps) -> Html {
         let value = if p50.0 == "–" { p50.0 } else { format!("{} / {}", p50.0, p99.0) };
         show("latency", ui::FIG_LATENCY.get(lang), (value, p99.1), bars(&replay.latencies(index), veiled))
     });
-    let ids = figures_of(replay.spec.scenario).iter().copied();
+    let ids = replay.spec.scenario.scenario().figures.iter().copied();
     html! { <div class="figs">{ for ids.map(simple) }{ for latency }</div> }
 }

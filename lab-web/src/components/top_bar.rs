@@ -1,6 +1,7 @@
 //! The bar at the top: brand, where we are, the five steps, the world, language, theme, Share.
 
 use lab_core::report::WorldKind;
+use lab_core::scenario::ScenarioId;
 use yew::prelude::*;
 
 use super::marks::{Icon, icon};
@@ -34,7 +35,7 @@ pub(crate) fn TopBar(LabProps { lab }: &LabProps) -> Html {
                 aria-expanded={lab.rail_open.to_string()} onclick={act(Action::Rail(!lab.rail_open))} data-testid="menu">
                 { icon(Icon::Menu) }
             </button>
-            <a class="brand" href="#invalidation-delay/predict" aria-label={ui::BRAND.get(lang)}>
+            <a class="brand" href={format!("#{}/predict", ScenarioId::FIRST)} aria-label={ui::BRAND.get(lang)}>
                 <svg viewBox="0 0 20 20" aria-hidden="true">
                     <rect x="2.5" y="3" width="15" height="4" rx="1.5" />
                     <rect x="2.5" y="9" width="10" height="4" rx="1.5" />

@@ -5,10 +5,8 @@ use lab_core::scenario::ScenarioId;
 /// Virtual time per real time, slowest first, in thousandths.
 pub(crate) const SPEEDS: [u32; 6] = [1, 3, 10, 30, 100, 1_000];
 
-/// A speed at which the lesson's interesting part takes some ten seconds.
+/// The fastest speed that is as slow as the scenario wants it.
 pub(super) fn default_speed(scenario: ScenarioId) -> usize {
-    match scenario {
-        ScenarioId::InvalidationDelay => 2,
-        ScenarioId::ThunderingHerd | ScenarioId::StampedeLock => 4,
-    }
+    let wanted = 1_000 / scenario.scenario().slow_motion.max(1);
+    SPEEDS.iter().rposition(|speed| *speed <= wanted).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ pub(super) mod ja;
 use super::{Chapter, Knob, Preset, Role, Scenario, ScenarioId, phase};
 use crate::check::id;
 use crate::policy::{Policy, Switch};
-use crate::report::Report;
+use crate::report::{Report, figure};
 
 const BUS_DELAY: Knob = Knob { name: "bus-delay-ms", default: 50, min: 30, max: 500 };
 const SETTLE: Knob = Knob { name: "settle-ms", default: 1_000, min: 600, max: 5_000 };
@@ -89,4 +89,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
     ],
     answers: &[NONE, SOME, ALL],
     focus: "product:1",
+    figures: &[figure::STALENESS_MAX, figure::L1_HIT_SHARE, figure::DB_QUERIES],
+    slow_motion: 100,
 };

@@ -66,4 +66,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
     switches: &[Switch::Lock, Switch::RecheckAfterLock, Switch::PushWaiters, Switch::FixedWait],
     answers: &[ONCE, ONCE_A_SERVER, EACH_TIME],
     focus: "expensive:calculation",
+    figures: &[figure::COMPUTATIONS, figure::WAITER_MEAN, figure::REDIS_CALLS],
+    slow_motion: 10,
 };

@@ -63,4 +63,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
     switches: &[Switch::SingleFlight, Switch::FleetLease, Switch::ShortLease],
     answers: &[ONE, ONE_A_SERVER, ONE_A_CONNECTION, HUNDREDS],
     focus: "popular:item",
+    figures: &[figure::DB_QUERIES, figure::REDIS_CALLS, figure::HIT_SHARE],
+    slow_motion: 10,
 };
