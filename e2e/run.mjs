@@ -5,6 +5,8 @@
 //   LAB=target/debug/lab node e2e/run.mjs   opens recordings of `lab run` too, starts `lab serve`, and a run on real
 //                                        servers from the page
 //   LAB=target/debug/lab BEHIND=lab node e2e/run.mjs   asks `lab serve` for the page, instead of a static host
+//   DIST=…  RESULTS=…  DEADLINE_S=…      another page than dist/, another place for the screenshots, and how long a check
+//                                        waits for what it wants (60 s); tamper.mjs runs the suites so
 //
 // It prints one line a check and "N passed, M failed", leaves screenshots in test-results/, and exits 1 when a check
 // failed. Nothing is retried: a check polls for what it wants, with a deadline.
@@ -53,7 +55,9 @@ const SUITES = {
   axe: [axe],
   forced: [forcedColours],
   spacing: [spacing],
-  screens: [capsulesKeepClear, narrowScreens, pictures],
+  capsules: [capsulesKeepClear],
+  narrow: [narrowScreens],
+  screens: [pictures],
 };
 /** Those that need the binary `lab`. */
 const WITH_LAB = { recordings: [files], sent: [firstVisit], real: [realCluster] };

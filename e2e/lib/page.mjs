@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { DEADLINE_MS } from "./check.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-export const dist = join(root, "dist");
-export const results = join(root, "test-results");
+export const dist = resolve(root, process.env.DIST ?? "dist");
+export const results = resolve(root, process.env.RESULTS ?? "test-results");
 
 /** Every question answered, every failure seen. */
 export const SOLVED = {

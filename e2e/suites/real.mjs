@@ -39,7 +39,7 @@ export async function realCluster({ browser, lab }) {
     });
     await check("a server that is lost during a run is told, and its half run is dropped", async () => {
       const other = await serveLab(lab);
-      const lost = await openPage(browser, other.url, { hash: "#stampede-lock/real?policy=lock", progress: SOLVED });
+      const lost = await openPage(browser, other.url, { hash: "#stampede-lock/real?policy=lock&compute-ms=2000", progress: SOLVED });
       try {
         await at(lost.page, "run-real").click();
         await until("the recording", () => text(lost.page, "real"), (told) => /Recording, [1-9]/.test(told));
