@@ -1,21 +1,18 @@
 //! What the cache keeps to while something is broken: each test is a way in which it once did not.
 
+mod support;
+
 use std::time::Duration;
 
 use futures_util::future::join;
 use lab_core::cluster::{shard_of_slot, slot};
 use lab_core::policy::{Acknowledge, Policy, Switch};
 use lab_core::service::{Request, Response};
-use lab_core::sim::{self, SimWorld};
+use lab_core::sim::SimWorld;
 use lab_core::trace::{Actor, Event, Kind, NoticeKind, Outcome, Trace, Verb};
 use lab_core::value::{ClientId, Key, ServerId, Value};
 use lab_core::world::{ClusterSpec, Fault, Link, Route, World};
-
-fn under_seeds<F: Future<Output = ()> + Send + 'static>(body: impl Fn(SimWorld) -> F) -> Vec<Trace> {
-    let ran = (1..=50)
-        .map(|seed| sim::on_world(seed, &body).unwrap_or_else(|error| panic!("seed {seed}: {error}")));
-    ran.map(|((), trace)| trace).collect()
-}
+use support::under_seeds;
 
 fn key() -> Key {
     Key::new("product:1")

@@ -1,22 +1,19 @@
 //! What the simulated world promises of its faults, under many seeds.
 
+mod support;
+
 use std::time::Duration;
 
 use futures_util::future::join;
 use lab_core::policy::Policy;
 use lab_core::service::{Request, Response};
 use lab_core::sim::{self, SimWorld};
-use lab_core::trace::{Actor, Event, Kind, Outcome, Trace};
+use lab_core::trace::{Actor, Event, Kind, Outcome};
 use lab_core::value::{ClientId, Key, ServerId, Tier, Value};
 use lab_core::world::{ClusterSpec, Fault, Link, Route, World, WorldError};
+use support::under_seeds;
 
 const ONE: ServerId = ServerId(1);
-
-fn under_seeds<F: Future<Output = ()> + Send + 'static>(body: impl Fn(SimWorld) -> F) -> Vec<Trace> {
-    let ran = (1..=50)
-        .map(|seed| sim::on_world(seed, &body).unwrap_or_else(|error| panic!("seed {seed}: {error}")));
-    ran.map(|((), trace)| trace).collect()
-}
 
 fn key() -> Key {
     Key::new("product:1")
