@@ -4,7 +4,9 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::time::Duration;
+use std::{env, fs};
 
 use lab_core::recording::Recording;
 use rustix::process::{Pid, Signal, kill_process};
@@ -76,6 +78,14 @@ impl Serving {
         state
     }
 
+    /// What it has made among the temporary files.
+    fn directories(&self) -> Vec<OsString> {
+        let ours = format!("cache-lab-{}-", self.lab.0.id());
+        let entries = fs::read_dir(env::temp_dir()).expect("it is there").flatten();
+        let names = entries.map(|entry| entry.file_name());
+        names.filter(|name| name.to_string_lossy().starts_with(&ours)).collect()
+    }
+
     /// The Redis nodes, the masters first.
     fn redis(&self) -> Vec<Process> {
         let mut nodes = descendants(self.lab.0.id());
@@ -97,10 +107,29 @@ fn pids(processes: &[Process]) -> BTreeSet<u32> {
     processes.iter().map(|process| process.pid).collect()
 }
 
+/// Gives the first run up as soon as a server's process is there: what was begun is taken away, and the next run begins
+/// anew.
+fn given_up_while_the_servers_start(lab: &Serving, server: &str) {
+    let path = lab.post(100);
+    let is_there = || descendants(lab.lab.0.id()).iter().any(|process| process.command.contains(server));
+    poll(MADE_WITHIN, || is_there().then_some(())).unwrap_or_else(|| panic!("no {server} is started"));
+    assert_eq!(lab.state(&path)["state"], "queued", "its servers are not there yet");
+    assert_eq!(status(&lab.send("DELETE", &path, "")), 204);
+    let state = lab.until(&path, &["done", "failed"]);
+    assert_eq!(state["problem"]["type"], "urn:cache-lab:problem:given-up", "{state}");
+    let left = descendants(lab.lab.0.id());
+    assert!(left.is_empty(), "after {server} there is {left:#?}");
+    let directories = lab.directories();
+    assert!(directories.is_empty(), "after {server} there is {directories:?}");
+}
+
 /// One test, since each start of the servers takes seconds.
 #[test]
 fn servers_are_kept_while_they_live_and_replaced_with_a_word() {
     let lab = Serving::start();
+    for server in ["initdb", "redis-server", "pg_basebackup"] {
+        given_up_while_the_servers_start(&lab, server);
+    }
     assert_eq!(lab.run()["notices"], Value::Null);
     let first = lab.redis();
 

@@ -3,34 +3,19 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
+use lab_core::scenario::{RunSpec, ScenarioId, Settings};
 use lab_core::value::{Key, Value};
 use lab_core::world::WorldError;
 use lab_server::adapters::observer::Recorder;
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
-use lab_server::real::stores::Stores;
 use support::owner::Owner;
+use support::runs::{run, slow, spec};
 
 /// Longer than the limit of any query, shorter than for ever.
 const SOON: Duration = Duration::from_secs(20);
-
-fn spec(policy: &str) -> RunSpec {
-    RunSpec::preset(ScenarioId::StampedeLock, policy, 1).expect("a preset")
-}
-
-/// One computation that takes seconds.
-fn slow() -> RunSpec {
-    let settings = Settings::with(ScenarioId::StampedeLock, [("compute-ms".to_owned(), 2_000)]);
-    RunSpec { settings: settings.expect("a knob within its bounds"), ..spec("lock") }
-}
-
-async fn run(stores: &Arc<Stores>, spec: &RunSpec) -> Result<Run, RunError> {
-    real::run(stores, spec, Recorder::start(), std::future::pending()).await
-}
 
 async fn keys_of_somebody_else_are_not_touched(owner: &Owner) {
     let () = owner.ask(&["SET", "orders:17", "a customer's"]).await;

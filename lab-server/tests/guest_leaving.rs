@@ -6,42 +6,26 @@ mod support;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lab_core::scenario::{Run, RunSpec, ScenarioId, Settings};
+use lab_core::scenario::{RunSpec, ScenarioId};
 use lab_server::adapters::observer::Recorder;
 use lab_server::harness::{PostgresNode, RedisServer};
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
 use lab_server::real::remains::Remains;
 use lab_server::real::stores::Stores;
+use rustix::process::{Pid, Signal, kill_process};
+use support::node::Node;
 use support::owner::Owner;
 use support::pooler::Pooler;
+use support::runs::{ENDED_WITHIN, run, slow, spec};
 
 /// Of a test's patience, for servers that are gone for good.
 const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 
 /// A Redis Cluster has elected another master for a silent one long before.
 const ELECTED_WITHIN: Duration = Duration::from_secs(20);
-
-/// Longer than all limits of a run and its end together.
-const SOON: Duration = Duration::from_secs(45);
-
-fn spec(policy: &str) -> RunSpec {
-    RunSpec::preset(ScenarioId::StampedeLock, policy, 1).expect("a preset")
-}
-
-/// One computation that takes seconds.
-fn slow() -> RunSpec {
-    let settings = Settings::with(ScenarioId::StampedeLock, [("compute-ms".to_owned(), 2_000)]);
-    RunSpec { settings: settings.expect("a knob within its bounds"), ..spec("lock") }
-}
-
-async fn run(stores: &Arc<Stores>, spec: &RunSpec) -> Result<Run, RunError> {
-    let run = real::run(stores, spec, Recorder::start(), std::future::pending());
-    tokio::time::timeout(SOON, run).await.expect("it comes to an end")
-}
 
 /// What comes soon, however the servers are.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,6 +65,23 @@ async fn what_is_needed_to_leave_is_asked_for_first(owner: &Owner) {
     }
 }
 
+/// A command that the server's own configuration takes away: that is read when the server starts.
+async fn a_command_that_has_another_name_is_asked_for_first(owner: &Owner) {
+    for command in ["SCAN", "DEL", "EVALSHA"] {
+        let node = Node::whole_cluster(&["--rename-command", command, ""]).await;
+        let stores = Stores::connect_for(&[node.url()], &owner.urls().1, PATIENCE).await;
+        let stores = std::sync::Arc::new(stores.unwrap_or_else(|error| panic!("{error}")));
+        let refused = run(&stores, &spec("lock")).await.map(drop).expect_err("it could not leave");
+        let RunError::Stores(StoresError::Refuses { command: told, .. }) = &refused else {
+            panic!("{command}: {refused}")
+        };
+        assert_eq!(*told, command);
+        assert!(refused.to_string().contains("unknown command"), "{refused}");
+        assert_eq!(node.try_ask::<u64>("DBSIZE").await.expect("an answer"), 0, "{command}");
+        owner.expect_clean("a command that is not there").await;
+    }
+}
+
 async fn one_connection_is_not_enough_and_is_told(owner: &Owner) {
     let guest = owner.role("guest_of_one", "CONNECTION LIMIT 1").await;
     let refused = run(&owner.invite_to(&postgres(owner, &guest, "lab"), PATIENCE).await, &spec("lock"))
@@ -91,6 +92,15 @@ async fn one_connection_is_not_enough_and_is_told(owner: &Owner) {
     let RunError::Stores(StoresError::NoRoom { needs, left, .. }) = &refused else { panic!("{refused}") };
     assert!(*needs > 1 && *left <= 1, "{refused}");
     owner.expect_clean("a refusal for want of connections").await;
+
+    // The same limit on the database, which the owner's own session counts for too.
+    let stores = owner.invite().await;
+    owner.execute("ALTER DATABASE lab CONNECTION LIMIT 1").await;
+    let refused = run(&stores, &spec("lock")).await.map(drop).expect_err("a run needs more");
+    owner.execute("ALTER DATABASE lab CONNECTION LIMIT -1").await;
+    let RunError::Stores(StoresError::NoRoom { left: 0, .. }) = &refused else { panic!("{refused}") };
+    assert!(refused.to_string().contains("too many connections for database \"lab\""), "{refused}");
+    owner.expect_clean("a refusal for want of connections to the database").await;
 }
 
 async fn without_the_right_to_make_a_schema_nothing_is_written(owner: &Owner) {
@@ -124,7 +134,7 @@ async fn a_standby_that_is_nobody_holds_nobody_up(owner: &Owner) {
     owner.execute("ALTER SYSTEM RESET synchronous_standby_names").await;
     owner.execute("SELECT pg_reload_conf()").await;
     assert!(failed.is_err(), "a row's commit is never acknowledged");
-    assert!(took < SOON, "{took:?}");
+    assert!(took < ENDED_WITHIN, "{took:?}");
     owner.expect_clean("a reload").await;
 }
 
@@ -218,6 +228,53 @@ async fn a_silent_primary_keeps_only_what_is_named(owner: &Owner) {
     owner.execute("DROP TABLE public.data").await;
 }
 
+/// As `pg_ctl stop -m fast` does: sessions are ended in good order, and nobody listens there any more.
+async fn stop(owner: &Owner) {
+    let postmaster = Pid::from_raw(owner.primary_server().pid().cast_signed()).expect("a number");
+    kill_process(postmaster, Signal::INT).expect("it runs");
+    owner.until("PostgreSQL has stopped", async || owner.primary_server().casualty().is_some()).await;
+}
+
+async fn start_again(owner: &mut Owner) {
+    owner.primary_server().restart(PATIENCE).await.unwrap_or_else(|error| panic!("{error}"));
+    owner.reconnect().await;
+}
+
+/// A primary that is stopped in the midst of a run: started again in time, it keeps nothing; else only what is named.
+async fn a_stopped_primary_keeps_only_what_is_named(owner: &mut Owner, leave_within: Duration) {
+    let stores = owner.invite_to(&postgres(owner, &lab_user(owner), "lab"), leave_within).await;
+    let comes_back = leave_within > LEAVE_WITHIN;
+    let (spec, leaves) = (slow(), std::sync::Arc::clone(&stores));
+    let ended = {
+        let meanwhile = async {
+            owner.begun().await;
+            stop(owner).await;
+            if comes_back {
+                // It has tried, and in vain.
+                leaves.leaving_for(Duration::from_millis(500)).await;
+                start_again(owner).await;
+            }
+        };
+        tokio::join!(run(&stores, &spec), meanwhile).0
+    };
+    if !comes_back {
+        start_again(owner).await;
+    }
+    assert_eq!(owner.keys().await, 0, "the keys are another server's");
+    let error = ended.map(drop).expect_err("its server was stopped");
+    match &error {
+        RunError::Remains { left, .. } => {
+            assert!(!comes_back, "it was there again: {error}");
+            let [schema] = left.as_slice() else { panic!("{left:#?}") };
+            assert!(schema.what.contains("schema cache_lab") && owner.has_schema().await, "{schema}");
+            obey(owner, left);
+        }
+        RunError::NoVerdict { .. } => assert!(comes_back, "nothing is named: {error}"),
+        other => panic!("{other}"),
+    }
+    owner.expect_clean("a stopped primary").await;
+}
+
 /// The node that is a shard's master now.
 async fn master_of(owner: &Owner, shard: u8) -> &RedisServer {
     let masters = owner.masters().await;
@@ -265,7 +322,7 @@ async fn asking_a_silent_master_hears_an_interrupt(owner: &Owner) {
                 return;
             }
             fewest = now;
-            assert!(begun.elapsed() < SOON, "it asks nobody");
+            assert!(begun.elapsed() < ENDED_WITHIN, "it asks nobody");
             tokio::task::yield_now().await;
         }
     };
@@ -308,8 +365,9 @@ fn connections_to(address: SocketAddr) -> usize {
 /// One test, since two clusters at a time would make a small machine miss deadlines.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_leaves_what_fails_it() {
-    let owner = Owner::start().await;
+    let mut owner = Owner::start().await;
     what_is_needed_to_leave_is_asked_for_first(&owner).await;
+    a_command_that_has_another_name_is_asked_for_first(&owner).await;
     one_connection_is_not_enough_and_is_told(&owner).await;
     without_the_right_to_make_a_schema_nothing_is_written(&owner).await;
     Box::pin(one_redis_has_one_lab_whatever_its_databases(&owner)).await;
@@ -317,6 +375,9 @@ async fn a_guest_leaves_what_fails_it() {
     arriving_hears_an_interrupt_and_brings_nothing_later(&owner).await;
     a_standby_that_is_nobody_holds_nobody_up(&owner).await;
     a_silent_primary_keeps_only_what_is_named(&owner).await;
+    for leave_within in [LEAVE_WITHIN, PATIENCE] {
+        Box::pin(a_stopped_primary_keeps_only_what_is_named(&mut owner, leave_within)).await;
+    }
     Box::pin(asking_a_silent_master_hears_an_interrupt(&owner)).await;
     for (shard, leave_within) in [(1, Duration::from_secs(1)), (0, ELECTED_WITHIN), (2, ELECTED_WITHIN)] {
         a_silent_master_keeps_only_what_is_named(&owner, shard, leave_within).await;

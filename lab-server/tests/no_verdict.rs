@@ -23,6 +23,7 @@ use lab_server::real::stores::Stores;
 use redis::{Client, cmd};
 use rustix::process::{Pid, Signal, kill_process};
 use support::owner::Owner;
+use support::runs::{run, slow};
 use support::{Running, descendants, lab, told};
 
 /// A death is noticed at once; what its end takes is a matter of the servers that are left.
@@ -41,19 +42,6 @@ fn spec(scenario: ScenarioId, policy: &str) -> RunSpec {
 /// A herd that should cost one query.
 fn herd() -> RunSpec {
     spec(ScenarioId::ThunderingHerd, "lease")
-}
-
-/// One computation that takes seconds.
-fn slow() -> RunSpec {
-    let settings = Settings::with(ScenarioId::StampedeLock, [("compute-ms".to_owned(), 2_000)]);
-    RunSpec {
-        settings: settings.expect("a knob within its bounds"),
-        ..spec(ScenarioId::StampedeLock, "lock")
-    }
-}
-
-async fn run(stores: &Arc<Stores>, spec: &RunSpec) -> Result<Run, RunError> {
-    real::run(stores, spec, Recorder::start(), std::future::pending()).await
 }
 
 /// Makes the slow run, and `strike`s while it computes.

@@ -3,97 +3,27 @@
 
 mod support;
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Stdio;
+use std::time::Duration;
 
 use lab_core::scenario::{RunSpec, ScenarioId};
 use lab_server::adapters::observer::Recorder;
 use lab_server::harness::{Endpoints, PostgresNode, RedisNode};
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
-use redis::aio::MultiplexedConnection;
-use redis::{Client, FromRedisValue, RedisResult};
+use rustix::process::Signal;
+use support::node::Node;
 use support::owner::Owner;
 use support::{Running, lab, told};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// A start, or the death of a node as others see it.
-const SOON: Duration = Duration::from_secs(20);
+/// Long before anybody would give up.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Nobody is there.
 const NO_POSTGRES: &str = "postgresql://lab@127.0.0.1:1/lab";
-
-/// A node of a Redis Cluster, of the test's own.
-struct Node {
-    port: u16,
-    _process: Running,
-    _directory: tempfile::TempDir,
-    connection: MultiplexedConnection,
-}
-
-impl Node {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        // The bus takes the port that is 10000 higher.
-        let port =
-            TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port();
-        let port = 20_000 + port % 10_000;
-        let mut command = Command::new("redis-server");
-        command.args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "-::1",
-            "--cluster-enabled",
-            "yes",
-        ]);
-        command.args(["--save", "", "--appendonly", "no", "--cluster-node-timeout", "60000", "--dir"]);
-        command.arg(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
-        let process = command.spawn().expect("redis-server is installed (cargo xtask setup)");
-        let client = Client::open(format!("redis://127.0.0.1:{port}")).expect("an address");
-        let begun = Instant::now();
-        let connection = loop {
-            match client.get_multiplexed_async_connection().await {
-                Ok(connection) => break connection,
-                Err(error) => assert!(begun.elapsed() < SOON, "redis-server does not answer: {error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
-        Self { port, _process: Running(process), _directory: directory, connection }
-    }
-
-    async fn try_ask<T: FromRedisValue>(&self, command: &str) -> RedisResult<T> {
-        let mut words = command.split(' ');
-        let mut asked = redis::cmd(words.next().unwrap_or_default());
-        for word in words {
-            asked.arg(word);
-        }
-        asked.query_async(&mut self.connection.clone()).await
-    }
-
-    async fn ask(&self, command: &str) {
-        self.try_ask::<redis::Value>(command).await.unwrap_or_else(|error| panic!("{command}: {error}"));
-    }
-
-    /// Polls until its answer has these words.
-    async fn until(&self, command: &str, words: &str) {
-        let begun = Instant::now();
-        loop {
-            let answer = format!("{:?}", self.try_ask::<redis::Value>(command).await);
-            if answer.contains(words) {
-                return;
-            }
-            assert!(begun.elapsed() < SOON, "waited in vain for {words:?} in {command}: {answer}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-}
 
 async fn refusal(redis: &str, postgres: &str) -> String {
     let refused = Endpoints::connect_to(&[redis.to_owned()], postgres).await;
@@ -180,7 +110,7 @@ async fn who_told_of_a_node_is_told(node: &Node) {
 }
 
 async fn a_dead_replica_is_left_out(node: &Node) {
-    let replica = Node::start().await;
+    let replica = Node::start(&[]).await;
     node.ask(&format!("CLUSTER MEET 127.0.0.1 {}", replica.port)).await;
     let master: String = node.try_ask("CLUSTER MYID").await.expect("its id");
     replica.until(&format!("CLUSTER REPLICATE {master}"), "ok").await;
@@ -201,9 +131,7 @@ async fn a_dead_replica_is_left_out(node: &Node) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_refuses_is_quoted() {
-    let node = Node::start().await;
-    node.ask("CLUSTER ADDSLOTSRANGE 0 16383").await;
-    node.until("CLUSTER INFO", "cluster_state:ok").await;
+    let node = Node::whole_cluster(&[]).await;
     expect(&node.url(), FIT).await;
     logging_in_is_taught(&node).await;
     a_crowded_server_says_so(&node).await;
@@ -242,15 +170,16 @@ async fn a_run_without_room_does_not_begin(owner: &Owner) {
     owner.expect_clean("a run that did not begin").await;
     let () = owner.ask(&["CONFIG", "SET", "maxclients", "10000"]).await;
 
-    owner.execute("ALTER ROLE lab CONNECTION LIMIT 10").await;
-    let said = run(&stores).await.expect_err("there is no room").to_string();
-    for words in
-        ["pg-primary at 127.0.", "which you named", "needs 26", "CONNECTION LIMIT 10 of the role lab"]
-    {
-        assert!(said.contains(words), "{words:?} is missing: {said}");
+    for limited in ["ROLE lab", "DATABASE lab"] {
+        owner.execute(&format!("ALTER {limited} CONNECTION LIMIT 10")).await;
+        let said = run(&stores).await.expect_err("there is no room").to_string();
+        let limit = format!("CONNECTION LIMIT 10 of the {}", limited.to_lowercase());
+        for words in ["pg-primary at 127.0.", "which you named", "needs 26", &limit] {
+            assert!(said.contains(words), "{words:?} is missing: {said}");
+        }
+        owner.execute(&format!("ALTER {limited} CONNECTION LIMIT -1")).await;
+        owner.expect_clean("a run that did not begin").await;
     }
-    owner.execute("ALTER ROLE lab CONNECTION LIMIT -1").await;
-    owner.expect_clean("a run that did not begin").await;
 }
 
 /// What stands in a command's environment.
@@ -306,6 +235,55 @@ fn passwords_come_from_the_environment(owner: &Owner) {
     }
 }
 
+/// Whoever starts it is there to read what is wrong; the first run may come hours later.
+fn serve_looks_at_named_servers_when_it_starts(owner: &Owner) {
+    let (redis, postgres) = owner.urls();
+    let (redis_password, postgres_password) = owner.passwords();
+    let wrong = |url: &str, password: &str| url.replace(password, "geheim");
+    let start = |redis: &str, postgres: &str| {
+        let mut command = lab();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--redis", redis, "--postgres", postgres]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(command.spawn().expect("lab can be started"))
+    };
+    let cases: [(String, String, &[&str]); 4] = [
+        (
+            wrong(&redis, &redis_password),
+            postgres.clone(),
+            &["the Redis node at 127.0.", "authentication failed"],
+        ),
+        (
+            "redis://:geheim@127.0.0.1:1".to_owned(),
+            postgres.clone(),
+            &["127.0.0.1:1, which you named", "refused"],
+        ),
+        (
+            redis.clone(),
+            wrong(&postgres, &postgres_password),
+            &["PostgreSQL at 127.0.", "password authentication failed"],
+        ),
+        (redis.clone(), NO_POSTGRES.replace("lab@", "lab:geheim@"), FIT),
+    ];
+    for (redis, postgres, words) in cases {
+        let mut serving = start(&redis, &postgres);
+        let code = serving.ends_within(ENDS_WITHIN);
+        let (mut out, mut said) = (String::new(), String::new());
+        serving.0.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
+        serving.0.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        assert_eq!((code, out.as_str()), (Some(3), ""), "{said}");
+        for word in words {
+            assert!(said.contains(word), "{word:?} is missing: {said}");
+        }
+        for secret in ["geheim", &redis_password, &postgres_password, "panicked"] {
+            assert!(!said.contains(secret), "{secret} is shown: {said}");
+        }
+    }
+    let mut serving = start(&redis, &postgres);
+    serving.read_to("http://127.0.0.1:");
+    serving.signal(Signal::INT);
+    assert_eq!(serving.ends_within(ENDS_WITHIN), Some(0));
+}
+
 /// It dies after it was found, and another one before.
 async fn a_dead_replica_stops_no_run(owner: &Owner) {
     let stores = owner.invite().await;
@@ -337,6 +315,7 @@ async fn a_fleet_with_dead_replicas_is_used() {
     let owner = Owner::start().await;
     ports_that_were_mixed_up_are_told(&owner).await;
     passwords_come_from_the_environment(&owner);
+    serve_looks_at_named_servers_when_it_starts(&owner);
     a_run_without_room_does_not_begin(&owner).await;
     a_dead_replica_stops_no_run(&owner).await;
 }

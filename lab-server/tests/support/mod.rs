@@ -4,8 +4,10 @@
 pub(crate) mod api;
 pub(crate) mod chance;
 pub(crate) mod host;
+pub(crate) mod node;
 pub(crate) mod owner;
 pub(crate) mod pooler;
+pub(crate) mod runs;
 pub(crate) mod socket;
 
 use std::collections::BTreeMap;
