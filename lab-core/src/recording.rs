@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::WorldKind;
 use crate::scenario::{RunSpec, ScenarioId, Settings};
-use crate::trace::{Digest, Event, Trace};
+use crate::trace::{Digest, Event, Kind, Trace};
 use crate::value::Instant;
 use crate::{policy::Policy, trace::EventId};
 
@@ -238,6 +238,12 @@ fn read_event(line: &str, number: usize) -> Result<Event, Option<RecordingError>
 
 /// Whether an event can follow those before it: readers count on it, and make room by the numbers in it.
 fn fits(event: &Event, before: &[Event], events: u64) -> Result<(), &'static str> {
+    if let Kind::Started { topology } = &event.kind {
+        topology.validate().map_err(|_| "no run has such nodes")?;
+        if before.iter().any(|event| matches!(event.kind, Kind::Started { .. })) {
+            return Err("the servers start for a second time");
+        }
+    }
     if before.last().is_some_and(|last| last.at > event.at) {
         return Err("time goes back");
     }

@@ -6,18 +6,17 @@
 
 use std::time::Duration;
 
-pub use crate::cluster::Balancing;
+pub use crate::cluster::{Balancing, Topology};
 pub use crate::fault::{Fault, Link};
 use crate::policy::Policy;
 use crate::service::{Request, Response};
 use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
 
-/// The cluster that a scenario starts with. Everything beyond it is fixed: three masters with a replica each, one
-/// `PostgreSQL` primary with two replicas.
+/// The cluster that a scenario starts with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterSpec {
-    /// App servers.
-    pub servers: u8,
+    /// Its nodes. Real stores stand before the run begins: there, only the app servers are as asked for.
+    pub topology: Topology,
     /// What they do.
     pub policy: Policy,
     /// How the balancer chooses a server.
@@ -29,10 +28,11 @@ pub struct ClusterSpec {
 }
 
 impl ClusterSpec {
-    /// Four servers with five connections each and quick queries.
+    /// Four servers with five connections each, three masters with a replica each, two `PostgreSQL` replicas, and quick
+    /// queries.
     pub fn new(policy: Policy) -> Self {
         Self {
-            servers: 4,
+            topology: Topology::default(),
             policy,
             balancing: Balancing::RoundRobin,
             connections_per_server: 5,

@@ -5,10 +5,11 @@ mod support;
 use std::time::Duration;
 
 use futures_util::future::join;
+use lab_core::cluster::{Topology, slot};
 use lab_core::policy::Policy;
 use lab_core::service::{Request, Response};
 use lab_core::sim::{self, SimWorld};
-use lab_core::trace::{Actor, Event, Kind, Outcome};
+use lab_core::trace::{Actor, Event, Kind, Outcome, Verb};
 use lab_core::value::{ClientId, Key, ServerId, Tier, Value};
 use lab_core::world::{ClusterSpec, Fault, Link, Route, World, WorldError};
 use support::under_seeds;
@@ -132,4 +133,41 @@ fn a_run_that_waits_for_ever_says_who_waits() {
     let stuck = sim::on_world(1, |_| std::future::pending::<()>());
     let Err(WorldError::Stuck { blocked, .. }) = stuck else { panic!("it cannot end") };
     assert_eq!(blocked, "the scenario");
+}
+
+/// The trace names the nodes before any of them acts, and each key is asked for where its slot lives.
+#[test]
+fn a_run_begins_with_its_nodes() {
+    for (servers, masters, redis_replicas, postgres_replicas) in [(1, 1, 0, 0), (4, 6, 1, 2), (8, 12, 0, 3)] {
+        let topology = Topology::new(servers, masters, redis_replicas, postgres_replicas);
+        let spec = ClusterSpec { topology: topology.clone(), ..ClusterSpec::new(Policy::lesson()) };
+        let read = async move |world: SimWorld| {
+            world.start(spec).await?;
+            for number in 1..=u16::from(masters) {
+                let key = Key::new(format!("key:{number}"));
+                world.insert(&key, &Value::new("1")).await?;
+                let route = Route::To(ServerId(servers));
+                world.request(ClientId(number), route, Request::Read(key)).await;
+            }
+            Ok::<_, WorldError>(())
+        };
+        let (played, trace) = sim::on_world(1, read).expect("it ends");
+        played.expect("it starts");
+        assert_eq!(trace.events[0].kind, Kind::Started { topology: topology.clone() });
+        let nodes: Vec<_> = topology.nodes().collect();
+        let mut served = 0;
+        for event in &trace.events {
+            if let (Kind::Served { verb: Verb::Get, .. }, Some(key)) = (&event.kind, &event.key) {
+                assert_eq!(event.actor, Actor::RedisMaster(topology.shard_of(slot(key.as_str()))));
+                served += 1;
+            }
+            let is_node =
+                matches!(event.actor, Actor::RedisReplica(_) | Actor::Replica(_) | Actor::Server(_));
+            assert!(!is_node || nodes.contains(&event.actor), "{event:?} is at no node of {topology:?}");
+        }
+        assert_eq!(served, masters);
+    }
+    let too_many = ClusterSpec { topology: Topology::new(9, 3, 1, 2), ..ClusterSpec::new(Policy::lesson()) };
+    let (refused, _) = sim::on_world(1, |world| async move { world.start(too_many).await }).expect("it ends");
+    assert!(refused.is_err_and(|error| error.to_string().contains("1 to 8 app servers, not 9")));
 }

@@ -1,5 +1,6 @@
 //! The whole screen: one reducer, the effects, and the frame that the components stand in.
 
+use lab_core::cluster::Topology;
 use lab_core::report::WorldKind;
 use lab_core::value::Instant;
 use yew::prelude::*;
@@ -83,7 +84,8 @@ fn Centre(CentreProps { lab }: &CentreProps) -> Html {
         Callback::from(move |action: Action| dispatcher.dispatch(action))
     };
     let simulated = (lab.world == WorldKind::Real).then(|| lab.simulated.clone().map(Shown)).flatten();
-    let fit = Fit::of(width, height);
+    let usual = Topology::default();
+    let fit = Fit::of(lab.shown().map_or(&usual, |replay| &replay.topology), width, height);
     html! {
         <main class="mid" id="lesson" tabindex="-1">
             if let Some(replay) = lab.shown().cloned().map(Shown) {

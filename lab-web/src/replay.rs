@@ -13,6 +13,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use lab_core::cluster::Topology;
 use lab_core::report::{Check, Report, WorldKind};
 use lab_core::scenario::{Run, RunSpec};
 use lab_core::trace::{Actor, Event, EventId, Kind, MessageId, OperationId, Outcome, Source, Trace, Verb};
@@ -79,6 +80,8 @@ pub(crate) struct Replay {
     pub(crate) publications: Vec<Publication>,
     /// Operations whose answer breaks the goal.
     violations: BTreeSet<OperationId>,
+    /// Which nodes it has.
+    pub(crate) topology: Topology,
     /// The home server of each client, counted from 0: its dot stands over that server's card.
     pub(crate) homes: Vec<u8>,
     /// What the figures count.
@@ -118,7 +121,8 @@ impl Replay {
         let commits = commits(events);
         let calls = flights::calls(events);
         let operations = flights::operations(&trace, &commits);
-        let (servers, homes) = population(events);
+        let (topology, homes) = population(events);
+        let servers = usize::from(topology.servers);
         let shown = || events.iter().filter(|event| !is_background_event(event)).map(|event| event.at);
         let mut replay = Self {
             focus: Key::new(spec.scenario.scenario().focus),
@@ -143,15 +147,16 @@ impl Replay {
             operations,
             commits,
             homes,
+            topology,
         };
-        replay.keyframes = replay.fold_all(servers);
+        replay.keyframes = replay.fold_all();
         replay.bands = lanes::bands(&replay, servers);
         replay.marks = lanes::marks(&replay);
         replay
     }
 
-    fn fold_all(&self, servers: usize) -> Vec<(usize, StageState)> {
-        let mut state = StageState::empty(servers, self.homes.len());
+    fn fold_all(&self) -> Vec<(usize, StageState)> {
+        let mut state = StageState::empty(&self.topology, self.homes.len());
         let mut keyframes = Vec::new();
         let mut next = 0;
         for (index, event) in self.trace.events.iter().enumerate() {
@@ -169,7 +174,7 @@ impl Replay {
         let index = index.min(self.last());
         let before = self.keyframes.partition_point(|(at, _)| *at <= index).checked_sub(1);
         let Some((from, keyframe)) = before.and_then(|place| self.keyframes.get(place)) else {
-            return Rc::new(StageState::empty(0, 0));
+            return Rc::new(StageState::empty(&self.topology, 0));
         };
         let latest = self.latest.take().filter(|(at, _)| (*from..=index).contains(at));
         let (next, mut state) = match latest {
@@ -211,7 +216,7 @@ impl Replay {
 
     /// How many app servers there are.
     pub(crate) fn servers(&self) -> usize {
-        self.keyframes.first().map_or(4, |(_, state)| state.servers.len())
+        usize::from(self.topology.servers)
     }
 
     /// The call that a message is.
@@ -351,25 +356,27 @@ fn commits(events: &[Event]) -> Vec<Commit> {
         .collect()
 }
 
-/// The number of servers, and the home server of each client.
-fn population(events: &[Event]) -> (usize, Vec<u8>) {
-    let mut servers = 0;
+/// The nodes of a run, and the home server of each client. A recording that does not name its nodes has the usual ones.
+fn population(events: &[Event]) -> (Topology, Vec<u8>) {
+    let started = events.iter().find_map(|event| match &event.kind {
+        Kind::Started { topology } => Some(topology.clone()),
+        _ => None,
+    });
+    let topology = started.unwrap_or_default();
     let mut homes: Vec<Option<u8>> = Vec::new();
     for event in events {
-        if let Actor::Server(server) = event.actor {
-            servers = servers.max(server.index() + 1);
-        }
         if let (Actor::Client(client), Kind::Requested { server, .. }) = (event.actor, &event.kind) {
             let place = usize::from(client.0).saturating_sub(1);
             if homes.len() <= place {
                 homes.resize(place + 1, None);
             }
             homes[place].get_or_insert(server.0.saturating_sub(1));
-            servers = servers.max(server.index() + 1);
         }
     }
-    let homes = homes.iter().enumerate().map(|(place, home)| home.unwrap_or((place % 4) as u8)).collect();
-    (servers.max(4), homes)
+    let servers = usize::from(topology.servers.max(1));
+    let homes =
+        homes.iter().enumerate().map(|(place, home)| home.unwrap_or((place % servers) as u8)).collect();
+    (topology, homes)
 }
 
 /// The lanes of the timeline, top to bottom.

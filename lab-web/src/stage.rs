@@ -5,6 +5,7 @@
 mod capsules;
 mod fit;
 mod geometry;
+mod grid;
 mod placing;
 mod route;
 

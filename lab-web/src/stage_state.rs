@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lab_core::cluster::Topology;
 use lab_core::ports::l2::{Facts, Leaves};
 use lab_core::trace::{
     Actor, Event, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Verb, Why,
@@ -46,8 +47,6 @@ pub(crate) struct ServerState {
     pub(crate) misses: u32,
     /// Requests sent to it so far.
     pub(crate) requests: u32,
-    /// Whether it was killed.
-    pub(crate) down: bool,
 }
 
 /// A store node: a Redis master or replica, or a PostgreSQL server.
@@ -98,6 +97,8 @@ pub(crate) struct StageState {
     pub(crate) calls: BTreeSet<MessageId>,
     /// Requests under way.
     pub(crate) operations: BTreeSet<OperationId>,
+    /// Nodes that were killed.
+    pub(crate) down: BTreeSet<Actor>,
     /// Faults in force.
     pub(crate) faults: Vec<Fault>,
 }
@@ -116,14 +117,15 @@ impl StageState {
         self.clients.len() + self.calls.len() + self.operations.len()
     }
 
-    /// An empty stage for this many servers and clients.
-    pub(crate) fn empty(servers: usize, clients: usize) -> Self {
+    /// An empty stage for these nodes and this many clients.
+    pub(crate) fn empty(topology: &Topology, clients: usize) -> Self {
+        let shards = topology.shards.len();
         Self {
-            servers: vec![ServerState::default(); servers],
-            masters: vec![StoreState::default(); 3],
-            redis_replicas: vec![StoreState::default(); 3],
+            servers: vec![ServerState::default(); topology.servers.into()],
+            masters: vec![StoreState::default(); shards],
+            redis_replicas: vec![StoreState::default(); shards],
             primary: StoreState::default(),
-            replicas: vec![StoreState::default(); 2],
+            replicas: vec![StoreState::default(); topology.postgres_replicas.into()],
             clients: vec![ClientState::Idle; clients],
             ..Self::default()
         }
@@ -230,11 +232,13 @@ impl StageState {
         self.faults.retain(|other| !same(other));
         match fault {
             Fault::Heal(_) | Fault::Delay { by_ms: 0, .. } => {}
-            Fault::Kill(Actor::Server(id)) => {
-                if let Some(server) = self.servers.get_mut(id.index()) {
-                    server.down = true;
+            Fault::Kill(actor) => {
+                if let Actor::Server(id) = actor
+                    && let Some(server) = self.servers.get_mut(id.index())
+                {
                     server.entries.clear();
                 }
+                self.down.insert(actor);
                 self.faults.push(fault);
             }
             other => self.faults.push(other),

@@ -92,6 +92,7 @@ pub(crate) fn event_word(kind: &Kind) -> &'static str {
         Kind::Replayed { .. } => "REPLAY",
         Kind::Delivered { .. } => "DELIVER",
         Kind::GapNoticed { .. } => "GAP",
+        Kind::Started { .. } => "START",
     }
 }
 

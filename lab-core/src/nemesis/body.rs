@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::{join, join_all, try_join_all};
 
 use super::plan::{Action, Plan, Step, Strike, Trouble};
+use crate::cluster::Topology;
 use crate::service::Request;
 use crate::trace::Actor;
 use crate::value::{ClientId, ServerId, Value};
@@ -21,7 +22,8 @@ const QUIET: Duration = Duration::from_secs(30);
 /// When the world cannot do one of the faults, or broke.
 pub async fn play<W: World>(world: &W, plan: &Plan) -> Result<(), WorldError> {
     world.phase("start");
-    world.start(ClusterSpec { servers: plan.servers, ..ClusterSpec::new(plan.policy.clone()) }).await?;
+    let topology = Topology { servers: plan.servers, ..Topology::default() };
+    world.start(ClusterSpec { topology, ..ClusterSpec::new(plan.policy.clone()) }).await?;
     for key in 0..plan.keys {
         world.insert(&Plan::key(key), &Value::new("first")).await?;
     }

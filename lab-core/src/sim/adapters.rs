@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::kernel::{Kernel, MASTERS, Pending, Reply as Told};
+use super::kernel::{Kernel, Pending, Reply as Told};
 use super::postgres::{Rows, Statement};
 use super::redis::Answer;
-use crate::cluster::{shard_of_slot, slot};
+use crate::cluster::slot;
 use crate::ports::l2::{Command, Reply};
 use crate::ports::{
     Arrival, Audience, Body, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy,
@@ -153,14 +153,14 @@ impl Observer for SimPorts {
 
 impl SharedCache for SimPorts {
     fn home(&self, key: &Key) -> Actor {
-        Actor::RedisMaster(shard_of_slot(slot(key.as_str()), MASTERS))
+        Actor::RedisMaster(self.kernel.state().topology.shard_of(slot(key.as_str())))
     }
 
     fn call(&self, key: &Key, command: Command) -> impl Future<Output = Result<Reply, SharedError>> + Send {
         let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
         async move {
             let (verb, slot) = (command.verb(), slot(key.as_str()));
-            let mut shard = shard_of_slot(slot, MASTERS);
+            let mut shard = kernel.state().topology.shard_of(slot);
             // A command goes to whom the slot belongs, following redirections.
             for _ in 0..REDIRECTIONS_MAX {
                 let call = kernel.state().command(server, (shard, slot), &key, verb, command.clone());

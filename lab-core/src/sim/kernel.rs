@@ -22,7 +22,7 @@ use super::postgres::{Pool, Postgres, Record, Rows, Statement};
 use super::random::{Purpose, Stream};
 use super::redis::{Answer, Cluster};
 use crate::cache::TieredCache;
-use crate::cluster::{Balancer, Balancing};
+use crate::cluster::{Balancer, Balancing, Topology};
 use crate::consistency::Session;
 use crate::fault::{Fault, Link};
 use crate::ports::l2::{Change, Command};
@@ -33,9 +33,6 @@ use crate::trace::{Actor, EventId, Journal, MessageId, Note, OperationId, Trace,
 use crate::value::{ClientId, Instant, Key, ServerId};
 use crate::world::ClusterSpec;
 
-/// Masters of the simulated cluster, each with one replica.
-pub(super) const MASTERS: u8 = 3;
-const POSTGRES_REPLICAS: u8 = 2;
 /// When a message vanishes, its sender gives up after so long.
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the primary works on a statement, besides [`ClusterSpec::query_time`].
@@ -188,6 +185,7 @@ pub(super) struct State {
     network: Network,
     /// What waits for a link to heal.
     held: Vec<(Link, Envelope)>,
+    pub(super) topology: Topology,
     redis: Cluster,
     postgres: Postgres,
     pub(super) servers: Vec<Server>,
@@ -206,6 +204,7 @@ pub(super) struct Kernel(Arc<Mutex<State>>);
 
 impl Kernel {
     pub(super) fn new(seed: u64) -> Self {
+        let topology = Topology::default();
         Self(Arc::new(Mutex::new(State {
             now: Instant(0),
             order: 0,
@@ -217,8 +216,9 @@ impl Kernel {
             service: Stream::new(seed, Purpose::Service),
             network: Network::new(seed),
             held: Vec::new(),
-            redis: Cluster::new(MASTERS),
-            postgres: Postgres::new(POSTGRES_REPLICAS),
+            redis: Cluster::new(topology.masters()),
+            postgres: Postgres::new(topology.postgres_replicas),
+            topology,
             servers: Vec::new(),
             sessions: BTreeMap::new(),
             balancer: Balancer::new(Balancing::RoundRobin, 1),
@@ -295,8 +295,20 @@ impl State {
 
     /// Sets the cluster up as the scenario wants it.
     pub(super) fn configure(&mut self, spec: &ClusterSpec) {
-        self.balancer = Balancer::new(spec.balancing, spec.servers);
+        if spec.topology.masters() != self.topology.masters() {
+            self.redis = Cluster::new(spec.topology.masters());
+        }
+        if spec.topology.postgres_replicas != self.topology.postgres_replicas {
+            self.postgres = Postgres::new(spec.topology.postgres_replicas);
+        }
+        self.topology = spec.topology.clone();
+        self.balancer = Balancer::new(spec.balancing, spec.topology.servers);
         self.query_time = spec.query_time;
+    }
+
+    /// Whether a shard's master has a replica.
+    fn has_replica(&self, shard: u8) -> bool {
+        self.topology.shards.get(usize::from(shard)).is_some_and(|shard| shard.replica)
     }
 
     /// Adds a server.

@@ -45,10 +45,12 @@ impl SimWorld {
 impl World for SimWorld {
     #[track_caller]
     fn start(&self, spec: ClusterSpec) -> impl Future<Output = Result<(), WorldError>> + Send {
-        let kernel = self.kernel.clone();
+        let (kernel, line) = (self.kernel.clone(), Location::caller());
         async move {
+            spec.topology.validate().map_err(|error| WorldError::Broken(error.to_string()))?;
             kernel.state().configure(&spec);
-            for server in (1..=spec.servers).map(ServerId) {
+            self.note(Note::new(Kind::Started { topology: spec.topology.clone() }), line);
+            for server in (1..=spec.topology.servers).map(ServerId) {
                 self.add_server(server, &spec);
                 let cache = kernel.state().servers[server.index()].cache.clone();
                 cache.start().await.map_err(|error| WorldError::Broken(error.to_string()))?;
@@ -68,7 +70,7 @@ impl World for SimWorld {
             let mut state = self.kernel.state();
             let note = |kind| Note::new(kind).key(key).version(record.version).source(line);
             state.note(Actor::Primary, note(served));
-            for replica in 1..=2 {
+            for replica in 1..=state.topology.postgres_replicas {
                 let replayed = Kind::Replayed { verb, value: value.clone(), lsn };
                 state.note(Actor::Replica(replica), note(replayed));
             }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Actor;
+use crate::cluster::Topology;
 use crate::fault::Fault;
 use crate::value::{ServerId, Tier, Token, Value};
 
@@ -174,6 +175,13 @@ pub enum Kind {
         from: ServerId,
         /// How many.
         missed: u64,
+    },
+
+    // ── the cluster ───────────────────────────────────────────────────────────────────────────────────────────
+    /// The servers start; from here on the run has these nodes.
+    Started {
+        /// Which nodes there are, and who owns which slots.
+        topology: Topology,
     },
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use lab_core::cluster::{Shard, Topology};
 use lab_core::value::{Key, Value, Version};
 use redis::aio::MultiplexedConnection;
 use redis::cluster_routing::Slot;
@@ -86,6 +87,24 @@ impl Stores {
     /// The servers themselves.
     pub fn harness(&self) -> &Harness {
         &self.harness
+    }
+
+    /// The nodes of a run with so many app servers.
+    pub fn topology(&self, servers: u8) -> Topology {
+        let direct = self.harness.endpoints().direct();
+        let has_replica =
+            |shard| direct.redis.iter().any(|endpoint| endpoint.node == RedisNode::Replica(shard));
+        let mut shards: Vec<_> = self
+            .masters()
+            .map(|endpoint| {
+                let slots = endpoint.slots.iter().map(|range| (*range.start(), *range.end())).collect();
+                let shard = endpoint.node.shard();
+                (shard, Shard { slots, replica: has_replica(shard) })
+            })
+            .collect();
+        shards.sort_by_key(|(shard, _)| *shard);
+        let postgres_replicas = self.replica_numbers().max().unwrap_or(0);
+        Topology { servers, shards: shards.into_iter().map(|(_, shard)| shard).collect(), postgres_replicas }
     }
 
     /// Makes ready for a run: our own servers are emptied and every fault is lifted; on somebody else's there must be

@@ -102,9 +102,16 @@ impl RealWorld {
         self.shared.recorder.note(actor, note.source(line))
     }
 
-    async fn start_servers(&self, spec: ClusterSpec) -> Result<(), WorldError> {
+    async fn start_servers(
+        &self,
+        spec: ClusterSpec,
+        line: &'static Location<'static>,
+    ) -> Result<(), WorldError> {
+        let topology = self.shared.stores.topology(spec.topology.servers);
+        topology.validate().map_err(|error| WorldError::Broken(error.to_string()))?;
+        self.note(Actor::Lab, Note::new(Kind::Started { topology }), line);
         let mut starting = Vec::new();
-        for server in (1..=spec.servers).map(ServerId) {
+        for server in (1..=spec.topology.servers).map(ServerId) {
             let reach = self.shared.stores.reach(faults::app_server(server));
             let connect = Connect {
                 server,
@@ -123,7 +130,7 @@ impl RealWorld {
         let witness = Witness::start(&self.shared.stores, Arc::clone(&self.shared.replicas)).await;
         let mut fleet = self.fleet();
         fleet.witness = Some(witness);
-        fleet.balancer = Balancer::new(spec.balancing, spec.servers);
+        fleet.balancer = Balancer::new(spec.balancing, spec.topology.servers);
         Ok(())
     }
 
@@ -192,7 +199,7 @@ impl RealWorld {
 impl World for RealWorld {
     #[track_caller]
     fn start(&self, spec: ClusterSpec) -> impl Future<Output = Result<(), WorldError>> + Send {
-        self.start_servers(spec)
+        self.start_servers(spec, Location::caller())
     }
 
     #[track_caller]

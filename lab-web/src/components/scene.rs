@@ -28,6 +28,13 @@ pub(crate) struct Scene<'a> {
     pub(crate) capsules: &'a [Capsule],
 }
 
+impl Scene<'_> {
+    /// Whether a node was killed.
+    pub(crate) fn is_down(&self, actor: Actor) -> bool {
+        self.state.down.contains(&actor)
+    }
+}
+
 /// The width of small words on the stage.
 pub(crate) fn label_width(text: &str) -> f64 {
     text.chars().map(|c| if c.is_ascii() { 5.7 } else { 11.0 }).sum()

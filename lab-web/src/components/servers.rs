@@ -75,20 +75,20 @@ pub(crate) fn server_card(scene: &Scene<'_>, place: usize) -> Html {
     }) && current;
     let label = spoken(scene, id, &entry);
     // On the corner; a phone's cards stand too close for that.
-    let badge = if scene.geometry.compact {
+    let badge = if scene.geometry.small {
         (card.right() - 5.0, card.y + 3.0, 8.0)
     } else {
         (card.right(), card.y + 2.0, 10.0)
     };
-    let class = classes!("box", current.then_some("on"), server.down.then_some("down"));
+    let class = classes!("box", current.then_some("on"), scene.is_down(Actor::Server(id)).then_some("down"));
     html! {
         <g class="server" tabindex="0" role="img" aria-label={label} data-testid={format!("server-{}", place + 1)}
             data-fresh={entry.class()}>
             <rect x={card.x.to_string()} y={card.y.to_string()} width={card.w.to_string()} height={card.h.to_string()}
                 rx="8" class={class} />
             <text x={(card.x + 12.0).to_string()} y={(card.y + 19.0).to_string()} class="name">{ id.to_string() }</text>
-            { role(scene, card, server, current) }
-            if scene.geometry.compact { { small_entry(scene, card, &entry) } } else { { full_entry(scene, card, &entry) } }
+            { role(scene, card, id, server) }
+            if scene.geometry.small { { small_entry(scene, card, &entry) } } else { { full_entry(scene, card, &entry) } }
             { tag(scene, card, &entry) }
             if scene.geometry.secondary { { secondary(scene, card, server) } }
             if failed {
@@ -103,14 +103,14 @@ fn cross(x: f64, y: f64, r: f64) -> String {
     format!("M{},{} l{},{} m0,{} l{},{}", x - r, y - r, 2.0 * r, 2.0 * r, -2.0 * r, -2.0 * r, 2.0 * r)
 }
 
-fn role(scene: &Scene<'_>, card: &Rect, server: &ServerState, current: bool) -> Html {
+fn role(scene: &Scene<'_>, card: &Rect, id: ServerId, server: &ServerState) -> Html {
     let lang = scene.lang;
     let keys = server.entries.len();
-    let (class, text) = if server.down {
+    let (class, text) = if scene.is_down(Actor::Server(id)) {
         ("t11 err", ui::DOWN_WORD.get(lang).to_owned())
-    } else if current {
+    } else if scene.actor == Some(Actor::Server(id)) {
         ("t11 acc", ui::RUNNING_WORD.get(lang).to_owned())
-    } else if scene.geometry.compact {
+    } else if scene.geometry.small {
         ("t11 t3", "L1".to_owned())
     } else {
         ("t11 t3", ui::L1_KEYS.with(lang, &[&keys.to_string()]))
@@ -208,7 +208,7 @@ fn countdown(ns: u64) -> String {
 
 fn tag(scene: &Scene<'_>, card: &Rect, entry: &Entry<'_>) -> Html {
     let lang = scene.lang;
-    let (x, y) = (card.x + 13.0, card.y + if scene.geometry.compact { 66.0 } else { 91.5 });
+    let (x, y) = (card.x + 13.0, card.y + if scene.geometry.small { 66.0 } else { 91.5 });
     let text = match entry {
         Entry::Fresh(held) => ui::FRESH_TAG.with(lang, &[&held.version.to_string()]),
         Entry::Stale(held, ns) => ui::STALE_TAG.with(lang, &[&held.version.to_string(), &span(*ns)]),

@@ -11,6 +11,7 @@ use super::servers::server_card;
 use super::stores::{postgres, redis};
 use crate::replay::Shown;
 use crate::stage::{Fit, Geometry, capsules};
+use crate::text::sentence::redis_count;
 use crate::text::{Lang, Text, clock, grouped, ui};
 
 /// What the stage shows.
@@ -36,8 +37,9 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
     let replay = &props.replay.0;
     let Fit { compact, named, secondary, .. } = props.fit;
     let servers = replay.servers();
-    let geometry = use_memo((servers, compact, named, secondary), |(servers, compact, named, secondary)| {
-        if *compact { Geometry::phone(*servers) } else { Geometry::desktop(*servers, *named, *secondary) }
+    let drawn = (replay.topology.clone(), compact, named, secondary);
+    let geometry = use_memo(drawn, |(topology, compact, named, secondary)| {
+        if *compact { Geometry::phone(topology) } else { Geometry::desktop(topology, *named, *secondary) }
     });
     let state = replay.stage(props.index);
     let capsules = capsules(replay, &state, &geometry, props.index, props.now);
@@ -73,6 +75,7 @@ pub(crate) fn Stage(props: &StageProps) -> Html {
 fn labels(scene: &Scene<'_>) -> Html {
     let lang = scene.lang;
     let geometry = scene.geometry;
+    let topology = &scene.replay.topology;
     let clients = grouped(scene.replay.homes.len() as u64);
     let row = |y: f64, name: Text, detail: String| {
         html! { <>
@@ -86,8 +89,8 @@ fn labels(scene: &Scene<'_>) -> Html {
         { row(51.0, ui::BALANCER, ui::BALANCER_HOW.get(lang).to_owned()) }
         { row(133.0, ui::SERVERS, ui::SERVERS_HOW.get(lang).to_owned()) }
         { row(geometry.bus.y + 3.0, ui::BUS, ui::BUS_HOW.get(lang).to_owned()) }
-        { row(middle(geometry.masters.first()), ui::REDIS, "L2 · 3 + 3".to_owned()) }
-        { row(middle(geometry.postgres.first()), ui::POSTGRES, "1 + 2".to_owned()) }
+        { row(middle(geometry.masters.first()), ui::REDIS, format!("L2 · {}", redis_count(topology))) }
+        { row(middle(geometry.postgres.first()), ui::POSTGRES, format!("1 + {}", topology.postgres_replicas)) }
     </> }
 }
 
@@ -102,7 +105,7 @@ fn balancer(scene: &Scene<'_>) -> Html {
         }
     };
     let y = bar.y + bar.h / 2.0 + 4.0;
-    let (first, second) = (geometry.servers.first(), geometry.servers.get(1));
+    let (first, second) = (geometry.clients.first(), geometry.clients.get(1));
     let gap = first.zip(second).map_or(16.0, |(first, second)| second.x - first.right());
     html! { <>
         <rect x={bar.x.to_string()} y={bar.y.to_string()} width={bar.w.to_string()} height={bar.h.to_string()} rx="6"
@@ -112,7 +115,7 @@ fn balancer(scene: &Scene<'_>) -> Html {
                 { format!("{} · {}", ui::BALANCER.get(scene.lang), grouped(u64::from(total))) }
             </text>
         } else {
-            { for scene.state.servers.iter().zip(&geometry.servers).enumerate().map(|(place, (server, card))| html! { <>
+            { for scene.state.servers.iter().zip(&geometry.clients).enumerate().map(|(place, (server, card))| html! { <>
                 <text x={card.cx().to_string()} y={y.to_string()} class="m11 t3" text-anchor="middle">
                     { share(server.requests) }
                 </text>

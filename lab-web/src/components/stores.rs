@@ -1,6 +1,6 @@
 //! Redis shards with their replicas, PostgreSQL with its replicas: what each holds of the focus key.
 
-use lab_core::cluster::{range, shard_of_slot, slot};
+use lab_core::cluster::slot;
 use lab_core::trace::Actor;
 use yew::prelude::*;
 
@@ -9,15 +9,19 @@ use crate::stage::Rect;
 use crate::stage_state::{Held, StoreState};
 use crate::text::{Lang, grouped, ui};
 
-/// Letters of a value that are shown.
+/// Letters of a value that are shown where there is room.
 const VALUE_LETTERS: usize = 9;
-
-/// Masters of the cluster.
-const MASTERS: u8 = 3;
+/// The width of a letter.
+const LETTER: f64 = 6.7;
+/// A master at least this wide shows its slots.
+const SLOTS_WIDTH_MIN: f64 = 140.0;
+/// A PostgreSQL node at least this wide has its whole name.
+const NAME_WIDTH_MIN: f64 = 190.0;
 
 fn box_class(scene: &Scene<'_>, actor: Actor) -> Classes {
     let busy = scene.capsules.iter().any(|capsule| capsule.trail && capsule.store == Some(actor));
-    classes!("box", (scene.actor == Some(actor) || busy).then_some("on"))
+    let is_down = scene.is_down(actor).then_some("down");
+    classes!("box", (scene.actor == Some(actor) || busy).then_some("on"), is_down)
 }
 
 fn node(rect: &Rect, class: Classes) -> Html {
@@ -43,12 +47,15 @@ fn copy(scene: &Scene<'_>, rect: &Rect, held: Option<&Held>, with_key: bool, wit
     let middle = !with_key && !with_value;
     let text = held.map(|held| {
         let value = held.value.as_ref().map_or("–", |value| value.as_str());
-        (with_value.then(|| shortened_key(value, VALUE_LETTERS)), held.version.to_string())
+        let version = held.version.to_string();
+        let room = ((rect.w - 12.0) / LETTER) as usize;
+        let letters = VALUE_LETTERS.min(room.saturating_sub(version.len() + 1)).max(1);
+        (with_value.then(|| shortened_key(value, letters)), version)
     });
     let taken = text.as_ref().map_or(0, |(value, version)| {
         value.as_ref().map_or(0, |value| value.chars().count()) + version.len() + 2
     });
-    let key_letters = if with_key { (((rect.w - 16.0) / 6.7) as usize).saturating_sub(taken) } else { 0 };
+    let key_letters = if with_key { (((rect.w - 16.0) / LETTER) as usize).saturating_sub(taken) } else { 0 };
     html! { <>
         <rect x={x.to_string()} y={y.to_string()} width={rect.w.to_string()} height={rect.h.to_string()} rx="4"
             class={classes!("ent", class)} />
@@ -81,7 +88,6 @@ pub(crate) fn redis(scene: &Scene<'_>) -> Html {
         let Some(master) = scene.state.masters.get(place) else { return Html::default() };
         let shard = u8::try_from(place).unwrap_or(0);
         let actor = Actor::RedisMaster(shard);
-        let (from, to) = range(shard, MASTERS);
         let inset = if scene.geometry.compact { 6.0 } else { 8.0 };
         let entry = Rect { x: rect.x + inset, y: rect.bottom() - 32.0, w: rect.w - 2.0 * inset, h: 22.0 };
         let is_home = home == shard;
@@ -90,10 +96,7 @@ pub(crate) fn redis(scene: &Scene<'_>) -> Html {
                 { node(rect, box_class(scene, actor)) }
                 <path d={format!("M{},{} H{}", rect.x + 6.0, rect.y + 0.5, rect.right() - 6.0)} class="slot" />
                 <text x={(rect.x + 10.0).to_string()} y={(rect.y + 18.0).to_string()} class="name">{ actor.to_string() }</text>
-                if !scene.geometry.compact {
-                    <text x={(rect.right() - 10.0).to_string()} y={(rect.y + 18.0).to_string()} class="m11 t3"
-                        text-anchor="end">{ format!("{from}–{to}") }</text>
-                }
+                { corner(scene, rect, actor) }
                 if is_home {
                     { copy(scene, &entry, master.rows.get(&scene.replay.focus), !scene.geometry.compact, true) }
                     if !master.locks.is_empty() {
@@ -106,21 +109,49 @@ pub(crate) fn redis(scene: &Scene<'_>) -> Html {
                         { keys(master, lang) }
                     </text>
                 }
-                if is_home && !scene.geometry.compact { { slot_mark(scene, rect, from, to) } }
+                if is_home && !scene.geometry.compact { { slot_mark(scene, rect) } }
                 { redis_replica(scene, place, is_home) }
             </g>
         }
     }) } }
 }
 
+/// In the corner of a master: that it is down, or else its slots, where there is room for them.
+fn corner(scene: &Scene<'_>, rect: &Rect, master: Actor) -> Html {
+    let (class, text) = if scene.is_down(master) {
+        ("t11 err", ui::DOWN_WORD.get(scene.lang).to_owned())
+    } else {
+        let slots = scene.replay.topology.slots_of(master);
+        let (Some((first, last)), true) = (slots.first(), rect.w >= SLOTS_WIDTH_MIN) else {
+            return Html::default();
+        };
+        let more = if slots.len() > 1 { " …" } else { "" };
+        ("m11 t3", format!("{first}–{last}{more}"))
+    };
+    html! {
+        <text x={(rect.right() - 10.0).to_string()} y={(rect.y + 18.0).to_string()} class={class} text-anchor="end">
+            { text }
+        </text>
+    }
+}
+
 fn redis_replica(scene: &Scene<'_>, place: usize, is_home: bool) -> Html {
-    let (Some(rect), Some(replica)) =
+    let (Some(Some(rect)), Some(replica)) =
         (scene.geometry.redis_replicas.get(place), scene.state.redis_replicas.get(place))
     else {
         return Html::default();
     };
     let actor = Actor::RedisReplica(u8::try_from(place).unwrap_or(0));
-    let small = Rect { x: rect.x + 6.0, y: rect.bottom() - 32.0, w: rect.w - 12.0, h: 22.0 };
+    let is_narrow = rect.w < 60.0;
+    let inset = if is_narrow { 3.0 } else { 6.0 };
+    let small = Rect { x: rect.x + inset, y: rect.bottom() - 32.0, w: rect.w - 2.0 * inset, h: 22.0 };
+    let (word, in_sync) = if scene.is_down(actor) {
+        (ui::DOWN_WORD.get(scene.lang), "")
+    } else if is_narrow {
+        ("R", "=")
+    } else {
+        (ui::REPLICA.get(scene.lang), ui::IN_SYNC.get(scene.lang))
+    };
     let replays = scene.actor == Some(actor);
     let y = rect.y + 42.0;
     html! { <>
@@ -129,13 +160,13 @@ fn redis_replica(scene: &Scene<'_>, place: usize, is_home: bool) -> Html {
         }
         { node(rect, box_class(scene, actor)) }
         <text x={rect.cx().to_string()} y={(rect.y + 18.0).to_string()} class="t11 t3" text-anchor="middle">
-            { ui::REPLICA.get(scene.lang) }
+            { word }
         </text>
         if is_home {
             { copy(scene, &small, replica.rows.get(&scene.replay.focus), false, false) }
         } else {
             <text x={rect.cx().to_string()} y={(rect.bottom() - 16.0).to_string()} class="t11 t3" text-anchor="middle">
-                { ui::IN_SYNC.get(scene.lang) }
+                { in_sync }
             </text>
         }
     </> }
@@ -143,7 +174,7 @@ fn redis_replica(scene: &Scene<'_>, place: usize, is_home: bool) -> Html {
 
 /// The shard that the focus key lives on.
 fn home_shard(scene: &Scene<'_>) -> u8 {
-    shard_of_slot(slot(scene.replay.focus.as_str()), MASTERS)
+    scene.replay.topology.shard_of(slot(scene.replay.focus.as_str()))
 }
 
 fn keys(store: &StoreState, lang: Lang) -> String {
@@ -151,8 +182,12 @@ fn keys(store: &StoreState, lang: Lang) -> String {
     ui::KEYS.with(lang, &[&grouped(count)])
 }
 
-fn slot_mark(scene: &Scene<'_>, rect: &Rect, from: u16, to: u16) -> Html {
+fn slot_mark(scene: &Scene<'_>, rect: &Rect) -> Html {
     let slot = slot(scene.replay.focus.as_str());
+    let slots = scene.replay.topology.slots_of(Actor::RedisMaster(home_shard(scene)));
+    let Some((from, to)) = slots.iter().find(|(from, to)| (from..=to).contains(&&slot)).copied() else {
+        return Html::default();
+    };
     let share = f64::from(slot.saturating_sub(from)) / f64::from((to - from).max(1));
     let x = rect.x + 6.0 + share * (rect.w - 12.0);
     let Some((text, label)) = slot_label(scene) else { return Html::default() };
@@ -184,7 +219,8 @@ pub(crate) fn postgres(scene: &Scene<'_>) -> Html {
         };
         let Some(store) = store else { return Html::default() };
         let compact = scene.geometry.compact;
-        let name = if compact { actor.to_string().replace("pg-", "") } else { actor.to_string() };
+        let is_narrow = compact || rect.w < NAME_WIDTH_MIN;
+        let name = if is_narrow { actor.to_string().replace("pg-", "") } else { actor.to_string() };
         let held = store.rows.get(&scene.replay.focus);
         let letters = held.and_then(|held| held.value.as_ref()).map_or(0, |value| value.as_str().chars().count());
         let width = (40.0 + 6.7 * letters.min(VALUE_LETTERS) as f64).max(66.0);
@@ -202,13 +238,25 @@ pub(crate) fn postgres(scene: &Scene<'_>) -> Html {
                         }) }
                     </text>
                 } else {
-                    <text x={(rect.x + 12.0).to_string()} y={(rect.y + 37.0).to_string()} class="m11 t3">{ lsn(store.lsn) }</text>
+                    { position(scene, rect, actor, store) }
                     { copy(scene, &entry, held, false, true) }
-                    if place > 0 { { lag(scene, rect, store) } }
+                    if place > 0 && !is_narrow { { lag(scene, rect, store) } }
                 }
             </g>
         }
     }) } }
+}
+
+/// How far a PostgreSQL node is in the write-ahead log, or that it is down.
+fn position(scene: &Scene<'_>, rect: &Rect, node: Actor, store: &StoreState) -> Html {
+    let (class, text) = if scene.is_down(node) {
+        ("t11 err", ui::DOWN_WORD.get(scene.lang).to_owned())
+    } else {
+        ("m11 t3", lsn(store.lsn))
+    };
+    html! {
+        <text x={(rect.x + 12.0).to_string()} y={(rect.y + 37.0).to_string()} class={class}>{ text }</text>
+    }
 }
 
 fn lag(scene: &Scene<'_>, rect: &Rect, store: &StoreState) -> Html {

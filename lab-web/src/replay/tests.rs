@@ -38,7 +38,7 @@ fn everything() -> impl Iterator<Item = Replay> {
 #[test]
 fn a_keyframe_shows_what_the_whole_fold_shows() {
     for replay in everything() {
-        let mut state = StageState::empty(replay.servers(), replay.homes.len());
+        let mut state = StageState::empty(&replay.topology, replay.homes.len());
         for (index, event) in replay.trace.events.iter().enumerate() {
             state.apply(index, event, &replay);
             if index % 97 == 0 || index == replay.last() {
@@ -101,7 +101,7 @@ fn every_event_has_a_sentence_in_both_languages() {
 #[test]
 fn at_most_six_capsules_stand_within_the_stage() {
     for replay in everything() {
-        let geometry = Geometry::desktop(replay.servers(), true, true);
+        let geometry = Geometry::desktop(&replay.topology, true, true);
         for index in (0..=replay.last()).step_by(7) {
             let state = replay.stage(index);
             let now = replay.event(index).map_or(Instant(0), |event| event.at);

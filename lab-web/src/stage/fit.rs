@@ -2,6 +2,8 @@
 //!
 //! It knows the sizes of the bars that `style/` gives them, and the breakpoints of `style/narrow.css`.
 
+use lab_core::cluster::Topology;
+
 use super::Geometry;
 
 /// The page is a phone's up to this width.
@@ -40,8 +42,8 @@ pub(crate) struct Fit {
 }
 
 impl Fit {
-    /// What fits into a window of this size.
-    pub(crate) fn of(width: f64, height: f64) -> Self {
+    /// What of a run with these nodes fits into a window of this size.
+    pub(crate) fn of(topology: &Topology, width: f64, height: f64) -> Self {
         let named = width >= NAMED_MIN;
         let least = Self { compact: width <= PHONE_MAX, named, secondary: false, folded: true };
         if width <= SCROLLED_MAX {
@@ -55,7 +57,7 @@ impl Fit {
         };
         let results = if height < LOW_MAX { 64.0 } else { 92.0 };
         let fits = |fit: &Self| {
-            let stage = Geometry::desktop(4, fit.named, fit.secondary);
+            let stage = Geometry::desktop(topology, fit.named, fit.secondary);
             let scale = (width - beside).min(STAGE_MAX) / stage.span.1;
             let timeline = scale * if fit.folded { FOLDED } else { LANES };
             (height - results - BARS - timeline) / stage.height >= scale.min(1.0) * SMALLEST
@@ -88,7 +90,7 @@ mod tests {
             ((390.0, 844.0), Fit { compact: true, named: false, secondary: false, folded: true }),
         ];
         for ((width, height), wanted) in cases {
-            assert_eq!(Fit::of(width, height), wanted, "{width} by {height}");
+            assert_eq!(Fit::of(&Topology::default(), width, height), wanted, "{width} by {height}");
         }
     }
 }

@@ -68,8 +68,12 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
+    use lab_core::cluster::{Actor, Topology};
+    use lab_core::value::ServerId;
+
     use super::*;
     use crate::stage::Geometry;
+    use crate::stage::Route;
 
     const FIELD: Rect = Rect { x: 0.0, y: 0.0, w: 200.0, h: 100.0 };
     const SIZE: (f64, f64) = (40.0, 18.0);
@@ -100,28 +104,106 @@ mod tests {
         assert!(aside.at.0 >= 141.5, "{aside:?}");
     }
 
-    /// Every way that a message can take on either stage has a free place for an ordinary capsule.
+    fn meet(one: &Rect, other: &Rect) -> bool {
+        one.right().min(other.right()) > one.x.max(other.x)
+            && one.bottom().min(other.bottom()) > one.y.max(other.y)
+    }
+
+    fn topologies() -> impl Iterator<Item = Topology> {
+        [(1, 1, 0, 0), (4, 3, 1, 2), (3, 2, 0, 1), (5, 4, 1, 2), (6, 6, 1, 3), (8, 12, 1, 3), (8, 12, 0, 2)]
+            .into_iter()
+            .map(|(servers, masters, redis, postgres)| Topology::new(servers, masters, redis, postgres))
+    }
+
+    fn stages() -> impl Iterator<Item = (Topology, Geometry)> {
+        topologies().flat_map(|topology| {
+            let stages = [
+                Geometry::desktop(&topology, true, true),
+                Geometry::desktop(&topology, false, false),
+                Geometry::phone(&topology),
+            ];
+            stages.map(|stage| (topology.clone(), stage))
+        })
+    }
+
+    /// Every way that a message can take on a stage has a free place for an ordinary capsule.
     #[test]
     fn every_way_has_room() {
-        use lab_core::trace::Actor;
-        use lab_core::value::ServerId;
-        for geometry in
-            [Geometry::desktop(4, true, true), Geometry::desktop(4, false, false), Geometry::phone(4)]
-        {
+        for (topology, geometry) in stages() {
             let occupied = geometry.occupied();
             let field = geometry.field();
-            for server in 0..4_u8 {
+            for server in 0..topology.servers {
                 let from = Actor::Server(ServerId(server + 1));
-                let stores =
-                    [Actor::RedisMaster(0), Actor::RedisMaster(2), Actor::Primary, Actor::Replica(2)];
-                let ways = stores.into_iter().filter_map(|to| geometry.to_store(from, to));
+                let ways = topology.nodes().filter_map(|to| geometry.to_store(from, to));
                 let ways = ways.chain(geometry.to_client(usize::from(server)));
                 for way in ways.chain([geometry.to_bus(usize::from(server))]) {
                     let Place { at: (x, y), .. } = place(&way, 0.5, (52.0, 18.0), &field, &occupied, false);
                     let own = Rect { x: x - 26.0, y: y - 9.0, w: 52.0, h: 18.0 };
                     let covered: Vec<&Rect> =
                         occupied.iter().filter(|other| overlap(&own, other) > 0.0).collect();
-                    assert!(covered.is_empty(), "{way:?} of {from}: {own:?} covers {covered:?}");
+                    assert!(
+                        covered.is_empty(),
+                        "{topology:?}, {way:?} of {from}: {own:?} covers {covered:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_node_has_a_place_of_its_own_on_the_stage() {
+        for (topology, geometry) in stages() {
+            assert_eq!(geometry.servers.len(), usize::from(topology.servers));
+            assert_eq!(geometry.masters.len(), topology.shards.len());
+            assert_eq!(geometry.postgres.len(), usize::from(topology.postgres_replicas) + 1);
+            let nodes: Vec<Rect> = [&geometry.servers, &geometry.masters, &geometry.postgres]
+                .into_iter()
+                .flatten()
+                .chain(geometry.redis_replicas.iter().flatten())
+                .chain([&geometry.balancer, &geometry.bus])
+                .copied()
+                .collect();
+            let ((left, width), height) = (geometry.span, geometry.height);
+            for (index, node) in nodes.iter().enumerate() {
+                let is_inside = node.x >= left && node.right() <= left + width && node.bottom() <= height;
+                assert!(is_inside && node.w > 20.0, "{topology:?}: {node:?} is not on the stage");
+                for other in &nodes[index + 1..] {
+                    assert!(!meet(node, other), "{topology:?}: {node:?} covers {other:?}");
+                }
+            }
+        }
+    }
+
+    /// A line that runs over a node would look as if it ended there.
+    #[test]
+    fn no_way_leads_over_a_node() {
+        for (topology, geometry) in stages() {
+            let nodes: Vec<Rect> = [&geometry.servers, &geometry.masters, &geometry.postgres]
+                .into_iter()
+                .flatten()
+                .chain(geometry.redis_replicas.iter().flatten())
+                .map(|node| Rect { x: node.x + 0.5, y: node.y + 0.5, w: node.w - 1.0, h: node.h - 1.0 })
+                .collect();
+            for server in 0..topology.servers {
+                let from = Actor::Server(ServerId(server + 1));
+                let mut ways: Vec<Route> =
+                    topology.nodes().filter_map(|to| geometry.to_store(from, to)).collect();
+                ways.push(geometry.to_bus(usize::from(server)));
+                if !geometry.compact {
+                    ways.extend(geometry.to_client(usize::from(server)));
+                }
+                for way in ways {
+                    for pair in way.0.windows(2) {
+                        let (from, to) = (pair[0], pair[1]);
+                        let line = Rect {
+                            x: from.0.min(to.0),
+                            y: from.1.min(to.1),
+                            w: (from.0 - to.0).abs().max(0.01),
+                            h: (from.1 - to.1).abs().max(0.01),
+                        };
+                        let crossed = nodes.iter().find(|node| meet(node, &line));
+                        assert_eq!(crossed, None, "{topology:?}: {way:?} of srv-{}", server + 1);
+                    }
                 }
             }
         }

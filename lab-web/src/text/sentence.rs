@@ -6,6 +6,7 @@
 mod en;
 mod ja;
 
+use lab_core::cluster::Topology;
 use lab_core::scenario::ScenarioId;
 use lab_core::trace::{Event, Kind, Outcome, RequestKind, Verb};
 use lab_core::value::{Key, Value, Version};
@@ -112,6 +113,9 @@ pub(crate) fn detail(event: &Event, replay: &Replay, lang: Lang) -> String {
             join(&[notice_word(*notice), &key, &version, "←", &from.to_string()])
         }
         Kind::GapNoticed { from, missed } => format!("{missed} ← {from}"),
+        Kind::Started { topology } => {
+            format!("{} · {} · 1 + {}", topology.servers, redis_count(topology), topology.postgres_replicas)
+        }
         Kind::L1Hit
         | Kind::L1Miss
         | Kind::FlightLed
@@ -119,6 +123,12 @@ pub(crate) fn detail(event: &Event, replay: &Replay, lang: Lang) -> String {
         | Kind::FlightDetached
         | Kind::ComputeStarted => join(&[&key, &version]),
     }
+}
+
+/// Masters and their replicas, as the stage writes them.
+pub(crate) fn redis_count(topology: &Topology) -> String {
+    let replicas = topology.shards.iter().filter(|shard| shard.replica).count();
+    format!("{} + {replicas}", topology.masters())
 }
 
 fn join(parts: &[&str]) -> String {

@@ -83,7 +83,7 @@ impl State {
             Answer::Moved(shard) => Outcome::Moved(Actor::RedisMaster(*shard)),
         };
         let served = self.served(&back, cause, verb, Some(&key), outcome, told);
-        if let Some(change) = change {
+        if let Some(change) = change.filter(|_| self.has_replica(shard)) {
             let (master, replica) = (back.from, Actor::RedisReplica(shard));
             let fate = self.network.send(link(master, replica), self.now);
             let parcel = Parcel::Change(key, verb, change);

@@ -119,14 +119,16 @@ impl State {
         let slot = slot(key.as_str());
         let shard = self.redis.owner(slot);
         let (_, change) = self.redis.apply(shard, slot, key, &Delete.into(), self.now);
-        if let Some(change) = change {
-            self.redis.replay(shard, key, change);
-        }
         let note = |kind| Note::new(kind).key(key).source(line);
         let served = Kind::Served { verb: Verb::Delete, outcome: Outcome::Done, value: None, lsn: None };
         self.note(Actor::RedisMaster(shard), note(served));
-        let replayed = Kind::Replayed { verb: Verb::Delete, value: None, lsn: None };
-        self.note(Actor::RedisReplica(shard), note(replayed));
+        if self.has_replica(shard) {
+            if let Some(change) = change {
+                self.redis.replay(shard, key, change);
+            }
+            let replayed = Kind::Replayed { verb: Verb::Delete, value: None, lsn: None };
+            self.note(Actor::RedisReplica(shard), note(replayed));
+        }
     }
 
     /// Gives a key's slot to another shard's master.

@@ -3,7 +3,7 @@
 use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
 use lab_core::value::{Tier, Value};
 
-use super::{Context, is_lock};
+use super::{Context, is_lock, redis_count};
 use crate::text::{Lang, lesson, names, numbered, span};
 
 /// The event in one English sentence.
@@ -59,6 +59,13 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             let notices = numbered(*missed, "notice", "notices");
             format!("**{who}** notices that it missed **{notices}** of **{from}**.")
         }
+        Kind::Started { topology } => format!(
+            "The servers start: **{}** app servers before Redis (masters + replicas: **{}**) and PostgreSQL (primary + \
+             replicas: **1 + {}**).",
+            topology.servers,
+            redis_count(topology),
+            topology.postgres_replicas
+        ),
         inside => within(context, inside),
     }
 }
@@ -114,7 +121,8 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
         | Kind::Returned { .. }
         | Kind::Replayed { .. }
         | Kind::Delivered { .. }
-        | Kind::GapNoticed { .. } => unreachable!("told above"),
+        | Kind::GapNoticed { .. }
+        | Kind::Started { .. } => unreachable!("told above"),
     }
 }
 

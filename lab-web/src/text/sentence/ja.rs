@@ -3,7 +3,7 @@
 use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
 use lab_core::value::{Tier, Value};
 
-use super::{Context, is_lock};
+use super::{Context, is_lock, redis_count};
 use crate::text::{Lang, lesson, names, span};
 
 /// The event in one Japanese sentence.
@@ -57,6 +57,13 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
         Kind::GapNoticed { from, missed } => {
             format!("**{who}** は、**{from}** の通知を **{missed}** 件取りこぼしたことに気づきます。")
         }
+        Kind::Started { topology } => format!(
+            "サーバー群が起動します。アプリサーバー **{}** 台、Redis（マスター + レプリカ）**{}** 台、PostgreSQL（プライマリ + \
+             レプリカ）**1 + {}** 台の構成です。",
+            topology.servers,
+            redis_count(topology),
+            topology.postgres_replicas
+        ),
         inside => within(context, inside),
     }
 }
@@ -116,7 +123,8 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
         | Kind::Returned { .. }
         | Kind::Replayed { .. }
         | Kind::Delivered { .. }
-        | Kind::GapNoticed { .. } => unreachable!("told above"),
+        | Kind::GapNoticed { .. }
+        | Kind::Started { .. } => unreachable!("told above"),
     }
 }
 
