@@ -51,7 +51,7 @@ impl Need {
     }
 
     fn of_cluster(cluster: &ClusterSpec) -> Self {
-        let servers = u32::from(cluster.servers);
+        let servers = u32::from(cluster.topology.servers);
         Self {
             primary: servers * (cluster.connections_per_server + SEATS) + OPERATORS,
             replica: WITNESSES,
