@@ -7,10 +7,11 @@
 //! - [`workspace`]: where things are, and the environment in which every command runs
 //! - [`command`]: run a command, show its command line, say how it failed
 //! - [`setup`]: what a machine lacks, and how to get it
-//! - [`serve`], [`test`], [`bench`], [`soak`]: the jobs
+//! - [`serve`], [`test`], [`bench`], [`soak`], [`compare`]: the jobs
 
 mod bench;
 mod command;
+mod compare;
 mod serve;
 mod setup;
 mod soak;
@@ -41,6 +42,7 @@ Examples:
   cargo xtask test --list               the stages of the tests
   cargo xtask test --only clippy size   some of them, in their usual order
   cargo xtask soak --seeds 100000       random faults against every green policy
+  cargo xtask compare                   random commands, on a real Redis and in the simulator
   cargo xtask bench                     what the lab costs, natively and in the browser
 
 Tools are kept in .tools/ (and, for other clones on this machine, in the user's cache directory). To use them
@@ -68,6 +70,9 @@ enum Job {
     /// Look for a run in which a green policy does not keep its promise
     #[command(after_help = soak::AFTER_HELP)]
     Soak(soak::Options),
+    /// Hold the simulator's Redis against a real one
+    #[command(after_help = compare::AFTER_HELP)]
+    Compare(compare::Options),
 }
 
 fn main() -> ExitCode {
@@ -92,5 +97,6 @@ fn run(job: Job) -> anyhow::Result<()> {
         Job::Test(options) => test::run(&workspace, &options),
         Job::Bench(options) => bench::run(&workspace, &options),
         Job::Soak(options) => soak::run(&workspace, &options),
+        Job::Compare(options) => compare::run(&workspace, &options),
     }
 }

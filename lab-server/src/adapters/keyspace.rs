@@ -33,7 +33,7 @@ impl Keyspace {
 
     /// The name under which Redis holds a key. A plain key becomes its own hash tag; one that has a hash tag keeps it.
     /// (A key with a brace and no hash tag is the one kind that lands in another slot.)
-    pub(crate) fn stored(&self, key: &Key) -> String {
+    pub fn stored(&self, key: &Key) -> String {
         let prefix = &self.0;
         if key.as_str().contains(['{', '}']) {
             format!("{prefix}:{key}")

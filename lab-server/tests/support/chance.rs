@@ -6,6 +6,12 @@ use std::env;
 pub(crate) struct Chance(u64);
 
 impl Chance {
+    /// A chance of its own, whose draws do not depend on how many of them another one makes.
+    #[allow(dead_code, reason = "each test binary uses its own part")]
+    pub(crate) fn fork(&mut self) -> Self {
+        Self(self.below(u64::MAX))
+    }
+
     /// Any number below the bound.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
