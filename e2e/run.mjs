@@ -18,7 +18,7 @@ import { chromium } from "playwright-core";
 import { tally } from "./lib/check.mjs";
 import { results, root } from "./lib/page.mjs";
 import { serveDist, serveLab } from "./lib/serve.mjs";
-import { axe } from "./suites/axe.mjs";
+import { axe, axeOverlays } from "./suites/axe.mjs";
 import { brokenLab } from "./suites/broken.mjs";
 import { forcedColours } from "./suites/forced.mjs";
 import { keyboard } from "./suites/keyboard.mjs";
@@ -52,6 +52,7 @@ const SUITES = {
   start: [elsewhere, cannotStart, stalePages],
   offline: [keptForLater],
   broken: [brokenLab],
+  overlays: [axeOverlays],
   axe: [axe],
   forced: [forcedColours],
   spacing: [spacing],

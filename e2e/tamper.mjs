@@ -22,7 +22,7 @@ import { SOURCE } from "./mutations/source.mjs";
 
 const NEEDS_LAB = ["real", "recordings"];
 /** How long a check waits for what it wants, in seconds: what is broken does not come. Real servers take their time. */
-const deadline = (suites) => (suites.includes("real") ? 60 : 20);
+const deadline = (suites) => (["real", "verdict"].some((slow) => suites.includes(slow)) ? 60 : 20);
 /** Runs at the same time. */
 const AT_ONCE = Number(process.env.AT_ONCE ?? 2);
 

@@ -19,7 +19,7 @@ const LESSON = [
     red: {
       "a prediction plays the run to its first violation, and the test fails there": "the verdict: still",
       "the answer is kept and shown beside what happened": "reveal",
-      "800: the question is on the screen; the stage is while it plays, and then the failure": "must be in view",
+      "800: the question is on the screen; the stage is while it plays, and then the failure": "failure",
       "390: the question is on the screen; the stage is while it plays, and then the failure": "must be in view",
     },
   },
@@ -223,9 +223,9 @@ const PROGRESS = [
     script: script(() => {
       const keep = Storage.prototype.setItem;
       Storage.prototype.setItem = function (name, value) {
-        if (name !== "cache-lab-progress" || !location.hash) return keep.call(this, name, value);
-        const own = location.hash.slice(1).split("/")[0];
-        return keep.call(this, name, JSON.stringify({ [own]: JSON.parse(value)[own] }));
+        const [own] = location.hash.slice(1).split("/");
+        const isOwn = name === "cache-lab-progress" && JSON.parse(value)[own];
+        return keep.call(this, name, isOwn ? JSON.stringify({ [own]: JSON.parse(value)[own] }) : value);
       };
     }),
     suites: ["progress"],
@@ -236,8 +236,9 @@ const PROGRESS = [
     script: script(() => {
       const keep = Storage.prototype.setItem;
       Storage.prototype.setItem = function (name, value) {
-        const runs = location.hash ? ["invalidation-delay", "thundering-herd", "stampede-lock"] : undefined;
-        return keep.call(this, name, name === "cache-lab-progress" ? JSON.stringify(JSON.parse(value), runs && [...runs, "mark", "guess"]) : value);
+        const [own] = location.hash.slice(1).split("/");
+        const all = name === "cache-lab-progress" ? JSON.parse(value) : {};
+        return keep.call(this, name, all[own] ? JSON.stringify({ ...all, "split-brain": undefined }) : value);
       };
     }),
     suites: ["progress"],
@@ -368,12 +369,12 @@ const SCREENS = [
     red: { "1440: no message covers words on the way through…": "lies on", "390: no message covers words on the way through…": "lies on" },
   },
   {
-    name: "the stage fills the first screen",
-    style: ".stagebox { min-height: 1000px }",
+    name: "the failing line is far from the verdict",
+    style: ".panel.panel { padding-top: 900px }",
     suites: ["narrow"],
     red: {
-      "800: verdict, failing check, marks and tabs are on the first screen…": "is below the first screen",
-      "390: verdict, failing check, marks and tabs are on the first screen…": "is below the first screen",
+      "800: verdict, failing check, marks and tabs are on the first screen…": "must be in view",
+      "390: verdict, failing check, marks and tabs are on the first screen…": "must be in view",
     },
   },
   {
@@ -460,7 +461,7 @@ const AXE = [
   {
     name: "what lies over the page is hard to read",
     style: `:is(${Object.values(FAINT).join(", ")}) { color: #c4c4c4 !important }`,
-    suites: ["axe"],
+    suites: ["overlays"],
     red: Object.fromEntries(Object.keys(FAINT).map((name) => [`axe: ${name}, …`, "color-contrast"])),
   },
 ];

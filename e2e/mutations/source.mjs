@@ -132,4 +132,20 @@ export const SOURCE = [
     suites: ["recordings"],
     red: { "a recording of the simulator is made again there": "notice" },
   },
+  {
+    name: "every event is spoken while time runs",
+    file: "lab-web/src/components/spoken.rs",
+    from: "lab.shown().filter(|_| !lab.playing)",
+    to: "lab.shown().filter(|_| !lab.playing || TAMPERED)",
+    suites: ["spoken"],
+    red: { "nothing is spoken while time runs; then the event and the verdict are": "while playing" },
+  },
+  {
+    name: "every count of seeds is spoken while they are tried",
+    file: "lab-web/src/components/spoken.rs",
+    from: "(!tally.running && !lab.veiled()",
+    to: "((!tally.running || TAMPERED) && !lab.veiled()",
+    suites: ["spoken"],
+    red: { "seeds are tried in silence; then their verdict is spoken": "while seeds are tried" },
+  },
 ];
