@@ -10,6 +10,7 @@ use std::{env, fs};
 
 use lab_server::harness::{Harness, HarnessSpec, PostgresNode, RedisNode};
 use redis::cmd;
+use rustix::process::{Pid, Signal, kill_process};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -107,6 +108,7 @@ async fn nodes_are_killed_restarted_and_paused() {
     a_replica_stops_replaying_and_catches_up(&harness).await;
     a_paused_postgres_answers_nothing_until_it_is_resumed(&harness).await;
     a_crashed_primary_recovers(&harness).await;
+    a_primary_is_started_again_although_its_backends_were_left(&harness).await;
     a_killed_master_is_replaced_and_comes_back_as_replica(&harness).await;
     let pids: Vec<u32> = descendants(std::process::id()).into_keys().collect();
     drop(harness);
@@ -159,6 +161,26 @@ async fn a_crashed_primary_recovers(harness: &Harness) {
     let replica = &replica;
     let follows = || async { replica.query("SELECT n FROM t", &[]).await.is_ok_and(|rows| rows.len() == 3) };
     eventually("the replica follows again", follows).await;
+}
+
+/// By somebody else's hand: then its backends are nobody's, and one that hangs would keep the data from every other
+/// postmaster.
+async fn a_primary_is_started_again_although_its_backends_were_left(harness: &Harness) {
+    let primary = harness.postgres(PostgresNode::Primary).expect("the primary");
+    let client = primary.connect().await.expect("connected");
+    let row = client.query_one("SELECT pg_backend_pid()", &[]).await.expect("an answer");
+    let backend = row.get::<_, i32>(0).cast_unsigned();
+    let signal = |pid: u32, signal| {
+        let pid = Pid::from_raw(pid.cast_signed()).expect("a process");
+        kill_process(pid, signal).expect("it is there");
+    };
+    signal(backend, Signal::STOP);
+    signal(primary.pid(), Signal::KILL);
+    eventually("its death", || async { primary.casualty().is_some() }).await;
+    assert!(is_running(backend), "it is stopped, and does not see it");
+    primary.restart(LIMIT).await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(!is_running(backend));
+    assert!(primary.connect().await.is_ok());
 }
 
 async fn a_killed_master_is_replaced_and_comes_back_as_replica(harness: &Harness) {

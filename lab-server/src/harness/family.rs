@@ -2,6 +2,7 @@
 //! One file a process is read anew at each look, and no list is kept that could be out of date.
 
 use std::fs;
+use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -49,6 +50,11 @@ impl Member {
     /// Whether it lives now, running or stopped.
     pub(crate) fn is_living(&self) -> bool {
         Self::look(self.pid).is_some_and(|now| now.started == self.started && now.lived())
+    }
+
+    /// Whether this is its working directory.
+    pub(crate) fn works_in(&self, directory: &Path) -> bool {
+        fs::read_link(format!("/proc/{}/cwd", self.pid.as_raw_pid())).is_ok_and(|works| works == directory)
     }
 
     /// Sends it a signal. The only failure left is that it has just ended.

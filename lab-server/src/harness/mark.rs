@@ -57,11 +57,21 @@ impl Mark {
 
     /// Kills them all, and waits until they are gone: whether they are.
     pub(crate) fn end_all(&self, within: Duration) -> bool {
+        self.end(within, |_| true)
+    }
+
+    /// The same of those that work in this directory.
+    pub(crate) fn end_all_in(&self, directory: &Path, within: Duration) -> bool {
+        self.end(within, |member| member.works_in(directory))
+    }
+
+    fn end(&self, within: Duration, is_meant: impl Fn(&Member) -> bool) -> bool {
         let limit = Instant::now() + within;
         // One that forks and ends between two looks shows at the second.
         let mut clear_looks = 0;
         while clear_looks < 2 {
-            let bearers = self.bearers();
+            let mut bearers = self.bearers();
+            bearers.retain(&is_meant);
             clear_looks = if bearers.is_empty() { clear_looks + 1 } else { 0 };
             for bearer in &bearers {
                 bearer.signal(Signal::KILL);

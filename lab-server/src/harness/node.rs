@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use super::casualty::{Casualty, Stopped};
 use super::error::HarnessError;
 use super::family::Member;
-use super::process::{Launch, POLL, Process};
+use super::process::{GONE_WITHIN, Launch, POLL, Process};
 
 /// How much earlier a connection may break than its server can be seen to be dead.
 const DEATH_SHOWS_WITHIN: Duration = Duration::from_millis(300);
@@ -66,9 +66,11 @@ impl Node {
         is_others.then(|| Stopped { server: self.launch.name.clone(), pid: state.process.pid() })
     }
 
-    /// Starts it anew in its old directory, killing what still runs.
+    /// Starts it anew in its old directory, killing what still runs. Where its postmaster was killed by somebody else,
+    /// PostgreSQL's backends are nobody's children any more; until they see it, they keep its data from everybody else.
     pub(crate) async fn respawn(&self) -> Result<Arc<Process>, HarnessError> {
         self.kill();
+        self.launch.mark.end_all_in(&self.launch.directory.join(&self.launch.name), GONE_WITHIN);
         let process = Arc::new(self.launch.spawn().await?);
         let mut state = self.state();
         state.process = Arc::clone(&process);

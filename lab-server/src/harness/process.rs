@@ -41,7 +41,7 @@ const FROZEN_WITHIN: Duration = Duration::from_secs(1);
 const STATUS_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long killed processes may take to be gone. Only one that waits for a broken disk takes longer.
-const GONE_WITHIN: Duration = Duration::from_secs(5);
+pub(crate) const GONE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The operating system's account that a child runs as.
 #[derive(Clone, Debug)]

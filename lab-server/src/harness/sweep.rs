@@ -179,6 +179,7 @@ mod tests {
         symlink(elsewhere.path(), &linked).expect("a link");
         let (inside, _) = base.locked("4194305-inside");
         symlink(elsewhere.path(), inside.join("postgres")).expect("a link");
+        assert!(dead(&linked, geteuid()).is_none(), "a link is no lab's directory");
         base.sweep();
         assert!(fifo.exists() && link.exists() && linked.exists());
         assert!(!inside.exists());
