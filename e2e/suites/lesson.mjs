@@ -10,7 +10,7 @@ export async function invalidationDelay({ browser, url }) {
     await at(page, "stage").waitFor();
     await at(page, "veil").waitFor();
     assert((await text(page, "run-verdict")).includes("Not run yet"), "a verdict is shown before the prediction");
-    assert((await text(page, "event-count")).trim() === "event 52", `the length is told: ${await text(page, "event-count")}`);
+    assert(/^event \d+$/.test((await text(page, "event-count")).trim()), `the length is told: ${await text(page, "event-count")}`);
     const drawn = await at(page, "timeline").evaluate((timeline) => timeline.textContent);
     assert(!/folded|\+\d|acknowledged/.test(drawn), `the timeline gives the answer away: ${drawn}`);
     for (const [tab, secret] of [["test", "go-to-violation"], ["policy", "verdict"], ["policy", "cost"]]) {
