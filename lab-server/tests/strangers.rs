@@ -87,7 +87,9 @@ fn no_redis_answers(harness: &Harness) {
     let addresses: BTreeSet<_> = nodes.flat_map(|node| [&node.advertised, &node.data, &node.bus]).collect();
     assert_eq!(addresses.len(), 2 * 4, "two nodes, each at four addresses");
     for address in addresses {
-        let mut command = as_stranger(&redis_cli);
+        // Who is let in to subscribe would listen for ever.
+        let mut command = as_stranger(Path::new("timeout"));
+        command.args(["20s".as_ref(), redis_cli.as_os_str()]);
         command.args(["-h", &address.host, "-p", &address.port.to_string()]);
         let heard = hears(command, COMMANDS);
         // DEBUG is refused before anybody asks who is there; redis-cli announces what SYNC would bring.
