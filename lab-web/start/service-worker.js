@@ -10,6 +10,8 @@ const scope = new URL(registration.scope).pathname;
 // Caches belong to the whole origin, which may hold the lab at several paths.
 const PREFIX = `cache-lab ${scope} `;
 const KEPT = PREFIX + BUILD;
+/** How often, and after how many milliseconds, a new worker looks again whether other pages are open. */
+const [LOOKS, LOOK_MS] = [50, 200];
 const addressOf = (file) => new URL(file, registration.scope).href;
 const files = new Map(FILES.map((file) => [addressOf(file), file]));
 
@@ -66,6 +68,11 @@ async function file(request) {
 async function meet(event) {
   event.ports[0].postMessage(BUILD);
   if (event.data !== BUILD) return;
-  const open = await clients.matchAll({ type: "window", includeUncontrolled: true });
-  if (open.length <= 1) await skipWaiting();
+  // A page that was just closed, or left by a reload, is counted for a while yet: nobody would ask again.
+  for (let look = 0; look < LOOKS; look += 1) {
+    const open = await clients.matchAll({ type: "window", includeUncontrolled: true });
+    if (open.length <= 1) return skipWaiting();
+    await new Promise((later) => setTimeout(later, LOOK_MS));
+  }
+  return undefined;
 }
