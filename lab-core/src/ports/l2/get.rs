@@ -1,4 +1,4 @@
-//! `GET`: reads.
+//! `GET`: reads what a slot holds; a lease or a token in it is no value.
 
 use super::super::contract::{Kept, key, same};
 use super::super::{Ports, SharedCache};
