@@ -33,6 +33,7 @@ import { files } from "./suites/recordings.mjs";
 import { otherScenarios } from "./suites/scenarios.mjs";
 import { capsulesKeepClear, narrowScreens, pictures } from "./suites/screens.mjs";
 import { spacing } from "./suites/spacing.mjs";
+import { topologies } from "./suites/topology.mjs";
 import { spoken } from "./suites/spoken.mjs";
 import { cannotStart, elsewhere, stalePages } from "./suites/start.mjs";
 import { firstVisit } from "./suites/sent.mjs";
@@ -58,6 +59,7 @@ const SUITES = {
   spacing: [spacing],
   capsules: [capsulesKeepClear],
   narrow: [narrowScreens],
+  topology: [topologies],
   screens: [pictures],
 };
 /** Those that need the binary `lab`. */

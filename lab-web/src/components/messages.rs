@@ -13,6 +13,8 @@ use crate::text::{span, ui};
 const LETTER: f64 = 6.7;
 const ENDS: f64 = 30.0;
 const HEIGHT: f64 = 18.0;
+/// The room that the sign of a cut takes on both sides of its middle, its word among them.
+const CUT_SIZE: (f64, f64) = (72.0, 16.0);
 
 fn class(look: Look) -> &'static str {
     match look {
@@ -135,14 +137,22 @@ fn cuts(scene: &Scene<'_>) -> Vec<(f64, f64)> {
         Fault::Cut(link) | Fault::BlackHole(link) => Some(*link),
         _ => None,
     };
+    let geometry = scene.geometry;
     let way = |link: Link| match link {
-        Link::BusTo(server) => Some(scene.geometry.to_bus(server.index())),
-        Link::From(from @ Actor::Server(_), to) => scene.geometry.to_store(from, to),
-        Link::From(from, to @ Actor::Server(_)) => scene.geometry.to_store(to, from),
-        Link::From(..) => None,
+        Link::BusTo(server) => Some(geometry.to_bus(server.index())),
+        Link::From(from @ Actor::Server(_), to) => geometry.to_store(from, to),
+        Link::From(from, to @ Actor::Server(_)) => geometry.to_store(to, from),
+        Link::From(from, to) => geometry.replication(from, to),
     };
-    let ways = scene.state.faults.iter().filter_map(cut).filter_map(way);
-    ways.map(|way| way.at(0.5).0).collect()
+    let mut taken = geometry.occupied();
+    taken.extend(slot_label(scene).map(|(_, rect)| rect));
+    let mut signs = Vec::new();
+    for way in scene.state.faults.iter().filter_map(cut).filter_map(way) {
+        let Place { at: (x, y), .. } = place(&way, 0.5, CUT_SIZE, &geometry.field(), &taken, false);
+        taken.push(Rect { x: x - CUT_SIZE.0 / 2.0, y: y - CUT_SIZE.1 / 2.0, w: CUT_SIZE.0, h: CUT_SIZE.1 });
+        signs.push((x, y));
+    }
+    signs
 }
 
 /// The links that are cut or silent, with two blades.

@@ -327,6 +327,22 @@ impl Geometry {
         points
     }
 
+    /// The way from a master to its replica, or from the primary to one of its.
+    pub(crate) fn replication(&self, from: Actor, to: Actor) -> Option<Route> {
+        match (from, to) {
+            (Actor::RedisMaster(shard), Actor::RedisReplica(_)) => {
+                let place = usize::from(shard);
+                let (master, replica) = (self.masters.get(place)?, self.redis_replicas.get(place)?.as_ref()?);
+                let y = master.y + 42.0;
+                Some(Route(vec![(master.right(), y), (replica.x, y)]))
+            }
+            (Actor::Primary, Actor::Replica(number)) => {
+                Some(self.wal_route(self.postgres.first()?, self.postgres.get(usize::from(number))?))
+            }
+            _ => None,
+        }
+    }
+
     /// The way between the clients of a server and the server.
     pub(crate) fn to_client(&self, server: usize) -> Option<Route> {
         let card = self.servers.get(server)?;
