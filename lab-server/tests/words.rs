@@ -267,6 +267,7 @@ fn serve_looks_at_named_servers_when_it_starts(owner: &Owner) {
     for (redis, postgres, words) in cases {
         let mut serving = start(&redis, &postgres);
         let code = serving.ends_within(ENDS_WITHIN);
+        assert!(code.is_some(), "it serves, with servers that it cannot use: {words:?}");
         let (mut out, mut said) = (String::new(), String::new());
         serving.0.stdout.take().expect("a pipe").read_to_string(&mut out).expect("text");
         serving.0.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
