@@ -3,10 +3,12 @@
 //! A [`Policy`] is plain data: it can be shown, switched, sent and stored. The cache reads it and does what it says;
 //! the lesson's own code is one such value among others ([`Policy::lesson`]).
 
+mod answers;
 mod switch;
 
 use serde::{Deserialize, Serialize};
 
+pub use answers::{AnswerRule, Created, HitTest};
 pub use switch::Switch;
 
 use crate::consistency::Level;
@@ -23,6 +25,9 @@ pub struct Policy {
     pub write: WriteRule,
     /// Who reads the database when nobody has the value.
     pub miss: MissRule,
+    /// What the caches take for an answer.
+    #[serde(default)]
+    pub answers: AnswerRule,
     /// What a read promises.
     pub level: Level,
     /// What protects an expensive computation.
@@ -233,6 +238,7 @@ impl Policy {
                 acknowledge: Acknowledge::No,
             },
             miss: MissRule { single_flight: false, fleet: Fleet::None, publish_fill: false },
+            answers: AnswerRule::default(),
             level: Level::Eventual,
             compute: ComputeRule::Unprotected,
             bus: BusRule { gaps: false, beat_ms: 0, silence_ms: 0 },
@@ -242,6 +248,13 @@ impl Policy {
     /// The lesson's first listing: database, own L1, publish; L2 keeps the old value.
     pub fn lesson_first_listing() -> Self {
         Self::lesson().with(Switch::WriteShared, false)
+    }
+
+    /// The lesson's `if (value)`, which the caches ask before they answer; told by itself, and off in [`Policy::lesson`].
+    pub fn lesson_truthy() -> Self {
+        let answers =
+            AnswerRule { hit: HitTest::Truthy, absent_ttl_ms: 5_000, created: Created::Invalidates };
+        Self { answers, ..Self::lesson() }
     }
 
     /// Whether every number of it is one that a server can live with: a policy may come from a link or a request.
@@ -257,6 +270,7 @@ impl Policy {
         within("local.shards", self.local.shards.into(), 1, 64)?;
         within("local.ttl_ms", self.local.ttl_ms, 1, DAY_MS)?;
         within("shared_ttl_ms", self.shared_ttl_ms, 1, DAY_MS)?;
+        within("answers.absent_ttl_ms", self.answers.absent_ttl_ms, 1, DAY_MS)?;
         if let Acknowledge::Members { lease_ms, renew_ms, again_ms } = self.write.acknowledge {
             within("write.acknowledge.lease_ms", lease_ms, 500, 60_000)?;
             within("write.acknowledge.renew_ms", renew_ms, 50, lease_ms / 2)?;

@@ -96,6 +96,7 @@ catalogue! {
     invalidation_delay => InvalidationDelay,
     thundering_herd => ThunderingHerd,
     stampede_lock => StampedeLock,
+    absent_and_zero => AbsentAndZero,
 }
 
 /// Parts of a run that more than one scenario has.

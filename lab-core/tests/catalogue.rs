@@ -87,6 +87,14 @@ const EXPECTED: &[(&str, &str, Expect)] = &[
     ("stampede-lock",      "lock-push",     Expect::Figure(figure::COMPUTATIONS, 1.0, 1.0)),
     ("stampede-lock",      "no-recheck",    Expect::Figure(figure::COMPUTATIONS, 10.0, 10.0)),
     ("stampede-lock",      "fixed-wait",    Expect::Figure(figure::COMPUTATIONS, 2.0, 10.0)),
+    // The lesson's `if (value)`: every read of what is falsy or absent is a query; each half of the fix has its own job.
+    ("absent-and-zero",    "truthy",        Expect::Figure(figure::DB_QUERIES, 84.0, 84.0)),
+    ("absent-and-zero",    "truthy",        Expect::Holds("new-row-seen")),
+    ("absent-and-zero",    "not-null",      Expect::Figure(figure::DB_QUERIES, 24.0, 24.0)),
+    ("absent-and-zero",    "not-null",      Expect::Holds("new-row-seen")),
+    ("absent-and-zero",    "silent-create", Expect::Holds("one-query-a-key")),
+    ("absent-and-zero",    "silent-create", Expect::Fails("new-row-seen")),
+    ("absent-and-zero",    "known",         Expect::Figure(figure::DB_QUERIES, 4.0, 4.0)),
 ];
 
 #[test]

@@ -45,20 +45,10 @@ fn runs_are_as_recorded(scenario: ScenarioId) {
 
 #[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
 #[cfg_attr(not(target_arch = "wasm32"), test)]
-fn invalidation_delay() {
-    runs_are_as_recorded(ScenarioId::InvalidationDelay);
-}
-
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-fn stampede_lock() {
-    runs_are_as_recorded(ScenarioId::StampedeLock);
-}
-
-#[cfg_attr(target_arch = "wasm32", wasm_bindgen_test)]
-#[cfg_attr(not(target_arch = "wasm32"), test)]
-fn thundering_herd() {
-    runs_are_as_recorded(ScenarioId::ThunderingHerd);
+fn every_run_is_as_recorded() {
+    for id in ScenarioId::ALL {
+        runs_are_as_recorded(id);
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -157,7 +157,7 @@ impl<P: Ports> TieredCache<P> {
         let value = compute.await;
         self.note(Kind::Computed { value: value.clone() }, key, None);
         let entry = Entry { value: Some(value), stamp: Stamp { version: Version(1), as_of: started } };
-        if self.shared.ports.shared().set(key, &entry, self.shared_ttl()).await.is_ok() {
+        if self.shared.ports.shared().set(key, &entry, self.shared_ttl(&entry)).await.is_ok() {
             self.store_local(key, &entry, epoch);
             if self.pushes_results() {
                 self.tell(Body::Filled { key: key.clone() }).await;

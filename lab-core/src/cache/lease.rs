@@ -94,7 +94,8 @@ impl<P: Ports> TieredCache<P> {
                 return Err(error);
             }
         };
-        let filled = self.shared.ports.shared().fill(key, owed.token(), &read.entry, self.shared_ttl()).await;
+        let ttl = self.shared_ttl(&read.entry);
+        let filled = self.shared.ports.shared().fill(key, owed.token(), &read.entry, ttl).await;
         if filled.is_ok() {
             owed.settle();
         }

@@ -11,7 +11,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
 use crate::consistency::Demand;
-use crate::policy::{Acknowledge, Policy};
+use crate::policy::{Acknowledge, AnswerRule, Policy};
 use crate::trace::Why;
 use crate::value::{Entry, Instant, Key};
 
@@ -56,6 +56,7 @@ pub(super) struct LocalCache {
     store: Cache<Key, Held, UnitWeighter, StableHash>,
     epochs: Box<[AtomicU64]>,
     ttl: Duration,
+    answers: AnswerRule,
     guards_epochs: bool,
     /// Until when this server's membership lets it serve L1; the far future where membership does not matter.
     lease_until: AtomicU64,
@@ -78,6 +79,7 @@ impl LocalCache {
             store: Cache::with_options(options, UnitWeighter, StableHash, DefaultLifecycle::default()),
             epochs: (0..EPOCH_STRIPES).map(|_| AtomicU64::new(0)).collect(),
             ttl: Duration::from_millis(policy.local.ttl_ms),
+            answers: policy.answers.clone(),
             guards_epochs: policy.local.epochs,
             lease_until: AtomicU64::new(if leased { 0 } else { u64::MAX }),
             heard: AtomicU64::new(0),
@@ -99,6 +101,7 @@ impl LocalCache {
         }
         match self.withheld(now) {
             Some(why) => Found::Unfit(why, entry),
+            None if !self.answers.is_hit(entry.value.as_ref()) => Found::Unfit(Why::NoHit, entry),
             None => Found::Fit(entry),
         }
     }
@@ -125,10 +128,11 @@ impl LocalCache {
     /// removes the key then, so either it is seen here, or its removal comes later than the insertion. No reader
     /// finds the entry once [`Self::invalidate`] has returned, on however many threads.
     pub(super) fn store(&self, key: &Key, entry: Entry, epoch: Epoch, now: Instant) -> Result<Duration, Why> {
-        let fresh = Held { entry, expires: now.after(self.ttl) };
+        let ttl = self.answers.ttl(entry.value.as_ref(), self.ttl);
+        let fresh = Held { entry, expires: now.after(ttl) };
         if !self.guards_epochs {
             self.store.insert(key.clone(), fresh);
-            return Ok(self.ttl);
+            return Ok(ttl);
         }
         let unmoved = || {
             let moved = self.stripe(key).load(Ordering::Acquire) != epoch.0;
@@ -149,7 +153,7 @@ impl LocalCache {
                 unreachable!("what is there is changed in place, and the wait has no end")
             }
         };
-        stored.map(|()| self.ttl)
+        stored.map(|()| ttl)
     }
 
     /// Advances the key's epoch and forgets the key.

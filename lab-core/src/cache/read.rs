@@ -149,12 +149,13 @@ impl<P: Ports> TieredCache<P> {
             Lookup::Negative(stamp) => Entry { value: None, stamp },
             Lookup::Miss => return None,
         };
-        demand.accepts(&entry.stamp, self.now()).then_some(entry)
+        let hit = self.shared.policy.answers.is_hit(entry.value.as_ref());
+        (hit && demand.accepts(&entry.stamp, self.now())).then_some(entry)
     }
 
     /// Stores a fill in L2, and says whether L2 surely holds it now.
     async fn store_shared(&self, key: &Key, entry: &Entry) -> bool {
-        let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl());
+        let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl(entry));
         if self.shared.policy.write.shared == SharedWrite::SetIfNewer {
             matches!(shared.set_if_newer(key, entry, ttl).await, Ok(Stored::Stored))
         } else {
@@ -183,8 +184,10 @@ impl<P: Ports> TieredCache<P> {
         self.shared.ports.clock().now()
     }
 
-    pub(super) fn shared_ttl(&self) -> Duration {
-        Duration::from_millis(self.shared.policy.shared_ttl_ms)
+    /// How long L2 keeps an entry.
+    pub(super) fn shared_ttl(&self, entry: &Entry) -> Duration {
+        let ttl = Duration::from_millis(self.shared.policy.shared_ttl_ms);
+        self.shared.policy.answers.ttl(entry.value.as_ref(), ttl)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::TieredCache;
 use super::local::Epoch;
-use crate::policy::{Acknowledge, LocalWrite, Publish, SharedWrite};
+use crate::policy::{Acknowledge, Created, LocalWrite, Publish, SharedWrite};
 use crate::ports::{Database, DatabaseError, Ports, Replaced, SharedCache, Stored};
 use crate::trace::{Kind, Why};
 use crate::value::{Entry, Key, Stamp, Value, Version};
@@ -40,6 +40,9 @@ impl<P: Ports> TieredCache<P> {
                 return Err(WriteError::Unknown);
             }
         };
+        if self.leaves_caches(committed.version) {
+            return Ok(committed.version);
+        }
         let stamp = Stamp { version: committed.version, as_of: committed.as_of };
         let entry = Entry { value: Some(value.clone()), stamp };
         let shared = self.write_shared(key, &entry).await;
@@ -56,6 +59,11 @@ impl<P: Ports> TieredCache<P> {
         }
     }
 
+    /// Whether this write made the row, and the policy thinks that nobody can have cached what did not exist.
+    fn leaves_caches(&self, version: Version) -> bool {
+        self.shared.policy.answers.created == Created::LeavesCaches && version == Version(1)
+    }
+
     fn promises_freshness(&self) -> bool {
         self.shared.policy.write.acknowledge != Acknowledge::No
     }
@@ -69,7 +77,7 @@ impl<P: Ports> TieredCache<P> {
     }
 
     async fn write_shared(&self, key: &Key, entry: &Entry) -> SharedAfter {
-        let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl());
+        let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl(entry));
         let written = match self.shared.policy.write.shared {
             SharedWrite::Leave => Ok(Stored::Stored),
             SharedWrite::Set => shared.set(key, entry, ttl).await.map(|()| Stored::Stored),

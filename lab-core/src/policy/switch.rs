@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Acknowledge, ComputeRule, Fleet, LockRule, LockWait, Policy, Publish, SharedWrite};
+use super::{
+    Acknowledge, ComputeRule, Created, Fleet, HitTest, LockRule, LockWait, Policy, Publish, SharedWrite,
+};
 use crate::consistency::Level;
 
 /// One protection that a learner can turn on or off.
@@ -35,6 +37,12 @@ pub enum Switch {
     PushWaiters,
     /// Waiters wait once for half a second, then compute themselves.
     FixedWait,
+    /// A zero, an empty text and `false` are hits.
+    ZeroIsAnswer,
+    /// "There is no such row" is a hit.
+    AbsentIsAnswer,
+    /// A write that creates a row invalidates as any other does.
+    CreateInvalidates,
 }
 
 const LEASE: Fleet = Fleet::Lease { ttl_ms: 2_000, wait_ms: 500, deadline_ms: 10_000 };
@@ -45,7 +53,7 @@ const LOCK: LockRule =
 
 impl Switch {
     /// Every switch.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::WriteShared,
         Self::AcknowledgedInvalidation,
         Self::StrongReads,
@@ -59,6 +67,9 @@ impl Switch {
         Self::RecheckAfterLock,
         Self::PushWaiters,
         Self::FixedWait,
+        Self::ZeroIsAnswer,
+        Self::AbsentIsAnswer,
+        Self::CreateInvalidates,
     ];
 
     /// Whether it is on in `policy`.
@@ -79,6 +90,9 @@ impl Switch {
             Self::RecheckAfterLock => lock(|rule| rule.recheck),
             Self::PushWaiters => lock(|rule| matches!(rule.wait, LockWait::Push { .. })),
             Self::FixedWait => lock(|rule| matches!(rule.wait, LockWait::Once { .. })),
+            Self::ZeroIsAnswer => policy.answers.hit != HitTest::Truthy,
+            Self::AbsentIsAnswer => policy.answers.hit == HitTest::Known,
+            Self::CreateInvalidates => policy.answers.created == Created::Invalidates,
         }
     }
 
@@ -126,6 +140,11 @@ impl Switch {
             }
             Self::FixedWait => {
                 Self::lock(policy).wait = if on { LockWait::Once { for_ms: 500 } } else { LOCK.wait };
+            }
+            Self::ZeroIsAnswer => policy.answers.hit = if on { HitTest::NotNull } else { HitTest::Truthy },
+            Self::AbsentIsAnswer => policy.answers.hit = if on { HitTest::Known } else { HitTest::NotNull },
+            Self::CreateInvalidates => {
+                policy.answers.created = if on { Created::Invalidates } else { Created::LeavesCaches };
             }
         }
         Self::underpin(policy);

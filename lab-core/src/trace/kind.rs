@@ -392,4 +392,6 @@ pub enum Why {
     Asked,
     /// L1 holds a newer version already.
     NewerHeld,
+    /// What it holds does not count as a hit: it is falsy, or no row at all.
+    NoHit,
 }

@@ -73,6 +73,11 @@ fn switch_en(switch: Switch) -> (&'static str, &'static str) {
         }
         Switch::PushWaiters => ("Wake the waiters", "The holder tells them, instead of a try every 100 ms"),
         Switch::FixedWait => ("Fixed wait", "Waiters wait half a second, then compute themselves"),
+        Switch::ZeroIsAnswer => ("Zero is a hit", "“value !== null” instead of “if (value)”"),
+        Switch::AbsentIsAnswer => {
+            ("Absent is a hit", "“There is no such row” is remembered for five seconds")
+        }
+        Switch::CreateInvalidates => ("Creating invalidates", "A new row is announced as any other write is"),
     }
 }
 
@@ -93,6 +98,9 @@ fn switch_ja(switch: Switch) -> (&'static str, &'static str) {
         Switch::RecheckAfterLock => ("取得後に見直す", "ロックの中でもう一度キャッシュを見る"),
         Switch::PushWaiters => ("待ち手を起こす", "100 ms ごとの再試行の代わりに知らせる"),
         Switch::FixedWait => ("固定の待ち時間", "半秒待ち、なければ自分で計算する"),
+        Switch::ZeroIsAnswer => ("0 もヒット", "「if (value)」ではなく「value !== null」で判定する"),
+        Switch::AbsentIsAnswer => ("ネガティブキャッシュ", "「行なし」という答えも 5 秒間キャッシュする"),
+        Switch::CreateInvalidates => ("作成時も無効化", "新しい行の INSERT でも、更新と同じく無効化を流す"),
     }
 }
 

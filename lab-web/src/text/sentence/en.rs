@@ -260,6 +260,7 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::TooOld => "the read asks for something fresher",
         Why::EpochMoved => "an invalidation came while the value was on its way",
         Why::NewerHeld => "L1 holds a newer version already",
+        Why::NoHit => "it is falsy or no row, which counts as a miss here",
         Why::L2Refused => "L2 refused the value, or nobody knows whether it took it",
         Why::LeaseRanOut => "the server’s membership has run out",
         Why::Gap => "notices were missed",

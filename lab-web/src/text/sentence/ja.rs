@@ -259,6 +259,7 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::TooOld => "より新しい値が必要な読み取り",
         Why::EpochMoved => "値が届く前に無効化が来た",
         Why::NewerHeld => "L1 にはすでに新しいバージョンがある",
+        Why::NoHit => "偽の値（0 や空文字など）か「行なし」なので、ここではミス扱い",
         Why::L2Refused => "L2 が拒んだか、結果が不明",
         Why::LeaseRanOut => "サーバーのメンバー期限が切れた",
         Why::Gap => "通知を取りこぼした",
