@@ -9,7 +9,8 @@
 // The mutations stand in mutations/. The lab is built once, unoptimised, from a copy of the sources in which the
 // mutations of the source wait to be switched on; each mutation is then a copy of that page. First the suites must be
 // green as they are. It prints a line a mutation with the checks that turned red and what they said, and exits 1 when
-// one that must turn red did not, or said something else. It takes a quarter of an hour, and is no part of CI.
+// one that must turn red did not, or said something else. It takes about half an hour on two busy cores,
+// and is no part of CI.
 
 import { execFileSync, spawn } from "node:child_process";
 import { copyFileSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
