@@ -37,6 +37,8 @@ async function examined(browser, url, options) {
 async function inOneLanguage(browser, url, lang, progress) {
   const japanese = lang === "ja-JP";
   const { page, errors, close } = await examined(browser, url, { lang, progress });
+  // An address that changes while the lab starts is that of its start, or is lost.
+  await at(page, "stage").waitFor();
   for (const [row, scenario] of SCENARIOS.entries()) {
     for (const [column, step] of STEPS.entries()) {
       for (const [turn, [width, height]] of SIZES.entries()) {
