@@ -36,11 +36,12 @@ impl Level {
     /// Whether a cached entry with this stamp keeps the promise. `floor` is the session's, see [`Session::floor`].
     pub fn accepts(self, stamp: &Stamp, now: Instant, floor: Version) -> bool {
         match self {
-            Self::Strong => false,
+            Self::Strong => !kept!("strong.no-cache"),
             Self::Bounded { within_ms } => {
-                now.since(stamp.as_of) + CLOCK_SKEW_MAX <= Duration::from_millis(within_ms)
+                !kept!("bounded.age")
+                    || now.since(stamp.as_of) + CLOCK_SKEW_MAX <= Duration::from_millis(within_ms)
             }
-            Self::Session => stamp.version >= floor,
+            Self::Session => !kept!("session.floor") || stamp.version >= floor,
             Self::Eventual => true,
         }
     }
@@ -60,7 +61,7 @@ impl Session {
     pub fn saw(&self, key: &Key, version: Version) {
         let mut floors = self.0.lock().expect("no holder panics");
         let floor = floors.entry(key.clone()).or_default();
-        *floor = version.max(*floor);
+        *floor = if kept!("session.never-back") { version.max(*floor) } else { version };
     }
 }
 

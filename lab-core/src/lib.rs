@@ -23,6 +23,10 @@
 //! * [`nemesis`]: random clients and faults against any policy, and what must hold all the same
 //! * [`report`]: what a run amounts to: checks, demonstration, figures
 //! * [`recording`]: a run as a file
+//! * [`mutants`]: protections that can be left out, to test the tests
+
+#[macro_use]
+pub mod mutants;
 
 pub mod cache;
 pub mod check;

@@ -33,7 +33,7 @@ impl Lock {
         ttl: Duration,
     ) -> impl Future<Output = Result<Option<Self>, SharedError>> + Send {
         let (lock, answer) = (Self { name: name.clone(), token }, shared.lock(name, token, ttl));
-        async move { Ok((answer.await? == Locked::Granted).then_some(lock)) }
+        async move { Ok((answer.await? == Locked::Granted || !kept!("lock.granted-only")).then_some(lock)) }
     }
 
     /// Frees the lock if it is still one's own.

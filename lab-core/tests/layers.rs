@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, from the ground up.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
+    "mutants",
     "value",
     "cluster",
     "fault",

@@ -19,7 +19,7 @@ impl Spec for Delete {
         "deleting empties the slot, nothing there is no error, and a lease there is void";
 
     fn apply(&self, slot: &mut Slot, now: Instant) -> Reply {
-        if slot.live(now).is_some() {
+        if slot.live(now).is_some() && (kept!("delete.voids-a-lease") || slot.value(now).is_some()) {
             slot.clear();
         }
         Reply::Done

@@ -40,8 +40,8 @@ impl Spec for GetOrLease {
     fn apply(&self, slot: &mut Slot, now: Instant) -> Reply {
         match slot.live(now) {
             Some(Content::Value(entry)) => Reply::Found(entry.clone()),
-            Some(Content::Token(_)) => Reply::Held,
-            None => {
+            Some(Content::Token(_)) if kept!("get-or-lease.one-holder") => Reply::Held,
+            Some(Content::Token(_)) | None => {
                 slot.put(Content::Token(self.token), self.ttl, now);
                 Reply::Granted
             }

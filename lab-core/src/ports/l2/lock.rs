@@ -27,7 +27,7 @@ impl Spec for Lock {
     const CLAUSE: &'static str = "of many who try at once one gets the lock, and it runs out by itself";
 
     fn apply(&self, slot: &mut Slot, now: Instant) -> Reply {
-        if slot.live(now).is_some() {
+        if kept!("lock.only-new") && slot.live(now).is_some() {
             return Reply::Held;
         }
         slot.put(Content::Token(self.token), self.ttl, now);

@@ -40,11 +40,14 @@ impl Spec for ReplaceOlder {
         "a value is replaced by a newer one, an empty slot stays empty, and a lease there is void";
 
     fn apply(&self, slot: &mut Slot, now: Instant) -> Reply {
-        let Some(held) = slot.value(now) else {
-            slot.clear();
+        let held = slot.value(now).map(|held| held.stamp.version);
+        if kept!("replace-older.nothing-there") && held.is_none() {
+            if kept!("replace-older.voids-a-lease") {
+                slot.clear();
+            }
             return Reply::Voided;
-        };
-        if held.stamp.version > self.entry.stamp.version {
+        }
+        if kept!("replace-older.compares") && held > Some(self.entry.stamp.version) {
             return Reply::Refused;
         }
         slot.put(Content::Value(self.entry.clone()), self.ttl, now);

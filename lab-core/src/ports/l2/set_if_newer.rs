@@ -34,7 +34,9 @@ impl Spec for SetIfNewer {
     const CLAUSE: &'static str = "an older version does not replace a newer one; a lease there is void";
 
     fn apply(&self, slot: &mut Slot, now: Instant) -> Reply {
-        if slot.value(now).is_some_and(|held| held.stamp.version > self.entry.stamp.version) {
+        if kept!("set-if-newer.compares")
+            && slot.value(now).is_some_and(|held| held.stamp.version > self.entry.stamp.version)
+        {
             return Reply::Refused;
         }
         slot.put(Content::Value(self.entry.clone()), self.ttl, now);

@@ -44,7 +44,10 @@ pub struct Slot {
 impl Slot {
     /// What it holds now.
     pub fn live(&self, now: Instant) -> Option<&Content> {
-        self.held.as_ref().filter(|(_, expires)| now < *expires).map(|(content, _)| content)
+        self.held
+            .as_ref()
+            .filter(|(_, expires)| !kept!("l2.expires") || now < *expires)
+            .map(|(content, _)| content)
     }
 
     /// The value that it holds now, if it holds one.
@@ -57,7 +60,7 @@ impl Slot {
 
     /// Whether it holds this token now.
     pub fn holds(&self, token: Token, now: Instant) -> bool {
-        matches!(self.live(now), Some(Content::Token(held)) if *held == token)
+        matches!(self.live(now), Some(Content::Token(held)) if !kept!("l2.own-token") || *held == token)
     }
 
     /// Until when it holds what it holds, expired or not.

@@ -1,0 +1,144 @@
+//! The mutation table: each protection is left out, one at a time, and some property must turn red.
+//!
+//! ```text
+//! cargo xtask mutants
+//! ```
+//!
+//! Properties are tried in an order: what `lab verify` sees, the nemesis, the port contract, then what single tests say.
+//! The table tells which one saw it first, and the median number of seeds until it did. A change that only a digest
+//! would see counts as not seen. With `--share` only every eighth protection is tried, as the suite has time for.
+
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "it tells how long it took")]
+
+mod list;
+mod properties;
+
+use std::collections::BTreeSet;
+use std::panic;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+use std::{env, fs, thread};
+
+use lab_core::mutants;
+use list::{EQUIVALENT, Equivalent};
+use properties::{PROPERTIES, Property, Sees};
+
+/// How often the number of seeds is counted, each time from others on.
+const COUNTS: u64 = 5;
+/// Where the next count's seeds begin.
+const APART: u64 = 10_000;
+/// The suite tries one in so many.
+const SHARE: usize = 8;
+
+fn main() -> ExitCode {
+    let begun = Instant::now();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let (share, only) =
+        (arguments.iter().any(|word| word == "--share"), arguments.iter().find(|word| word.contains('.')));
+    let names: Vec<_> = list::protections();
+    let unknown: Vec<_> = EQUIVALENT.iter().filter(|(name, _)| !names.contains(name)).collect();
+    if !unknown.is_empty() {
+        println!("explained, and not in the source: {unknown:?}");
+        return ExitCode::FAILURE;
+    }
+    let tried = names.iter().copied().enumerate().filter(|(at, _)| !share || at % SHARE == 0);
+    let tried: Vec<_> =
+        tried.map(|(_, name)| name).filter(|name| only.is_none_or(|only| only == name)).collect();
+    // What turns red is told in the table.
+    panic::set_hook(Box::new(|_| {}));
+    if let Some(property) =
+        PROPERTIES.iter().find(|property| property.seeds_to_red(1, property.seeds / 4 + 1).is_some())
+    {
+        println!("{} is red although nothing is left out", property.name);
+        return ExitCode::FAILURE;
+    }
+    println!("{:<32} {:<52} {:>12}", "left out", "seen by", "seeds (median)");
+    let rows = try_all(&tried);
+    let seen = rows.iter().filter(|row| row.seen.is_some()).count();
+    let by_verify = rows.iter().filter(|row| row.sees_verify()).count();
+    let equivalent = rows.iter().filter(|row| row.explained().is_some()).count();
+    let surviving: Vec<_> = rows.iter().filter(|row| row.survives()).map(|row| row.name).collect();
+    let wrongly: Vec<_> = rows
+        .iter()
+        .filter(|row| row.seen.is_some() && row.explained().is_some())
+        .map(|row| row.name)
+        .collect();
+    println!(
+        "{} of {} protections left out, {seen} seen ({by_verify} by what lab verify runs, {} %), {equivalent} change nothing, {} survive, {:.0} s",
+        rows.len(),
+        names.len(),
+        100 * by_verify / rows.len().max(1),
+        surviving.len(),
+        begun.elapsed().as_secs_f64()
+    );
+    if !surviving.is_empty() {
+        println!("nothing sees that these are left out: {}", surviving.join(", "));
+    }
+    if !wrongly.is_empty() {
+        println!("these are said to change nothing, and something saw them: {}", wrongly.join(", "));
+    }
+    if surviving.is_empty() && wrongly.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What came of leaving a protection out.
+struct Row {
+    name: &'static str,
+    /// The property that saw it, and the median number of seeds to the first red.
+    seen: Option<(&'static Property, u64)>,
+}
+
+impl Row {
+    fn explained(&self) -> Option<Equivalent> {
+        EQUIVALENT.iter().find(|(name, _)| *name == self.name).map(|(_, why)| *why)
+    }
+
+    fn survives(&self) -> bool {
+        self.seen.is_none() && self.explained().is_none()
+    }
+
+    fn sees_verify(&self) -> bool {
+        self.seen.is_some_and(|(property, _)| property.sees == Sees::Verify)
+    }
+
+    fn print(&self) {
+        match (self.seen, self.explained()) {
+            (Some((property, seeds)), _) => println!("{:<32} {:<52} {seeds:>12}", self.name, property.name),
+            (None, Some(why)) => println!("{:<32} changes nothing: {why}", self.name),
+            (None, None) => println!("{:<32} SURVIVES", self.name),
+        }
+    }
+}
+
+fn try_all(names: &[&'static str]) -> Vec<Row> {
+    let (next, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let row = Row { name, seen: leave_out(name) };
+            let mut rows = rows.lock().expect("no worker panics");
+            row.print();
+            rows.push(row);
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    rows.into_inner().expect("no worker panics")
+}
+
+/// The first property that sees it.
+fn leave_out(name: &'static str) -> Option<(&'static Property, u64)> {
+    PROPERTIES.iter().find_map(|property| {
+        let red = |from, seeds| mutants::without(name, || property.seeds_to_red(from, seeds));
+        let first = red(1, property.seeds)?;
+        let mut counts = vec![first];
+        if property.seeds > 1 {
+            // Where a count ends without a red, it is as many as were tried.
+            counts.extend(
+                (1..COUNTS).map(|count| red(count * APART, property.seeds).unwrap_or(property.seeds)),
+            );
+        }
+        counts.sort_unstable();
+        Some((property, counts[counts.len() / 2]))
+    })
+}

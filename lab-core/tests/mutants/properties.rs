@@ -1,0 +1,141 @@
+//! What must hold, in the order in which it is asked: what `lab verify` runs, the nemesis, the port contract, and what
+//! single tests say.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lab_core::nemesis::{self, Plan};
+use lab_core::policy::{Policy, Switch};
+use lab_core::ports::contract;
+use lab_core::scenario::{Preset, Role, RunSpec, ScenarioId};
+use lab_core::sim;
+
+/// Who sees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sees {
+    /// What `lab verify` runs.
+    Verify,
+    /// Something that the tests run besides.
+    Tests,
+}
+
+/// Something that must hold under every seed.
+pub(crate) struct Property {
+    pub(crate) name: &'static str,
+    pub(crate) sees: Sees,
+    /// So many seeds are tried; one where chance plays no part.
+    pub(crate) seeds: u64,
+    /// Whether it is broken under a seed; a panic says so too.
+    broken: fn(u64) -> bool,
+}
+
+impl Property {
+    /// The number of seeds until it is red, itself counted; nothing if it stays green.
+    pub(crate) fn seeds_to_red(&self, from: u64, seeds: u64) -> Option<u64> {
+        let broken = |seed| catch_unwind(AssertUnwindSafe(|| (self.broken)(seed))).unwrap_or(true);
+        (0..seeds).find(|offset| broken(from + offset)).map(|offset| offset + 1)
+    }
+}
+
+const fn property(name: &'static str, by: Sees, seeds: u64, broken: fn(u64) -> bool) -> Property {
+    Property { name, sees: by, seeds, broken }
+}
+
+/// Every property.
+pub(crate) const PROPERTIES: &[Property] = &[
+    property("verify: a role of the catalogue", Sees::Verify, 60, light_role),
+    property("verify: a role of the herd", Sees::Verify, 4, herd_role),
+    property("verify: a wrong fix that no seed breaks", Sees::Verify, 1, wrong_never_breaks),
+    property("nemesis: acknowledged", Sees::Tests, 400, |seed| nemesis(&acknowledged(), seed)),
+    property("nemesis: strong reads", Sees::Tests, 400, |seed| {
+        nemesis(&switched(&[Switch::StrongReads]), seed)
+    }),
+    property("nemesis: acknowledged, lease, single flight", Sees::Tests, 400, |seed| {
+        nemesis(&everything(), seed)
+    }),
+    property("nemesis: session reads", Sees::Tests, 400, |seed| {
+        nemesis(&switched(&[Switch::SessionReads]), seed)
+    }),
+    property("the port contract", Sees::Tests, 3, port_contract),
+    property("the lesson breaks its promises", Sees::Tests, 1, lesson_holds),
+];
+
+fn switched(switches: &[Switch]) -> Policy {
+    switches.iter().fold(Policy::lesson(), |policy, switch| policy.with(*switch, true))
+}
+
+fn acknowledged() -> Policy {
+    switched(&[Switch::AcknowledgedInvalidation])
+}
+
+fn everything() -> Policy {
+    switched(&[Switch::AcknowledgedInvalidation, Switch::SingleFlight, Switch::FleetLease])
+}
+
+fn presets(scenario: ScenarioId) -> impl Iterator<Item = (ScenarioId, &'static Preset)> {
+    scenario.scenario().presets.iter().map(move |preset| (scenario, preset))
+}
+
+/// Light scenarios are tried under many seeds; the herd, whose runs are long, under fewer.
+fn light_role(seed: u64) -> bool {
+    let light = ScenarioId::ALL.into_iter().filter(|id| *id != ScenarioId::ThunderingHerd);
+    light.flat_map(presets).any(|(scenario, preset)| contradicts_role(scenario, preset, seed))
+}
+
+fn herd_role(seed: u64) -> bool {
+    presets(ScenarioId::ThunderingHerd).any(|(scenario, preset)| contradicts_role(scenario, preset, seed))
+}
+
+/// What `lab verify` complains about under a single seed.
+fn contradicts_role(scenario: ScenarioId, preset: &Preset, seed: u64) -> bool {
+    let spec = RunSpec::preset(scenario, preset.name, seed).expect("the catalogue names its presets");
+    let Ok(run) = sim::run(&spec) else { return true };
+    let held = run.report.goal_held();
+    let role_broken = match preset.role {
+        Role::Green => !held,
+        Role::Red => held,
+        Role::Wrong => false,
+        Role::Partial(promised) => {
+            let mut watched = run.report.checks.iter().filter(|check| promised.contains(&check.id.as_str()));
+            watched.any(|check| !check.holds)
+        }
+    };
+    role_broken || !run.report.demonstration
+}
+
+fn wrong_never_breaks(_: u64) -> bool {
+    let wrong = ScenarioId::ALL.into_iter().flat_map(presets);
+    let mut wrong = wrong.filter(|(_, preset)| matches!(preset.role, Role::Wrong | Role::Partial(_)));
+    wrong.any(|(scenario, preset)| {
+        (1..=20).all(|seed| {
+            let spec = RunSpec::preset(scenario, preset.name, seed).expect("the catalogue names its presets");
+            sim::run(&spec).is_ok_and(|run| run.report.goal_held())
+        })
+    })
+}
+
+/// A run of the nemesis that breaks what its policy promises, or does not end.
+fn nemesis(policy: &Policy, seed: u64) -> bool {
+    nemesis::run(&Plan::draw(policy, seed)).map_or(true, |found| !found.violations.is_empty())
+}
+
+fn port_contract(seed: u64) -> bool {
+    let kept = sim::on_ports(seed, 2, |ports| async move { contract::suite(&ports[0], &ports[1]).await });
+    !matches!(kept, Ok(Ok(())))
+}
+
+/// The nemesis finds what the lesson's own code breaks.
+fn lesson_holds(_: u64) -> bool {
+    use nemesis::Promise;
+    let promises = [
+        Promise::FreshAfterAcknowledgement,
+        Promise::ReadYourWrites,
+        Promise::Linearizable,
+        Promise::ConvergesWhenQuiet,
+    ];
+    promises.into_iter().any(|promise| {
+        (1..=300).all(|seed| {
+            let found = nemesis::run_against(&[promise], &Plan::draw(&Policy::lesson(), seed));
+            found.is_ok_and(|found| found.violations.is_empty())
+        })
+    })
+}
