@@ -10,7 +10,7 @@ use std::hash::Hasher;
 use serde::{Deserialize, Serialize};
 
 use crate::report::WorldKind;
-use crate::scenario::{RunSpec, ScenarioId, Settings};
+use crate::scenario::{Intervention, RunSpec, ScenarioId, Settings};
 use crate::trace::{Digest, Event, Kind, Trace};
 use crate::value::Instant;
 use crate::{policy::Policy, trace::EventId};
@@ -52,6 +52,8 @@ struct Header {
     seed: u64,
     settings: Settings,
     policy: Policy,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    interventions: Vec<Intervention>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unfinished: Option<String>,
     events: u64,
@@ -127,7 +129,7 @@ impl Recording {
             events.push_str(&serde_json::to_string(event)?);
             events.push('\n');
         }
-        let RunSpec { scenario, policy, seed, settings } = self.spec.clone();
+        let RunSpec { scenario, policy, seed, settings, interventions } = self.spec.clone();
         let header = Header {
             format: FORMAT,
             scenario,
@@ -135,6 +137,7 @@ impl Recording {
             seed,
             settings,
             policy,
+            interventions,
             unfinished: self.unfinished.as_ref().map(|why| why.chars().take(UNFINISHED_MAX).collect()),
             events: self.trace.events.len() as u64,
             digest: UNKNOWN.to_owned(),
@@ -160,6 +163,7 @@ impl Recording {
             policy: header.policy,
             seed: header.seed,
             settings: header.settings,
+            interventions: header.interventions,
         };
         spec.validate().map_err(|error| RecordingError::Impossible(error.to_string()))?;
         let wrong_count = |found: u64| RecordingError::WrongCount { found, wanted: header.events };

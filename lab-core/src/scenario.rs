@@ -5,6 +5,7 @@
 //! be read. Phases, checks and knobs are constants: what is mistyped does not compile.
 
 mod course;
+mod intervention;
 mod settings;
 pub mod words;
 
@@ -14,6 +15,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use course::{COURSE, Chapter, Lesson};
+pub use intervention::{Deed, INTERVENTIONS_MAX, Intervention, Point, TooManyInterventions};
 pub use settings::{Knob, Settings, SettingsError};
 pub use words::{Lang, Words};
 
@@ -251,6 +253,9 @@ pub struct RunSpec {
     pub seed: u64,
     /// The scenario's knobs.
     pub settings: Settings,
+    /// What is done to it under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interventions: Vec<Intervention>,
 }
 
 impl RunSpec {
@@ -261,6 +266,9 @@ impl RunSpec {
     pub fn validate(&self) -> Result<(), WorldError> {
         let wrong = |error: &dyn fmt::Display| WorldError::Broken(error.to_string());
         self.policy.validate().map_err(|error| wrong(&error))?;
+        if self.interventions.len() > INTERVENTIONS_MAX {
+            return Err(wrong(&TooManyInterventions(self.interventions.len())));
+        }
         self.settings.validate(self.scenario).map_err(|error| wrong(&error))
     }
 
@@ -270,7 +278,8 @@ impl RunSpec {
     /// When the scenario has no such preset.
     pub fn preset(scenario: ScenarioId, preset: &str, seed: u64) -> Result<Self, UnknownPreset> {
         let policy = (scenario.scenario().preset(preset)?.policy)();
-        Ok(Self { scenario, policy, seed, settings: Settings::defaults(scenario) })
+        let settings = Settings::defaults(scenario);
+        Ok(Self { scenario, policy, seed, settings, interventions: Vec::new() })
     }
 }
 

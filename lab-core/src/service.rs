@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cache::{ComputeError, ReadError, TieredCache, WriteError};
 use crate::consistency::{Demand, Session};
 use crate::ports::{Clock, DatabaseError, Entropy, Ports, SharedError};
@@ -9,7 +11,8 @@ use crate::trace::{Kind, Note, Outcome, RequestKind};
 use crate::value::{Entry, Key, Tier, Value, Version};
 
 /// What a client asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Request {
     /// Read a row, at the policy's level.
     Read(Key),

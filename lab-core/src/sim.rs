@@ -1,6 +1,7 @@
 //! The simulator: a whole cluster in virtual time, deterministic from a seed.
 //!
 //! * [`kernel`]: the state of everything and the agenda of what happens next
+//! * [`branch`]: what somebody does to a run that is under way
 //! * [`executor`]: polls the code under study; the seed picks who is next
 //! * [`random`]: independent streams of chance from one seed
 //! * [`network`]: how long a message takes, and what a fault does to it
@@ -12,6 +13,7 @@
 //! real systems' rules.
 
 mod adapters;
+mod branch;
 mod executor;
 mod kernel;
 mod network;
@@ -30,6 +32,7 @@ use crate::scenario::{self, Run, RunSpec};
 use crate::trace::{self, Trace};
 use crate::value::ServerId;
 use crate::world::{ClusterSpec, WorldError};
+use branch::Branch;
 use executor::Executor;
 use kernel::Kernel;
 
@@ -104,6 +107,7 @@ pub struct Simulation {
     spec: RunSpec,
     kernel: Kernel,
     executor: Executor,
+    branch: Branch,
     outcome: Arc<Mutex<Option<Result<(), WorldError>>>>,
 }
 
@@ -122,7 +126,8 @@ impl Simulation {
                 *result.lock().expect("no holder panics") = Some(played);
             }),
         );
-        Self { spec: spec.clone(), kernel, executor, outcome }
+        let branch = Branch::new(&spec.interventions);
+        Self { spec: spec.clone(), kernel, executor, branch, outcome }
     }
 
     /// Goes on for at most so many steps (a step is one poll of a task, or one arrival).
@@ -131,6 +136,9 @@ impl Simulation {
             return Progress::Done(Err(error));
         }
         for _ in 0..steps_max {
+            if let Err(error) = self.branch.intervene(&mut self.executor, &self.kernel) {
+                return Progress::Done(Err(error));
+            }
             if !self.executor.step(&self.kernel) {
                 return Progress::Done(Err(self.executor.stuck(&self.kernel)));
             }

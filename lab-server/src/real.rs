@@ -60,6 +60,10 @@ pub async fn run(
     recorder: Arc<Recorder>,
     interrupted: impl Future<Output = ()>,
 ) -> Result<Run, RunError> {
+    if !spec.interventions.is_empty() {
+        let why = "interventions are made in the simulator only: run it there, or leave them out";
+        return Err(WorldError::Broken(why.to_owned()).into());
+    }
     let mut interrupted = pin!(interrupted);
     // What it has begun when it is interrupted is called off by leaving.
     let played = match unless(interrupted.as_mut(), ready(stores, spec)).await.and_then(|ready| Ok(ready?)) {

@@ -185,6 +185,7 @@ impl Lab {
             policy: (preset.policy)(),
             seed: preset.breaking_seed.unwrap_or(1),
             settings: Settings::defaults(scenario),
+            interventions: Vec::new(),
         }
     }
 

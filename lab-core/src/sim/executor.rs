@@ -108,6 +108,11 @@ impl Executor {
         true
     }
 
+    /// Whether nothing more can happen at this instant but arrivals.
+    pub(super) fn is_idle(&self, kernel: &Kernel) -> bool {
+        self.ready.lock().expect("no holder panics").is_empty() && !kernel.has_orders()
+    }
+
     /// Whether the first task, the scenario's, has ended.
     pub(super) fn is_over(&self) -> bool {
         self.tasks.first().is_some_and(Option::is_none)

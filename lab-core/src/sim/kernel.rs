@@ -271,6 +271,29 @@ impl Kernel {
         })
     }
 
+    /// Whether there are such.
+    pub(super) fn has_orders(&self) -> bool {
+        let state = self.state();
+        !state.spawned.is_empty() || !state.killed.is_empty()
+    }
+
+    /// Events so far.
+    pub(super) fn events(&self) -> usize {
+        self.state().journal.events().len()
+    }
+
+    /// Whether nothing is on the agenda up to an instant, that one included.
+    pub(super) fn is_before_next(&self, instant: Instant) -> bool {
+        let state = self.state();
+        state.agenda.peek().is_none_or(|Reverse(next)| next.at > instant)
+    }
+
+    /// Lets time pass in which nothing happens.
+    pub(super) fn advance_to(&self, instant: Instant) {
+        let mut state = self.state();
+        state.now = state.now.max(instant);
+    }
+
     /// Ends the run: the servers go, the trace stays.
     pub(super) fn take_trace(&self) -> Trace {
         let mut state = self.state();

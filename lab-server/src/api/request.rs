@@ -37,7 +37,7 @@ pub(super) fn read(body: &[u8]) -> Result<(RunSpec, Option<&'static str>), Probl
     let (policy, name) = policy(scenario, request.policy)?;
     let settings =
         Settings::with(scenario, request.settings).map_err(|error| impossible(error.to_string()))?;
-    Ok((RunSpec { scenario, policy, seed: request.seed, settings }, name))
+    Ok((RunSpec { scenario, policy, seed: request.seed, settings, interventions: Vec::new() }, name))
 }
 
 fn policy(scenario: ScenarioId, asked: Value) -> Result<(Policy, Option<&'static str>), Problem> {

@@ -182,8 +182,13 @@ fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
         Some(count) => 1..=u64::from(count),
         None => options.seed.unwrap_or(1)..=options.seed.unwrap_or(1),
     };
-    let spec =
-        RunSpec { scenario: options.scenario, policy: (preset.policy)(), seed: *seeds.start(), settings };
+    let spec = RunSpec {
+        scenario: options.scenario,
+        policy: (preset.policy)(),
+        seed: *seeds.start(),
+        settings,
+        interventions: Vec::new(),
+    };
     Ok(Plan { options, policy: preset.name, role: preset.role, spec, seeds })
 }
 

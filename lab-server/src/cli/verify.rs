@@ -125,7 +125,8 @@ fn presets() -> impl Iterator<Item = (ScenarioId, &'static Preset)> {
 }
 
 fn spec(scenario: ScenarioId, preset: &Preset, seed: u64) -> RunSpec {
-    RunSpec { scenario, policy: (preset.policy)(), seed, settings: Settings::defaults(scenario) }
+    let settings = Settings::defaults(scenario);
+    RunSpec { scenario, policy: (preset.policy)(), seed, settings, interventions: Vec::new() }
 }
 
 fn promised(role: Role) -> &'static [&'static str] {
