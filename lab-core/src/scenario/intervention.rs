@@ -21,7 +21,7 @@ pub const INTERVENTIONS_MAX: usize = 64;
 /// use lab_core::trace::{Actor, EventId};
 /// use lab_core::value::ServerId;
 ///
-/// let parent = RunSpec::preset(ScenarioId::InvalidationDelay, "lesson", 1)?;
+/// let parent = RunSpec::preset(ScenarioId::ALL[0], "lesson", 1)?;
 /// let kill = Deed::Fault(Fault::Kill(Actor::Server(ServerId(2))));
 /// let mut branch = parent.clone();
 /// branch.interventions.push(Intervention { at: Point::After(EventId(40)), deed: kill });
