@@ -3,6 +3,14 @@
 //! There are two worlds: the simulator ([`crate::sim::SimWorld`]) and real servers (`lab-server`). A scenario is
 //! written once over this trait, and so is the vocabulary of faults: one word, two interpreters. A fault that a
 //! world cannot do is a typed answer ([`WorldError::Unsupported`]), never a silent skip.
+//!
+//! * [`contract`]: what each fault means, as clauses that both worlds keep
+//! * [`deadline`]: how long each kind of call is waited for, in both
+//! * [`ledger`]: which faults are in force, and which could be
+
+pub mod contract;
+pub mod deadline;
+pub mod ledger;
 
 use std::time::Duration;
 
@@ -61,6 +69,22 @@ pub enum WorldError {
         /// What is missing.
         why: String,
     },
+    /// There is no such place, or nothing travels there.
+    #[error("{fault:?} has no place: {what}")]
+    Nowhere {
+        /// The fault that was asked for.
+        fault: Fault,
+        /// What is not there.
+        what: String,
+    },
+    /// The place is in a state in which the fault cannot begin: the dead do not die twice.
+    #[error("{fault:?} cannot begin now: {why}")]
+    NotNow {
+        /// The fault that was asked for.
+        fault: Fault,
+        /// The state.
+        why: String,
+    },
     /// The world did not start, or broke under way.
     #[error("{0}")]
     Broken(String),
@@ -88,8 +112,9 @@ pub trait World: Clone + Send + Sync + 'static {
     #[track_caller]
     fn delete_shared(&self, key: &Key) -> impl Future<Output = Result<(), WorldError>> + Send;
 
-    /// Sends a client's request and waits for its answer. A request whose answer never came is
-    /// [`Response::Unknown`].
+    /// Sends a client's request and waits for its answer, for [`deadline::ANSWER`] at most. A request whose answer did not
+    /// come is [`Response::Unknown`]; so is one whose server died meanwhile, at once. A server that is not there, or dead,
+    /// refuses the connection: [`refused`].
     #[track_caller]
     fn request(
         &self,
@@ -98,9 +123,32 @@ pub trait World: Clone + Send + Sync + 'static {
         request: Request,
     ) -> impl Future<Output = Response> + Send;
 
-    /// Begins a fault, and returns when it is in force.
+    /// Begins a fault, or ends one, and returns when that is in force.
     #[track_caller]
     fn inject(&self, fault: Fault) -> impl Future<Output = Result<(), WorldError>> + Send;
+
+    /// What ends every fault in force.
+    fn remedies(&self) -> Vec<Fault>;
+
+    /// Ends every fault in force. The dead stay dead.
+    #[track_caller]
+    fn heal_all(&self) -> impl Future<Output = Result<(), WorldError>> + Send {
+        let healing: Vec<_> = self.remedies().into_iter().map(|remedy| self.inject(remedy)).collect();
+        async move {
+            for healed in healing {
+                healed.await?;
+            }
+            Ok(())
+        }
+    }
+
+    /// Waits until a policy has found its way again after the healing: [`deadline::quiet`].
+    fn quiesce(&self, policy: &Policy) -> impl Future<Output = ()> + Send {
+        self.sleep(deadline::quiet(policy))
+    }
+
+    /// The time of the run.
+    fn now(&self) -> Instant;
 
     /// Waits.
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
@@ -108,4 +156,9 @@ pub trait World: Clone + Send + Sync + 'static {
     /// Notes that the scenario enters a named part.
     #[track_caller]
     fn phase(&self, name: &'static str);
+}
+
+/// What a client is answered whose connection nobody takes: it was not done.
+pub fn refused(server: ServerId) -> Response {
+    Response::Failed(format!("{server} is not there: the connection is refused"))
 }

@@ -100,11 +100,11 @@ fn a_lock_goes_back_when_its_holder_fails() {
     let traces = under_seeds(|world| async move {
         start(&world, &Policy::lesson().with(Switch::Lock, true)).await;
         let lock_home = holders_of(&world).await;
-        // Answers to server 1 are swallowed from the moment it holds the lock; its release still arrives.
+        // Answers to server 1 come too late from the moment it holds the lock; its release still arrives.
         let from_redis = Link::From(lock_home, Actor::Server(ServerId(1)));
         let cut = async {
             world.sleep(Duration::from_micros(900)).await;
-            inject(&world, Fault::BlackHole(from_redis)).await;
+            inject(&world, Fault::Delay { link: from_redis, by_ms: 60_000 }).await;
         };
         let compute = Request::Compute(key(), Duration::from_millis(10));
         join(ask(&world, 1, compute), cut).await;

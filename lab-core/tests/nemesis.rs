@@ -67,10 +67,10 @@ fn late_answer(policy: Policy) -> Plan {
     let writes = [
         vec![step(100, 4, Action::Write)],
         vec![step(600, 4, Action::Write)],
-        vec![step(800, 1, Action::Write), step(700, 2, Action::Read)],
+        vec![step(800, 1, Action::Write), step(2_700, 2, Action::Read)],
     ];
     let answers = Link::From(Actor::Primary, Actor::Server(ServerId(4)));
-    let strike = Strike { at_ms: 50, for_ms: 1_250, trouble: Trouble::Cut(answers) };
+    let strike = Strike { at_ms: 50, for_ms: 3_250, trouble: Trouble::Cut(answers) };
     Plan { policy, seed: 1, servers: 4, keys: 1, clients: writes.to_vec(), strikes: vec![strike] }
 }
 

@@ -11,7 +11,7 @@ use lab_core::service::{Request, Response};
 use lab_core::sim::{self, SimWorld};
 use lab_core::trace::{Actor, Event, Kind, Outcome, Verb};
 use lab_core::value::{ClientId, Key, ServerId, Tier, Value};
-use lab_core::world::{ClusterSpec, Fault, Link, Route, World, WorldError};
+use lab_core::world::{ClusterSpec, Fault, Link, Route, World, WorldError, refused};
 use support::under_seeds;
 
 const ONE: ServerId = ServerId(1);
@@ -90,7 +90,7 @@ fn a_killed_server_does_nothing_more() {
             inject(&world, Fault::Kill(Actor::Server(ONE))).await;
         };
         join(read(&world), kill).await;
-        assert_eq!(read(&world).await, Response::Unknown, "nobody answers");
+        assert_eq!(read(&world).await, refused(ONE), "nobody is there");
     });
     for trace in traces {
         let killed = trace.events.iter().position(|event| matches!(event.kind, Kind::Injected { .. }));

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::kernel::{Kernel, Pending, Reply as Told};
+use super::kernel::{Kernel, Number, Pending, Reply as Told};
 use super::postgres::{Rows, Statement};
 use super::redis::Answer;
 use crate::cluster::slot;
@@ -16,20 +16,25 @@ use crate::ports::{
 };
 use crate::trace::{self, Actor, EventId, MessageId, Note, Verb};
 use crate::value::{Instant, Key, ServerId, Value};
+use crate::world::deadline;
 
-/// A redirected command is sent anew so many times at most.
-const REDIRECTIONS_MAX: u32 = 5;
+/// A command that was redirected, or could not be sent, is sent anew so many times at most.
+const TRIES_MAX: u32 = 60;
+
+/// Between two tries to subscribe through a cut.
+const SUBSCRIBE_EVERY: Duration = Duration::from_millis(20);
 
 /// All ports of one simulated server.
 #[derive(Clone)]
 pub struct SimPorts {
     kernel: Kernel,
     server: ServerId,
+    incarnation: u64,
 }
 
 impl SimPorts {
-    pub(super) fn new(kernel: Kernel, server: ServerId) -> Self {
-        Self { kernel, server }
+    pub(super) fn new(kernel: Kernel, server: ServerId, incarnation: u64) -> Self {
+        Self { kernel, server, incarnation }
     }
 
     fn statement(
@@ -42,6 +47,7 @@ impl SimPorts {
             let call = kernel.state().statement(server, verb, statement);
             match Pending::new(kernel.clone(), call).await {
                 Told::Rows(rows) => Ok(rows),
+                Told::NotSent(why) => Err(DatabaseError::Failed(why)),
                 _ => Err(DatabaseError::Unknown),
             }
         }
@@ -71,7 +77,7 @@ impl Ports for SimPorts {
     }
 
     fn incarnation(&self) -> u64 {
-        1
+        self.incarnation
     }
 
     fn clock(&self) -> &Self {
@@ -109,7 +115,7 @@ impl Ports for SimPorts {
 
 impl Clock for SimPorts {
     fn now(&self) -> Instant {
-        self.kernel.now()
+        self.kernel.state().clock(self.server)
     }
 
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send {
@@ -161,16 +167,20 @@ impl SharedCache for SimPorts {
         async move {
             let (verb, slot) = (command.verb(), slot(key.as_str()));
             let mut shard = kernel.state().topology.shard_of(slot);
-            // A command goes to whom the slot belongs, following redirections.
-            for _ in 0..REDIRECTIONS_MAX {
+            let until = kernel.now().after(deadline::RESEND);
+            // A command goes to whom the slot belongs, following redirections; what was surely not done is tried again for a
+            // while.
+            for _ in 0..TRIES_MAX {
                 let call = kernel.state().command(server, (shard, slot), &key, verb, command.clone());
                 match Pending::new(kernel.clone(), call).await {
                     Told::Command(Answer::Moved(owner)) => shard = owner,
                     Told::Command(Answer::Reply(reply)) => return Ok(reply),
+                    Told::NotSent(_) if kernel.now() < until => kernel.sleep(deadline::RESEND_EVERY).await,
+                    Told::NotSent(why) => return Err(SharedError::Failed(why)),
                     _ => return Err(SharedError::Unknown),
                 }
             }
-            Err(SharedError::Failed("too many redirections".to_owned()))
+            Err(SharedError::Failed(format!("not done in {TRIES_MAX} tries")))
         }
     }
 }
@@ -218,13 +228,23 @@ impl Bus for SimPorts {
         let call = self.kernel.state().publish(verb, audience, notice);
         match Pending::new(self.kernel.clone(), call).await {
             Told::Published(receivers) => Ok(Published { receivers }),
+            Told::NotSent(why) => Err(BusError::Failed(why)),
             _ => Err(BusError::Unknown),
         }
     }
 
     async fn subscribe(&self) -> Result<SimSubscription, BusError> {
-        self.kernel.state().subscribe(self.server);
-        Ok(SimSubscription { kernel: self.kernel.clone(), server: self.server })
+        let until = self.kernel.now().after(deadline::SUBSCRIBE);
+        loop {
+            let subscribed = self.kernel.state().subscribe(self.server);
+            if let Some(connection) = subscribed {
+                return Ok(SimSubscription { kernel: self.kernel.clone(), server: self.server, connection });
+            }
+            if self.kernel.now() >= until {
+                return Err(BusError::Failed(format!("no answer within {:?}", deadline::SUBSCRIBE)));
+            }
+            self.kernel.sleep(SUBSCRIBE_EVERY).await;
+        }
     }
 }
 
@@ -232,17 +252,25 @@ impl Bus for SimPorts {
 pub struct SimSubscription {
     kernel: Kernel,
     server: ServerId,
+    connection: Number,
 }
 
 impl Subscription for SimSubscription {
     async fn next(&mut self) -> Arrival {
-        poll_fn(|cx| match self.kernel.state().next_notice(self.server, cx.waker()) {
-            Some((notice, delivery)) => {
+        poll_fn(|cx| match self.kernel.state().next_notice(self.server, self.connection, cx.waker()) {
+            Some(Some((notice, delivery))) => {
                 trace::set_cause(delivery);
                 Poll::Ready(Arrival::Notice(notice, delivery))
             }
+            Some(None) => Poll::Ready(Arrival::Closed),
             None => Poll::Pending,
         })
         .await
+    }
+}
+
+impl Drop for SimSubscription {
+    fn drop(&mut self) {
+        self.kernel.state().unsubscribe(self.server, self.connection);
     }
 }

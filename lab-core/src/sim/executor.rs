@@ -3,6 +3,7 @@
 //! Nothing else decides anything: when no task is ready, time jumps to the next arrival. A task belongs to an actor
 //! and dies with it. No lock is held while a task is polled or dropped, and a wake of a task that is gone is a no-op.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
@@ -53,6 +54,9 @@ pub(super) struct Executor {
     tasks: Vec<Option<Task>>,
     ready: Ready,
     order: Stream,
+    /// Who gets no turn, and the tasks that wait for theirs.
+    paused: BTreeSet<Actor>,
+    parked: Vec<u32>,
     steps: u64,
     instant: Instant,
     polls_at_instant: u32,
@@ -64,6 +68,8 @@ impl Executor {
             tasks: Vec::new(),
             ready: Arc::default(),
             order: Stream::new(seed, Purpose::Scheduler),
+            paused: BTreeSet::new(),
+            parked: Vec::new(),
             steps: 0,
             instant: Instant(0),
             polls_at_instant: 0,
@@ -118,16 +124,28 @@ impl Executor {
         self.tasks.first().is_some_and(Option::is_none)
     }
 
-    /// Picks a ready task by chance.
+    /// Picks a ready task by chance, among those whose owner gets a turn.
     fn pick(&mut self) -> Option<u32> {
-        let mut ready = self.ready.lock().expect("no holder panics");
-        match ready.len() {
-            0 | 1 => ready.pop(),
-            many => {
-                let many = u32::try_from(many).unwrap_or(u32::MAX);
-                Some(ready.swap_remove(self.order.below(many) as usize))
+        loop {
+            let mut ready = self.ready.lock().expect("no holder panics");
+            let task = match ready.len() {
+                0 | 1 => ready.pop(),
+                many => {
+                    let many = u32::try_from(many).unwrap_or(u32::MAX);
+                    Some(ready.swap_remove(self.order.below(many) as usize))
+                }
+            }?;
+            drop(ready);
+            if !self.is_paused(task) {
+                return Some(task);
             }
+            self.parked.push(task);
         }
+    }
+
+    fn is_paused(&self, task: u32) -> bool {
+        let owner = || self.tasks[task as usize].as_ref()?.owner;
+        !self.paused.is_empty() && owner().is_some_and(|owner| self.paused.contains(&owner))
     }
 
     fn poll(&mut self, number: u32) {
@@ -143,9 +161,14 @@ impl Executor {
 
     /// Starts the tasks that were asked for, ends those of actors that died, and says whether there were any.
     fn settle(&mut self, kernel: &Kernel) -> bool {
-        let Some(Orders { spawned, killed }) = kernel.take_orders() else {
+        let Some(Orders { spawned, killed, paused, resumed }) = kernel.take_orders() else {
             return false;
         };
+        self.paused.extend(paused);
+        if !resumed.is_empty() || !killed.is_empty() {
+            self.paused.retain(|actor| !resumed.contains(actor) && !killed.contains(actor));
+            self.ready.lock().expect("no holder panics").append(&mut self.parked);
+        }
         for actor in killed {
             for task in &mut self.tasks {
                 if task.as_ref().is_some_and(|task| task.owner == Some(actor)) {

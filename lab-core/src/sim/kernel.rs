@@ -5,26 +5,32 @@
 //! one instant, by when it was put on the agenda.
 
 mod calls;
+mod connections;
 mod deliver;
+mod faults;
+mod pool;
 mod send;
+mod slots;
+mod transport;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
 pub(super) use calls::{Pending, Reply};
+pub(super) use slots::Number;
 
 use super::SimPorts;
-use super::network::{Fate, Network};
-use super::postgres::{Pool, Postgres, Record, Rows, Statement};
+use super::network::Network;
+use super::postgres::{Postgres, Record, Rows, Statement};
 use super::random::{Purpose, Stream};
 use super::redis::{Answer, Cluster};
 use crate::cache::TieredCache;
 use crate::cluster::{Balancer, Balancing, Topology};
 use crate::consistency::Session;
-use crate::fault::{Fault, Link};
+use crate::fault::Link;
 use crate::ports::l2::{Change, Command};
 use crate::ports::traced::Traced;
 use crate::ports::{Audience, BoxFuture, Notice};
@@ -32,9 +38,11 @@ use crate::service::{Request, Response};
 use crate::trace::{Actor, EventId, Journal, MessageId, Note, OperationId, Trace, Verb};
 use crate::value::{ClientId, Instant, Key, ServerId};
 use crate::world::ClusterSpec;
+use crate::world::ledger::Ledger;
+use connections::{Connections, Way};
+use pool::Pool;
+use slots::Slots;
 
-/// When a message vanishes, its sender gives up after so long.
-const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the primary works on a statement, besides [`ClusterSpec::query_time`].
 const STATEMENT_NS: (u64, u64) = (150_000, 450_000);
 
@@ -45,6 +53,10 @@ pub(super) type SimCache = TieredCache<Traced<SimPorts>>;
 struct Envelope {
     from: Actor,
     to: Actor,
+    /// What it travels on; a client's request has a connection of its own, which nothing else shares.
+    lane: Option<(Number, Way)>,
+    /// The number of its sending.
+    order: u64,
     /// The call that waits for an answer.
     call: Option<Number>,
     message: Option<MessageId>,
@@ -76,10 +88,10 @@ enum Parcel {
 enum What {
     Timer(Waker),
     Arrival(Envelope),
+    /// A node in this life of its has done its work on what it got.
+    Work(Envelope, u32),
     /// Nobody waits for an answer any longer.
     GiveUp(Number),
-    /// A server's pool has opened a connection in place of one that gave no answer.
-    Reconnected(ServerId),
 }
 
 /// An entry of the agenda. It is small, because the agenda's heap moves entries again and again: what is to happen
@@ -92,84 +104,38 @@ struct Scheduled {
     what: Number,
 }
 
-/// The number of something under way: a place, and how often that place was used before. A late answer to a call
-/// that was given up finds nobody, even if its place is taken again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Number {
-    place: u32,
-    life: u32,
-}
-
-/// Things under way, by number. Places are used again.
-struct Slots<T> {
-    slots: Vec<(u32, Option<T>)>,
-    free: Vec<u32>,
-}
-
-impl<T> Default for Slots<T> {
-    fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new() }
-    }
-}
-
-impl<T> Slots<T> {
-    fn put(&mut self, item: T) -> Number {
-        if let Some(place) = self.free.pop() {
-            let (life, slot) = &mut self.slots[place as usize];
-            *slot = Some(item);
-            return Number { place, life: *life };
-        }
-        let place = u32::try_from(self.slots.len()).expect("fewer than 2^32 things are under way at once");
-        self.slots.push((0, Some(item)));
-        Number { place, life: 0 }
-    }
-
-    fn take(&mut self, number: Number) -> Option<T> {
-        let (life, slot) = &mut self.slots[number.place as usize];
-        if *life != number.life {
-            return None;
-        }
-        let item = slot.take();
-        if item.is_some() {
-            *life += 1;
-            self.free.push(number.place);
-        }
-        item
-    }
-
-    fn get_mut(&mut self, number: Number) -> Option<&mut T> {
-        let (life, slot) = &mut self.slots[number.place as usize];
-        slot.as_mut().filter(|_| *life == number.life)
-    }
-
-    /// The numbers of those that `wanted` picks.
-    fn numbers(&self, wanted: impl Fn(&T) -> bool) -> Vec<Number> {
-        let slots = (0u32..).zip(&self.slots);
-        let picked = slots.filter(|(_, (_, slot))| slot.as_ref().is_some_and(&wanted));
-        picked.map(|(place, (life, _))| Number { place, life: *life }).collect()
-    }
-}
-
 /// What the simulator keeps of a server.
 pub(super) struct Server {
     pub(super) cache: SimCache,
-    pool: Pool<Envelope>,
+    /// Connections to the primary, and to each replica.
+    pools: Vec<Pool<Envelope>>,
     subscription: Option<Inbox>,
+    /// Which life of it this is.
+    incarnation: u64,
+    /// Whether it takes requests.
+    pub(super) ready: bool,
 }
 
 /// What arrived on a subscription and was not read yet.
-#[derive(Default)]
 struct Inbox {
+    connection: Number,
     notices: VecDeque<(Notice, Option<EventId>)>,
+    /// Its connection has ended: when all is read, so is the subscription.
+    closed: bool,
     waker: Option<Waker>,
 }
 
 /// What the executor is to do.
+#[derive(Default)]
 pub(super) struct Orders {
     /// Tasks to start, with their owners.
     pub(super) spawned: Vec<(Actor, BoxFuture)>,
     /// Actors whose tasks end.
     pub(super) killed: Vec<Actor>,
+    /// Actors whose tasks get no turn any more.
+    pub(super) paused: Vec<Actor>,
+    /// Actors whose tasks get turns again.
+    pub(super) resumed: Vec<Actor>,
 }
 
 pub(super) struct State {
@@ -183,18 +149,37 @@ pub(super) struct State {
     pub(super) entropy: Stream,
     service: Stream,
     network: Network,
-    /// What waits for a link to heal.
+    connections: Connections,
+    /// Messages sent so far.
+    sendings: u64,
+    /// What waits for a link.
     held: Vec<(Link, Envelope)>,
     pub(super) topology: Topology,
+    /// What waits for a paused actor.
+    parked: Vec<(Actor, What)>,
     redis: Cluster,
     postgres: Postgres,
     pub(super) servers: Vec<Server>,
     sessions: BTreeMap<ClientId, Arc<Session>>,
     pub(super) balancer: Balancer,
     query_time: Duration,
-    dead: BTreeSet<Actor>,
-    spawned: Vec<(Actor, BoxFuture)>,
-    killed: Vec<Actor>,
+    spec: Option<ClusterSpec>,
+    /// What every statement at the primary takes longer.
+    slow: Duration,
+    pub(super) ledger: Ledger,
+    /// How often a node was killed.
+    lives: BTreeMap<Actor, u32>,
+    /// Of servers whose clock was touched.
+    clocks: BTreeMap<ServerId, SkewedClock>,
+    orders: Orders,
+}
+
+/// A clock that is ahead of the others, or behind them.
+#[derive(Clone, Copy, Default)]
+struct SkewedClock {
+    by_ns: i64,
+    /// What it told last: it never goes back.
+    told: Instant,
 }
 
 /// A handle to the state. The lock is never contended: one thread runs a simulation. It is there because the ports'
@@ -215,7 +200,10 @@ impl Kernel {
             entropy: Stream::new(seed, Purpose::Entropy),
             service: Stream::new(seed, Purpose::Service),
             network: Network::new(seed),
+            connections: Connections::default(),
+            sendings: 0,
             held: Vec::new(),
+            parked: Vec::new(),
             redis: Cluster::new(topology.masters()),
             postgres: Postgres::new(topology.postgres_replicas),
             topology,
@@ -223,9 +211,12 @@ impl Kernel {
             sessions: BTreeMap::new(),
             balancer: Balancer::new(Balancing::RoundRobin, 1),
             query_time: Duration::ZERO,
-            dead: BTreeSet::new(),
-            spawned: Vec::new(),
-            killed: Vec::new(),
+            spec: None,
+            slow: Duration::ZERO,
+            ledger: Ledger::new(Topology { servers: *Topology::SERVERS.end(), ..Topology::default() }),
+            lives: BTreeMap::new(),
+            clocks: BTreeMap::new(),
+            orders: Orders::default(),
         })))
     }
 
@@ -245,12 +236,9 @@ impl Kernel {
         let what = state.planned.take(what).expect("what is on the agenda is planned");
         let waker = match what {
             What::Timer(waker) => Some(waker),
-            What::Arrival(envelope) => state.deliver(self, envelope),
-            What::GiveUp(call) => state.answer(call, Reply::Unknown, None),
-            What::Reconnected(server) => {
-                state.free_connection(server);
-                None
-            }
+            What::Arrival(envelope) => state.arrived(self, envelope),
+            What::Work(envelope, life) => state.worked(self, envelope, life),
+            What::GiveUp(call) => state.given_up(call),
         };
         drop(state);
         if let Some(waker) = waker {
@@ -262,13 +250,8 @@ impl Kernel {
     /// The tasks to start, and the actors whose tasks must end.
     pub(super) fn take_orders(&self) -> Option<Orders> {
         let mut state = self.state();
-        if state.spawned.is_empty() && state.killed.is_empty() {
-            return None;
-        }
-        Some(Orders {
-            spawned: std::mem::take(&mut state.spawned),
-            killed: std::mem::take(&mut state.killed),
-        })
+        let orders = std::mem::take(&mut state.orders);
+        (!orders.is_empty()).then_some(orders)
     }
 
     /// Whether there are such.
@@ -327,6 +310,13 @@ impl State {
         self.topology = spec.topology.clone();
         self.balancer = Balancer::new(spec.balancing, spec.topology.servers);
         self.query_time = spec.query_time;
+        self.spec = Some(spec.clone());
+        self.ledger.started(spec.topology.clone());
+    }
+
+    /// What the cluster was set up as.
+    pub(super) fn spec(&self) -> &ClusterSpec {
+        self.spec.as_ref().expect("a world in which somebody died was started")
     }
 
     /// Whether a shard's master has a replica.
@@ -335,64 +325,25 @@ impl State {
     }
 
     /// Adds a server.
-    pub(super) fn add_server(&mut self, cache: SimCache, connections: u32) {
-        self.servers.push(Server { cache, pool: Pool::new(connections), subscription: None });
+    pub(super) fn add_server(&mut self, server: ServerId, cache: SimCache, connections: u32) {
+        self.servers.push(Server::new(cache, &self.topology, connections, 1));
+        self.connect(server, connections);
     }
 
     /// Starts a task of an actor.
     pub(super) fn spawn(&mut self, owner: Actor, task: BoxFuture) {
-        if !self.dead.contains(&owner) {
-            self.spawned.push((owner, task));
+        if !self.ledger.is_dead(owner) {
+            self.orders.spawned.push((owner, task));
         }
     }
 
-    /// Begins a fault; `false` if this world has no such fault.
-    pub(super) fn inject(&mut self, fault: Fault) -> bool {
-        match fault {
-            Fault::Kill(actor @ Actor::Server(server)) => {
-                self.dead.insert(actor);
-                self.killed.push(actor);
-                self.server(server).subscription = None;
-                self.give_up_requests(server);
-                true
-            }
-            Fault::Kill(_) => false,
-            fault => {
-                let healed = self.network.inject(fault);
-                self.release(healed);
-                true
-            }
+    /// The time on a server's clock.
+    pub(super) fn clock(&mut self, server: ServerId) -> Instant {
+        let now = self.now;
+        if self.clocks.is_empty() {
+            return now;
         }
-    }
-
-    /// A connection that gave no answer in time is closed, and the pool opens another in its place.
-    fn break_connection(&mut self, envelope: &Envelope) {
-        let server = match (&envelope.parcel, envelope.from, envelope.to) {
-            (Parcel::Statement(verb, ..), Actor::Server(server), _) if send::is_pooled(*verb) => server,
-            (Parcel::StatementAnswer(rows), _, Actor::Server(server)) if rows.are_pooled() => server,
-            _ => return,
-        };
-        self.schedule(self.now.after(CALL_TIMEOUT), What::Reconnected(server));
-    }
-
-    /// A connection of the server's pool is free for the next call.
-    fn free_connection(&mut self, server: ServerId) {
-        if let Some(next) = self.server(server).pool.give_back() {
-            self.post_statement(next);
-        }
-    }
-
-    /// What waited for a link to heal goes on its way, in the order of its sending.
-    fn release(&mut self, healed: Option<Link>) {
-        let Some(healed) = healed else { return };
-        let (released, held) =
-            std::mem::take(&mut self.held).into_iter().partition(|(link, _)| *link == healed);
-        self.held = held;
-        let released: Vec<(Link, Envelope)> = released;
-        for (link, envelope) in released {
-            let fate = self.network.send(link, self.now);
-            self.post(fate, envelope);
-        }
+        self.clocks.get_mut(&server).map_or(now, |clock| clock.tell(now))
     }
 
     /// A row that no cache has heard of.
@@ -414,32 +365,43 @@ impl State {
         self.agenda.push(Reverse(Scheduled { at, order: self.order, what }));
     }
 
-    /// Puts an envelope on its way.
-    fn post(&mut self, fate: Fate, envelope: Envelope) {
-        match fate {
-            Fate::Arrives(at) => {
-                self.watch_deadline(envelope.call, at);
-                self.schedule(at, What::Arrival(envelope));
-            }
-            Fate::Waits(link) => {
-                self.give_up(envelope.call, CALL_TIMEOUT);
-                self.held.push((link, envelope));
-            }
-            Fate::Vanishes => {
-                self.give_up(envelope.call, CALL_TIMEOUT);
-                self.break_connection(&envelope);
-            }
-        }
-    }
-
-    /// Whoever waits for an answer to this call will wait no longer than `after`.
-    fn give_up(&mut self, call: Option<Number>, after: Duration) {
-        if let Some(call) = call {
-            self.schedule(self.now.after(after), What::GiveUp(call));
-        }
-    }
-
     fn server(&mut self, server: ServerId) -> &mut Server {
         &mut self.servers[server.index()]
+    }
+}
+
+impl Orders {
+    fn is_empty(&self) -> bool {
+        let Self { spawned, killed, paused, resumed } = self;
+        spawned.is_empty() && killed.is_empty() && paused.is_empty() && resumed.is_empty()
+    }
+}
+
+impl Server {
+    fn new(cache: SimCache, topology: &Topology, connections: u32, incarnation: u64) -> Self {
+        let pools = (0..=topology.postgres_replicas).map(|_| Pool::new(connections)).collect();
+        Self { cache, pools, subscription: None, incarnation, ready: incarnation == 1 }
+    }
+
+    /// The pool of connections to a `PostgreSQL` node.
+    fn pool(&mut self, node: Actor) -> &mut Pool<Envelope> {
+        let number = match node {
+            Actor::Replica(number) => usize::from(number),
+            _ => 0,
+        };
+        &mut self.pools[number]
+    }
+}
+
+impl Inbox {
+    fn new(connection: Number) -> Self {
+        Self { connection, notices: VecDeque::new(), closed: false, waker: None }
+    }
+}
+
+impl SkewedClock {
+    fn tell(&mut self, now: Instant) -> Instant {
+        self.told = self.told.max(Instant(now.0.saturating_add_signed(self.by_ns)));
+        self.told
     }
 }

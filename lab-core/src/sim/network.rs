@@ -1,15 +1,11 @@
-//! How long a message takes, and what a fault does to it.
-//!
-//! A connection is a TCP connection: its messages do not overtake each other, and one that is late makes the next
-//! ones late too.
+//! How long a message takes, and what is wrong with the link that it takes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::random::{Purpose, Stream};
-use crate::trace::Actor;
-use crate::value::Instant;
-use crate::world::{Fault, Link};
+use crate::cluster::Actor;
+use crate::fault::{Fault, Link};
 
 /// In so many of a hundred messages something odd happens on the way.
 const EXTREME_PERCENT: u32 = 8;
@@ -37,30 +33,21 @@ fn way(link: Link) -> Way {
     }
 }
 
-/// What becomes of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It arrives.
-    Arrives(Instant),
-    /// It waits for this link to heal.
-    Waits(Link),
-    /// It vanishes: the sender learns nothing.
-    Vanishes,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Condition {
-    delay: Duration,
-    cut: bool,
-    silent: bool,
+/// What is wrong with a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) delay: Duration,
+    pub(super) cut: bool,
+    /// What is sent vanishes, and so does whatever is sent over connections that are opened now.
+    pub(super) silent: bool,
+    pub(super) held: bool,
 }
 
 pub(super) struct Network {
     latency: Stream,
     extremes: Stream,
+    /// Of links that are not whole.
     conditions: BTreeMap<Link, Condition>,
-    /// The last arrival on each connection.
-    last: BTreeMap<u32, Instant>,
 }
 
 impl Network {
@@ -69,76 +56,45 @@ impl Network {
             latency: Stream::new(seed, Purpose::Network),
             extremes: Stream::new(seed, Purpose::Faults),
             conditions: BTreeMap::new(),
-            last: BTreeMap::new(),
         }
     }
 
-    /// Puts a fault on a link, or takes all of them off: then it says which link is whole again.
-    pub(super) fn inject(&mut self, fault: Fault) -> Option<Link> {
+    /// Puts a fault on its link, or takes it off.
+    pub(super) fn inject(&mut self, fault: Fault) {
+        let Some(link) = fault.link() else { return };
+        let mut condition = self.condition(link);
         match fault {
-            Fault::Delay { link, by_ms } => self.condition(link).delay = Duration::from_millis(by_ms),
-            Fault::Cut(link) => self.condition(link).cut = true,
-            Fault::BlackHole(link) => self.condition(link).silent = true,
-            Fault::Heal(link) => {
-                *self.condition(link) = Condition::default();
-                return Some(link);
-            }
-            // A death strikes no link.
-            Fault::Kill(_) => {}
+            Fault::Delay { by_ms, .. } => condition.delay = Duration::from_millis(by_ms),
+            Fault::Cut(_) => condition.cut = true,
+            Fault::BlackHole(_) => condition.silent = true,
+            Fault::Heal(_) => condition = Condition { held: condition.held, ..Condition::default() },
+            Fault::Hold(_) => condition.held = true,
+            Fault::Release(_) => condition.held = false,
+            _ => {}
         }
-        None
-    }
-
-    fn condition(&mut self, link: Link) -> &mut Condition {
-        self.conditions.entry(link).or_default()
-    }
-
-    /// Sends a message over a connection of its own: others may overtake it.
-    pub(super) fn send_alone(&mut self, link: Link, now: Instant) -> Fate {
-        let Way { fixed, jitter } = way(link);
-        let mut way = fixed + self.latency.exponential(jitter);
-        if self.extremes.chance(EXTREME_PERCENT) {
-            way += self.extremes.between(EXTREME_NS.0, EXTREME_NS.1);
-        }
-        let condition = self.conditions.get(&link).copied().unwrap_or_default();
-        if condition.cut {
-            Fate::Waits(link)
-        } else if condition.silent {
-            Fate::Vanishes
+        if condition == Condition::default() {
+            self.conditions.remove(&link);
         } else {
-            Fate::Arrives(now.after(Duration::from_nanos(way) + condition.delay))
+            self.conditions.insert(link, condition);
         }
     }
 
-    /// Sends a message over the link's one connection: it arrives after those sent before.
-    pub(super) fn send(&mut self, link: Link, now: Instant) -> Fate {
-        let fate = self.send_alone(link, now);
-        let Fate::Arrives(at) = fate else {
-            return fate;
-        };
-        let last = self.last.entry(connection(link)).or_default();
-        *last = at.max(last.after(Duration::from_nanos(1)));
-        Fate::Arrives(*last)
+    /// What is wrong with a link now.
+    pub(super) fn condition(&self, link: Link) -> Condition {
+        if self.conditions.is_empty() {
+            return Condition::default();
+        }
+        self.conditions.get(&link).copied().unwrap_or_default()
     }
-}
 
-/// A number for a link, so that finding its connection costs comparisons of numbers.
-fn connection(link: Link) -> u32 {
-    let end = |actor: Actor| match actor {
-        Actor::Lab => 0,
-        Actor::Balancer => 1,
-        Actor::Bus => 2,
-        Actor::Primary => 3,
-        Actor::Replica(number) => 0x100 + u32::from(number),
-        Actor::RedisMaster(shard) => 0x200 + u32::from(shard),
-        Actor::RedisReplica(shard) => 0x300 + u32::from(shard),
-        Actor::Server(server) => 0x400 + u32::from(server.0),
-        Actor::Client(client) => 0x500 + u32::from(client.0),
-    };
-    match link {
-        // A subscription is a connection of its own, apart from the one that a server publishes over.
-        Link::BusTo(server) => end(Actor::Server(server)),
-        Link::From(from, to) => end(from) << 16 | end(to),
+    /// How long the next message on a whole link takes.
+    pub(super) fn time(&mut self, link: Link) -> Duration {
+        let Way { fixed, jitter } = way(link);
+        let mut time = fixed + self.latency.exponential(jitter);
+        if self.extremes.chance(EXTREME_PERCENT) {
+            time += self.extremes.between(EXTREME_NS.0, EXTREME_NS.1);
+        }
+        Duration::from_nanos(time)
     }
 }
 

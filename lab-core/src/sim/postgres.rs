@@ -1,6 +1,6 @@
-//! `PostgreSQL`: a primary that gives rows their versions, replicas that follow its log, and a pool in each server.
+//! `PostgreSQL`: a primary that gives rows their versions, and replicas that follow its log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::ports::{Committed, Member, ReadFrom, Row};
@@ -27,13 +27,6 @@ pub(super) enum Rows {
     Committed(Committed),
     Renewed,
     Members(Vec<Member>),
-}
-
-impl Rows {
-    /// Whether they come over a connection of the server's pool; membership has one of its own.
-    pub(super) fn are_pooled(&self) -> bool {
-        matches!(self, Self::Row(_) | Self::Committed(_))
-    }
 }
 
 /// A row as a commit left it, on its way to the replicas.
@@ -138,38 +131,6 @@ impl Postgres {
     }
 }
 
-/// One server's connections to the primary: a call takes a free one, or waits its turn.
-#[derive(Clone, Debug)]
-pub(super) struct Pool<T> {
-    free: u32,
-    waiting: VecDeque<T>,
-}
-
-impl<T> Pool<T> {
-    pub(super) fn new(connections: u32) -> Self {
-        Self { free: connections, waiting: VecDeque::new() }
-    }
-
-    /// Takes a connection for a call, or keeps the call and says how many wait before it.
-    pub(super) fn take(&mut self, call: T) -> Result<T, u32> {
-        if self.free > 0 {
-            self.free -= 1;
-            return Ok(call);
-        }
-        self.waiting.push_back(call);
-        Err(u32::try_from(self.waiting.len() - 1).unwrap_or(u32::MAX))
-    }
-
-    /// Gives a connection back, and hands out the call that may go next.
-    pub(super) fn give_back(&mut self) -> Option<T> {
-        let next = self.waiting.pop_front();
-        if next.is_none() {
-            self.free += 1;
-        }
-        next
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,16 +166,5 @@ mod tests {
         };
         assert_eq!(live(Instant(9)), [Member { server: ServerId(1), incarnation: 7 }]);
         assert_eq!(live(Instant(10)), []);
-    }
-
-    #[test]
-    fn a_pool_serves_in_the_order_of_asking() {
-        let mut pool = Pool::new(1);
-        assert_eq!(pool.take('a'), Ok('a'));
-        assert_eq!((pool.take('b'), pool.take('c')), (Err(0), Err(1)));
-        assert_eq!(pool.give_back(), Some('b'));
-        assert_eq!(pool.give_back(), Some('c'));
-        assert_eq!(pool.give_back(), None);
-        assert_eq!(pool.take('d'), Ok('d'));
     }
 }

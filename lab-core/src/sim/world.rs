@@ -8,9 +8,12 @@ use super::kernel::{Kernel, Pending, Reply};
 use crate::cache::TieredCache;
 use crate::ports::traced::Traced;
 use crate::service::{Request, Response};
-use crate::trace::{Actor, Kind, Note, Outcome, Verb};
-use crate::value::{ClientId, Key, ServerId, Value, Version};
-use crate::world::{ClusterSpec, Fault, Route, World, WorldError};
+use crate::trace::{self, Actor, Kind, Note, Outcome, Verb};
+use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
+use crate::world::{ClusterSpec, Fault, Route, World, WorldError, refused};
+
+/// Between two tries of a server to start.
+const START_EVERY: Duration = Duration::from_millis(100);
 
 /// A cluster in virtual time.
 #[derive(Clone)]
@@ -31,10 +34,37 @@ impl SimWorld {
 
     /// Adds a server whose cache is not started yet.
     pub(super) fn add_server(&self, server: ServerId, spec: &ClusterSpec) -> SimPorts {
-        let ports = SimPorts::new(self.kernel.clone(), server);
+        let ports = SimPorts::new(self.kernel.clone(), server, 1);
         let cache = TieredCache::new(Traced::new(ports.clone()), spec.policy.clone());
-        self.kernel.state().add_server(cache, spec.connections_per_server);
+        self.kernel.state().add_server(server, cache, spec.connections_per_server);
         ports
+    }
+
+    /// Begins a dead server's new life, and waits until it takes requests, or is dead again.
+    async fn restart(&self, server: ServerId) {
+        let kernel = &self.kernel;
+        let (spec, incarnation) = {
+            let mut state = kernel.state();
+            (state.spec().clone(), state.next_incarnation(server))
+        };
+        let ports = SimPorts::new(kernel.clone(), server, incarnation);
+        let cache = TieredCache::new(Traced::new(ports), spec.policy);
+        // What it was before is dropped outside the lock: its parts hold handles to this kernel.
+        let before = kernel.state().revive(server, cache.clone(), spec.connections_per_server);
+        drop(before);
+        let call = kernel.state().begin_start(server);
+        let starter = kernel.clone();
+        let start = async move {
+            while cache.start().await.is_err() {
+                starter.sleep(START_EVERY).await;
+            }
+            let waker = starter.state().started(server, call);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        };
+        kernel.state().spawn(Actor::Server(server), Box::pin(trace::scope(None, None, start)));
+        Pending::new(kernel.clone(), call).await;
     }
 
     fn note(&self, note: Note, line: &'static Location<'static>) {
@@ -96,10 +126,16 @@ impl World for SimWorld {
     ) -> impl Future<Output = Response> + Send {
         let line = Location::caller();
         async move {
-            let call = self.kernel.state().request(client, route, request, line);
+            let (call, server) = match self.kernel.state().request(client, route, request, line) {
+                Ok(sent) => sent,
+                Err(nobody) => return refused(nobody),
+            };
             match Pending::new(self.kernel.clone(), call).await {
                 Reply::Response(response) => response,
-                _ => Response::Unknown,
+                _ => {
+                    self.kernel.state().balancer.closed(server);
+                    Response::Unknown
+                }
             }
         }
     }
@@ -108,13 +144,21 @@ impl World for SimWorld {
     fn inject(&self, fault: Fault) -> impl Future<Output = Result<(), WorldError>> + Send {
         let line = Location::caller();
         async move {
-            if !self.kernel.state().inject(fault) {
-                let why = "only servers can die here so far".to_owned();
-                return Err(WorldError::Unsupported { fault, why });
-            }
+            self.kernel.state().inject(fault)?;
             self.note(Note::new(Kind::Injected { fault }), line);
+            if let Fault::Restart(Actor::Server(server)) = fault {
+                self.restart(server).await;
+            }
             Ok(())
         }
+    }
+
+    fn remedies(&self) -> Vec<Fault> {
+        self.kernel.state().ledger.remedies()
+    }
+
+    fn now(&self) -> Instant {
+        self.kernel.now()
     }
 
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send {

@@ -51,11 +51,7 @@ pub struct Links {
 pub(crate) struct Rule {
     pub(crate) forth: WayRule,
     pub(crate) back: WayRule,
-    /// New connections are swallowed.
-    pub(crate) black_hole: bool,
-    /// How often the connections of that time were swallowed, and how often they were reset: counted, so that a
-    /// short fault is not overlooked.
-    pub(crate) black_holes: u64,
+    /// How often the connections of that time were reset: counted, so that a short fault is not overlooked.
     pub(crate) resets: u64,
 }
 
@@ -64,6 +60,10 @@ pub(crate) struct Rule {
 pub(crate) struct WayRule {
     pub(crate) delay: Duration,
     pub(crate) cut: bool,
+    pub(crate) held: bool,
+    pub(crate) black_hole: bool,
+    /// How often a black hole opened here: counted, likewise.
+    pub(crate) black_holes: u64,
 }
 
 impl Links {
@@ -89,13 +89,25 @@ impl Links {
         self.change(link, |rule| rule.each(way, |way| way.cut = true))
     }
 
-    /// A half-open connection: the place that opened it keeps a socket that is open and silent for ever, the
-    /// other side's is closed, and what was under way is discarded. New connections end the same way. Healing
-    /// admits new connections only.
-    pub fn black_hole(&self, link: Link) -> Result<(), HarnessError> {
+    /// What is sent waits, in order, for [`release`](Self::release); connections can be opened meanwhile, and what is under
+    /// way arrives.
+    pub fn hold(&self, link: Link, way: Way) -> Result<(), HarnessError> {
+        self.change(link, |rule| rule.each(way, |way| way.held = true))
+    }
+
+    /// What was held goes on its way.
+    pub fn release(&self, link: Link, way: Way) -> Result<(), HarnessError> {
+        self.change(link, |rule| rule.each(way, |way| way.held = false))
+    }
+
+    /// Half-open connections: both ends keep a socket that is open, and whatever is sent this way, or was under way,
+    /// vanishes for good. New connections end the same way. Healing admits new connections only.
+    pub fn black_hole(&self, link: Link, way: Way) -> Result<(), HarnessError> {
         self.change(link, |rule| {
-            rule.black_hole = true;
-            rule.black_holes += 1;
+            rule.each(way, |way| {
+                way.black_hole = true;
+                way.black_holes += 1;
+            });
         })
     }
 
@@ -105,9 +117,14 @@ impl Links {
         self.change(link, |rule| rule.resets += 1)
     }
 
-    /// Lifts every rule on the link, both ways.
+    /// Lifts delay, cut and black hole on the link, both ways.
     pub fn heal(&self, link: Link) -> Result<(), HarnessError> {
-        self.change(link, Rule::lift)
+        self.heal_way(link, Way::Both)
+    }
+
+    /// The same on one way.
+    pub fn heal_way(&self, link: Link, way: Way) -> Result<(), HarnessError> {
+        self.change(link, |rule| rule.each(way, WayRule::heal))
     }
 
     /// Lifts every rule on every link.
@@ -143,8 +160,21 @@ impl Rule {
     }
 
     fn lift(&mut self) {
-        self.each(Way::Both, |way| *way = WayRule::default());
-        self.black_hole = false;
+        self.each(Way::Both, |way| {
+            way.heal();
+            way.held = false;
+        });
+    }
+
+    /// Whether no connection can be opened.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.forth.cut || self.back.cut
+    }
+}
+
+impl WayRule {
+    fn heal(&mut self) {
+        *self = Self { held: self.held, black_holes: self.black_holes, ..Self::default() };
     }
 }
 

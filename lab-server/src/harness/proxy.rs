@@ -113,59 +113,40 @@ fn run(started: &std::sync::mpsc::Sender<io::Result<Handle>>, stopped: oneshot::
     let _ = runtime.block_on(stopped);
 }
 
-/// How a connection ends before its two sides have closed it.
-enum Fate {
-    Reset,
-    Swallowed,
-}
-
 async fn carry(mut client: TcpStream, upstream: SocketAddr, owner: Owner, mut rule: watch::Receiver<Rule>) {
     let at_accept = rule.borrow_and_update().clone();
-    if at_accept.black_hole {
-        return swallow(client, rule, at_accept.resets).await;
-    }
-    let mut fate_rule = rule.clone();
-    let fate = fate(&mut fate_rule, &at_accept);
-    tokio::pin!(fate);
+    let mut reset_rule = rule.clone();
+    let reset = reset(&mut reset_rule, at_accept.resets);
+    tokio::pin!(reset);
     let opened = select! {
         biased;
-        fate = &mut fate => Err(fate),
-        opened = open(&client, upstream, owner, &mut rule) => opened.map_err(|_| Fate::Reset),
+        () = &mut reset => Err(io::ErrorKind::ConnectionReset.into()),
+        opened = open(&client, upstream, owner, &mut rule) => opened,
     };
-    let (server, end) = match opened {
+    let (server, is_over) = match opened {
         Ok(mut server) => {
-            let end = select! {
+            let is_over = select! {
                 biased;
-                fate = &mut fate => Some(fate),
-                end = exchange(&mut client, &mut server, &mut rule) => end.err().map(|_| Fate::Reset),
+                () = &mut reset => false,
+                end = exchange(&mut client, &mut server, &mut rule, &at_accept) => end.is_ok(),
             };
-            (Some(server), end)
+            (Some(server), is_over)
         }
-        Err(fate) => (None, Some(fate)),
+        Err(_) => (None, false),
     };
-    match end {
-        None => {}
-        Some(Fate::Swallowed) => {
-            drop(server);
-            swallow(client, rule, at_accept.resets).await;
-        }
-        Some(Fate::Reset) => {
-            // Zero linger turns the close into RST; a socket on which that fails is closed already.
-            let _ = client.set_zero_linger();
-            let _ = server.map(|server| server.set_zero_linger());
-        }
+    if !is_over {
+        // Zero linger turns the close into RST; a socket on which that fails is closed already.
+        let _ = client.set_zero_linger();
+        let _ = server.map(|server| server.set_zero_linger());
     }
 }
 
-/// Waits for a fault that ends the connection.
-async fn fate(rule: &mut watch::Receiver<Rule>, at_accept: &Rule) -> Fate {
-    let struck = |rule: &Rule| rule.resets != at_accept.resets || rule.black_holes != at_accept.black_holes;
-    let reset = rule.wait_for(struck).await.map(|rule| rule.resets != at_accept.resets);
-    match reset {
-        Ok(true) => Fate::Reset,
-        Ok(false) => Fate::Swallowed,
+/// Waits for a reset.
+async fn reset(rule: &mut watch::Receiver<Rule>, at_accept: u64) {
+    let is_reset = rule.wait_for(|rule| rule.resets != at_accept).await.is_ok();
+    if !is_reset {
         // The harness is being dropped, and this task with it.
-        Err(_) => future::pending().await,
+        future::pending::<()>().await;
     }
 }
 
@@ -176,7 +157,7 @@ async fn open(
     owner: Owner,
     rule: &mut watch::Receiver<Rule>,
 ) -> io::Result<TcpStream> {
-    passable(rule, |rule| rule.forth.cut || rule.back.cut).await;
+    passable(rule, Rule::is_cut).await;
     owner.expect(upstream)?;
     let server = TcpStream::connect(upstream).await?;
     client.set_nodelay(true)?;
@@ -189,30 +170,68 @@ async fn exchange(
     client: &mut TcpStream,
     server: &mut TcpStream,
     rule: &mut watch::Receiver<Rule>,
+    at_accept: &Rule,
 ) -> io::Result<()> {
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let forth = pump(from_client, to_server, rule.clone(), |rule| &rule.forth);
-    let back = pump(from_server, to_client, rule.clone(), |rule| &rule.back);
+    let forth = pump(from_client, to_server, Lane::new(rule, |rule| &rule.forth, at_accept));
+    let back = pump(from_server, to_client, Lane::new(rule, |rule| &rule.back, at_accept));
     let ended = try_join!(forth, back);
     if ended.is_err() {
-        // The other side must not learn of the failure through a cut.
-        passable(rule, |rule| rule.forth.cut || rule.back.cut).await;
+        // The other side must not learn of the failure through a cut or a black hole.
+        let is_barred = |rule: &Rule| rule.is_cut() || rule.forth.black_hole || rule.back.black_hole;
+        passable(rule, is_barred).await;
     }
     ended.map(|_| ())
 }
 
-/// What was read and when it is due on the far side; nothing read is the end of the stream.
-type Chunk = (Instant, Vec<u8>);
-
-async fn pump(
-    from: impl AsyncRead + Unpin,
-    to: impl AsyncWrite + Unpin,
+/// One way of a connection, with the rule that is in force on it.
+#[derive(Clone)]
+struct Lane {
     rule: watch::Receiver<Rule>,
     way: fn(&Rule) -> &WayRule,
-) -> io::Result<()> {
+    /// How often a black hole had opened when the connection began; `None` if it began in one.
+    black_holes: Option<u64>,
+}
+
+impl Lane {
+    fn new(rule: &watch::Receiver<Rule>, way: fn(&Rule) -> &WayRule, at_accept: &Rule) -> Self {
+        let then = way(at_accept);
+        let black_holes = (!then.black_hole).then_some(then.black_holes);
+        Self { rule: rule.clone(), way, black_holes }
+    }
+
+    fn now(&self) -> WayRule {
+        *(self.way)(&self.rule.borrow())
+    }
+
+    /// Once mute, always mute.
+    fn is_mute(&self) -> bool {
+        self.black_holes != Some(self.now().black_holes)
+    }
+
+    /// Waits until nothing bars the way, or nothing passes any more.
+    async fn passable(&mut self, barred: impl Fn(&WayRule) -> bool) {
+        let (way, black_holes) = (self.way, self.black_holes);
+        let passable = |rule: &Rule| {
+            let rule = way(rule);
+            !barred(rule) || black_holes != Some(rule.black_holes)
+        };
+        // An error means that the harness is being dropped, and this task with it.
+        let _ = self.rule.wait_for(passable).await;
+    }
+}
+
+/// What was read, when it is due on the far side, and whether it was held; nothing read is the end of the stream.
+struct Chunk {
+    due: Instant,
+    held: bool,
+    bytes: Vec<u8>,
+}
+
+async fn pump(from: impl AsyncRead + Unpin, to: impl AsyncWrite + Unpin, lane: Lane) -> io::Result<()> {
     let (sender, receiver) = mpsc::channel(CHUNKS_UNDER_WAY);
-    try_join!(take_in(from, sender, rule.clone(), way), hand_out(to, receiver, rule, way))?;
+    try_join!(take_in(from, sender, lane.clone()), hand_out(to, receiver, lane))?;
     Ok(())
 }
 
@@ -220,14 +239,14 @@ async fn pump(
 async fn take_in(
     mut from: impl AsyncRead + Unpin,
     under_way: mpsc::Sender<Chunk>,
-    rule: watch::Receiver<Rule>,
-    way: fn(&Rule) -> &WayRule,
+    lane: Lane,
 ) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK_BYTES];
     loop {
         let length = from.read(&mut buffer).await?;
-        let due = Instant::now() + way(&rule.borrow()).delay;
-        let sent = under_way.send((due, buffer[..length].to_vec())).await;
+        let WayRule { delay, held, .. } = lane.now();
+        let chunk = Chunk { due: Instant::now() + delay, held, bytes: buffer[..length].to_vec() };
+        let sent = under_way.send(chunk).await;
         if length == 0 || sent.is_err() {
             return Ok(());
         }
@@ -237,37 +256,26 @@ async fn take_in(
 async fn hand_out(
     mut to: impl AsyncWrite + Unpin,
     mut under_way: mpsc::Receiver<Chunk>,
-    mut rule: watch::Receiver<Rule>,
-    way: fn(&Rule) -> &WayRule,
+    mut lane: Lane,
 ) -> io::Result<()> {
-    while let Some((due, bytes)) = under_way.recv().await {
+    while let Some(Chunk { due, held, bytes }) = under_way.recv().await {
         if due > Instant::now() {
             sleep_until(due).await;
         }
-        passable(&mut rule, |rule| way(rule).cut).await;
-        if bytes.is_empty() {
-            return to.shutdown().await;
+        lane.passable(|rule| rule.cut || (held && rule.held)).await;
+        match (bytes.is_empty(), lane.is_mute()) {
+            (false, false) => to.write_all(&bytes).await?,
+            (false, true) => {}
+            (true, false) => return to.shutdown().await,
+            (true, true) => {
+                // The far side does not learn of the end before the heal; then what is left of the connection goes.
+                let way = lane.way;
+                let _ = lane.rule.wait_for(|rule| !way(rule).black_hole).await;
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
         }
-        to.write_all(&bytes).await?;
     }
     Ok(())
-}
-
-/// Keeps the client's socket open and silent, and discards what it sends, until it closes or is reset.
-async fn swallow(mut client: TcpStream, mut rule: watch::Receiver<Rule>, resets: u64) {
-    let mut buffer = vec![0; CHUNK_BYTES];
-    loop {
-        let read = select! {
-            Ok(_) = rule.wait_for(|rule| rule.resets != resets) => {
-                let _ = client.set_zero_linger();
-                return;
-            }
-            read = client.read(&mut buffer) => read,
-        };
-        if !matches!(read, Ok(length) if length > 0) {
-            return;
-        }
-    }
 }
 
 /// Waits until the rule no longer bars the way.

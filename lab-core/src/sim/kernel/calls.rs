@@ -4,7 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{Answer, CALL_TIMEOUT, Kernel, Number, Response, Rows, State, What};
+use super::connections::Purpose;
+use super::{Answer, Kernel, Number, Response, Rows, State, What};
+use crate::cluster::Actor;
 use crate::trace::{self, EventId};
 use crate::value::{Instant, ServerId};
 
@@ -15,6 +17,10 @@ pub(in crate::sim) enum Reply {
     Rows(Rows),
     Published(u32),
     Response(Response),
+    /// The server takes requests.
+    Started,
+    /// It was not even sent, and why.
+    NotSent(String),
     /// Nobody knows whether it happened.
     Unknown,
 }
@@ -26,10 +32,13 @@ pub(super) struct Call {
     waker: Option<Waker>,
     /// Nobody waits any more.
     abandoned: bool,
-    /// The server that a client's request went to.
+    /// The server that has to answer, of a client's request.
     pub(super) server: Option<ServerId>,
-    /// When whoever called stops waiting. A client waits for its server without end, and a statement's time begins when
-    /// it has got its connection.
+    /// The connection that it was sent over: when that ends, so does the call.
+    pub(super) hangs_on: Option<Number>,
+    /// Why nothing was sent so far, where that is so.
+    not_sent: Option<String>,
+    /// When whoever called stops waiting. A statement's time begins anew when it has got its connection.
     deadline: Option<Instant>,
 }
 
@@ -112,21 +121,87 @@ impl State {
         }
     }
 
-    /// Answers a call, once: a second answer (a request given up by a kill, then answered) finds nobody.
+    /// Nobody waits for this call longer than its deadline: what would answer it is late, or lost.
+    pub(super) fn expire(&mut self, number: Option<Number>) {
+        let deadline = number.and_then(|number| Some((number, self.calls.get(number)?.deadline?)));
+        if let Some((number, deadline)) = deadline {
+            self.schedule(deadline.max(self.now), What::GiveUp(number));
+        }
+    }
+
+    /// The call's fate is that of this connection.
+    pub(super) fn hangs_on(&mut self, number: Number, connection: Number) {
+        if let Some(call) = self.calls.get_mut(number) {
+            call.hangs_on = Some(connection);
+        }
+    }
+
+    /// Until more is known nothing was sent.
+    pub(super) fn not_sent(&mut self, number: Number, why: String) {
+        if let Some(call) = self.calls.get_mut(number) {
+            call.not_sent = Some(why);
+        }
+    }
+
+    pub(super) fn sent_after_all(&mut self, number: Number) {
+        if let Some(call) = self.calls.get_mut(number) {
+            call.not_sent = None;
+        }
+    }
+
+    /// Whether somebody waits for this call's answer.
+    pub(super) fn is_awaited(&self, number: Number) -> bool {
+        self.calls.get(number).is_some_and(|call| call.reply.is_none() && !call.abandoned)
+    }
+
+    /// Answers a call, once: what comes later finds nobody.
     pub(super) fn answer(&mut self, number: Number, reply: Reply, cause: Option<EventId>) -> Option<Waker> {
         let call = self.calls.get_mut(number)?;
         if call.abandoned {
             self.calls.take(number);
             return None;
         }
-        call.reply = Some((reply, cause));
+        if call.reply.is_none() {
+            call.reply = Some((reply, cause));
+        }
         call.waker.take()
     }
 
+    /// A call's time is over. A connection that gave no answer in time is thrown away, if it carries one statement at a time,
+    /// if nothing will ever come from it, or if it never came about.
+    pub(super) fn given_up(&mut self, number: Number) -> Option<Waker> {
+        let now = self.now;
+        let call = self.calls.get_mut(number)?;
+        // It has been answered, or has been given more time since.
+        if call.reply.is_some() || call.deadline.is_none_or(|deadline| deadline > now) {
+            return None;
+        }
+        let connection = call.hangs_on.take();
+        let reply = call.not_sent.take().map_or(Reply::Unknown, Reply::NotSent);
+        let waker = self.answer(number, reply, None);
+        let open = connection.and_then(|connection| Some((connection, self.connections.get(connection)?)));
+        if let Some((connection, open)) = open
+            && let Actor::Server(server) = open.opener
+        {
+            if !open.is_open {
+                self.close(connection);
+            } else if open.purpose == Purpose::Statements || open.is_dumb() {
+                self.leave(server, connection);
+            }
+        }
+        waker
+    }
+
+    /// Whoever waits for this call learns at once that no answer will come.
+    pub(super) fn lose(&mut self, number: Number) {
+        self.limit(number, Duration::ZERO);
+        self.expire(Some(number));
+    }
+
     /// Requests at a server that died get no answer any more.
-    pub(super) fn give_up_requests(&mut self, server: ServerId) {
+    pub(super) fn lose_requests(&mut self, server: ServerId) {
         for number in self.calls.numbers(|call| call.server == Some(server)) {
-            self.give_up(Some(number), CALL_TIMEOUT);
+            self.lose(number);
         }
     }
 }

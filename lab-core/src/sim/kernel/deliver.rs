@@ -3,6 +3,8 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use super::connections::{Purpose, Way};
+use super::pool::Seat;
 use super::{
     Answer, Audience, Command, Envelope, Kernel, Notice, Number, Parcel, Reply, Request, Rows, STATEMENT_NS,
     State, Statement,
@@ -10,10 +12,9 @@ use super::{
 use crate::ports::l2::{self, Change};
 use crate::ports::{Body, ReadFrom};
 use crate::service;
-use crate::sim::network::{Fate, link};
 use crate::trace::{self, Actor, EventId, Kind, Note, OperationId, Outcome, Verb};
 use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
-use crate::world::Link;
+use crate::world::refused;
 
 /// What of an answer the trace tells.
 #[derive(Default)]
@@ -26,12 +27,8 @@ struct Told {
 impl State {
     /// An envelope is there. It wakes at most one task.
     pub(super) fn deliver(&mut self, kernel: &Kernel, envelope: Envelope) -> Option<Waker> {
-        if self.dead.contains(&envelope.to) {
-            self.give_up(envelope.call, super::CALL_TIMEOUT);
-            return None;
-        }
-        let Envelope { from, to, call, message, operation, cause, parcel } = envelope;
-        let back = Return { from: to, to: from, call, message, operation };
+        let Envelope { from, to, lane, call, message, operation, cause, parcel, .. } = envelope;
+        let back = Return { from: to, to: from, lane: lane.map(turned), call, message, operation };
         match parcel {
             Parcel::Command(key, slot, verb, command) => {
                 self.serve_command(back, cause, (key, slot), verb, &command);
@@ -46,10 +43,14 @@ impl State {
             Parcel::Record(record) => self.replay_record(to, cause, record),
             Parcel::Request(client, request) => self.receive(kernel, back, cause, client, request),
             Parcel::CommandAnswer(answer) => return self.answer(call?, Reply::Command(answer), cause),
-            Parcel::StatementAnswer(rows) => return self.receive_rows(to, call?, rows, cause),
+            Parcel::StatementAnswer(rows) => return self.receive_rows(lane, to, call?, rows, cause),
             Parcel::Published(receivers) => return self.answer(call?, Reply::Published(receivers), cause),
             Parcel::Notice(notice) => return self.receive_notice(to, message, cause, notice),
             Parcel::Response(key, response) => {
+                // Whoever asked may have given up, and has told the balancer then.
+                if !self.is_awaited(call?) {
+                    return self.answer(call?, Reply::Unknown, None);
+                }
                 if let Actor::Server(server) = from {
                     self.balancer.closed(server);
                 }
@@ -85,12 +86,15 @@ impl State {
         let served = self.served(&back, cause, verb, Some(&key), outcome, told);
         if let Some(change) = change.filter(|_| self.has_replica(shard)) {
             let (master, replica) = (back.from, Actor::RedisReplica(shard));
-            let fate = self.network.send(link(master, replica), self.now);
-            let parcel = Parcel::Change(key, verb, change);
-            self.post(
-                fate,
-                Envelope { from: master, to: replica, call: None, ..back.envelope(served, parcel) },
-            );
+            let connection = self.connections.only(replica, master, Purpose::Replication);
+            let (parcel, lane) = (Parcel::Change(key, verb, change), Some((connection, Way::Back)));
+            self.send(Envelope {
+                from: master,
+                to: replica,
+                lane,
+                call: None,
+                ..back.envelope(served, parcel)
+            });
         }
         self.send_back(&back, served, Parcel::CommandAnswer(answer));
     }
@@ -117,10 +121,13 @@ impl State {
             (Parcel::Commit(verb, statement, sent), cause)
         };
         let (parcel, cause) = parcel;
-        let at = self.now.after(work);
+        if back.from == Actor::Primary {
+            work += self.slow;
+        }
         // To itself: the work takes its time, and then the answer goes back to where the statement came from.
-        let envelope = Envelope { from: back.to, to: back.from, ..back.envelope(cause, parcel) };
-        self.post(Fate::Arrives(at), envelope);
+        let lane = back.lane.map(turned);
+        let envelope = Envelope { from: back.to, to: back.from, lane, ..back.envelope(cause, parcel) };
+        self.work_until(work, envelope);
     }
 
     fn commit(
@@ -141,10 +148,10 @@ impl State {
         let served = self.served(&back, cause, verb, key.as_ref(), outcome, told);
         if let Some(record) = record {
             for replica in (1..=self.postgres.replicas()).map(Actor::Replica) {
-                let fate = self.network.send(link(back.from, replica), self.now);
-                let parcel = Parcel::Record(record.clone());
-                let envelope = back.envelope(served, parcel);
-                self.post(fate, Envelope { from: back.from, to: replica, call: None, ..envelope });
+                let connection = self.connections.only(replica, back.from, Purpose::Log);
+                let lane = Some((connection, Way::Back));
+                let envelope = back.envelope(served, Parcel::Record(record.clone()));
+                self.send(Envelope { from: back.from, to: replica, lane, call: None, ..envelope });
             }
         }
         self.send_back(&back, served, Parcel::StatementAnswer(rows));
@@ -159,11 +166,12 @@ impl State {
         notice: &Notice,
     ) {
         let servers = (1u8..).map(ServerId).zip(&self.servers);
-        let hearing = servers.filter(|(server, state)| {
-            let meant = audience == Audience::All || audience == Audience::One(*server);
-            meant && state.subscription.is_some()
+        let hearing = servers.filter_map(|(server, state)| {
+            let meant = audience == Audience::All || audience == Audience::One(server);
+            let inbox = state.subscription.as_ref().filter(|inbox| meant && !inbox.closed)?;
+            Some((server, inbox.connection))
         });
-        let receivers: Vec<_> = hearing.map(|(server, _)| server).collect();
+        let receivers: Vec<_> = hearing.collect();
         let count = u32::try_from(receivers.len()).unwrap_or(u32::MAX);
         let version = match &notice.body {
             Body::Invalidate { version, .. } => *version,
@@ -171,10 +179,10 @@ impl State {
         };
         let told = Told { version, ..Told::default() };
         let served = self.served(&back, cause, verb, notice.body.key(), Outcome::Receivers(count), told);
-        for server in receivers {
-            let fate = self.network.send(Link::BusTo(server), self.now);
+        for (server, connection) in receivers {
+            let lane = Some((connection, Way::Back));
             let envelope = back.envelope(served, Parcel::Notice(notice.clone()));
-            self.post(fate, Envelope { to: Actor::Server(server), call: None, ..envelope });
+            self.send(Envelope { to: Actor::Server(server), lane, call: None, ..envelope });
         }
         self.send_back(&back, served, Parcel::Published(count));
     }
@@ -216,13 +224,19 @@ impl State {
 
     fn receive_rows(
         &mut self,
+        lane: Option<(Number, Way)>,
         server: Actor,
         call: Number,
         rows: Rows,
         cause: Option<EventId>,
     ) -> Option<Waker> {
-        if let (true, Actor::Server(server)) = (rows.are_pooled(), server) {
-            self.free_connection(server);
+        if let (Some((number, _)), Actor::Server(server)) = (lane, server)
+            && let Some(connection) = self.connections.get(number)
+            && connection.purpose == Purpose::Statements
+        {
+            let node = connection.acceptor;
+            self.server(server).pool(node).give_back(Seat::Open(number));
+            self.next_statement(server, node);
         }
         self.answer(call, Reply::Rows(rows), cause)
     }
@@ -269,6 +283,14 @@ impl State {
         let Actor::Server(server) = back.from else {
             return;
         };
+        if !back.call.is_some_and(|call| self.is_awaited(call)) {
+            // It was on its way to a life that is over.
+            return;
+        }
+        if self.ledger.is_dead(back.from) || !self.server(server).ready {
+            let refused = Parcel::Response(request.key().clone(), refused(server));
+            return self.send_back(&back, cause, refused);
+        }
         let note = Note::new(Kind::Received { request: request.kind() }).key(request.key());
         let received = self.note(back.from, note.operation(back.operation).cause(cause));
         let (cache, session) = (self.server(server).cache.clone(), self.session(client));
@@ -304,21 +326,17 @@ impl State {
         Some(self.note(back.from, note))
     }
 
-    fn send_back(&mut self, back: &Return, cause: Option<EventId>, parcel: Parcel) {
-        let way = link(back.from, back.to);
-        let fate = match parcel {
-            Parcel::StatementAnswer(_) | Parcel::Response(..) => self.network.send_alone(way, self.now),
-            _ => self.network.send(way, self.now),
-        };
-        self.post(fate, back.envelope(cause, parcel));
+    pub(super) fn send_back(&mut self, back: &Return, cause: Option<EventId>, parcel: Parcel) {
+        self.send(back.envelope(cause, parcel));
     }
 }
 
 /// The way back of an answer.
 #[derive(Clone, Copy)]
-struct Return {
+pub(super) struct Return {
     from: Actor,
     to: Actor,
+    lane: Option<(Number, Way)>,
     call: Option<Number>,
     message: Option<trace::MessageId>,
     operation: Option<OperationId>,
@@ -326,8 +344,16 @@ struct Return {
 
 impl Return {
     fn envelope(&self, cause: Option<EventId>, parcel: Parcel) -> Envelope {
-        let Self { from, to, call, message, operation } = *self;
-        Envelope { from, to, call, message, operation, cause, parcel }
+        let Self { from, to, lane, call, message, operation } = *self;
+        Envelope { from, to, lane, order: 0, call, message, operation, cause, parcel }
+    }
+}
+
+/// The other way on the same connection.
+fn turned((connection, way): (Number, Way)) -> (Number, Way) {
+    match way {
+        Way::Forth => (connection, Way::Back),
+        Way::Back => (connection, Way::Forth),
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::panic::Location;
 use std::task::Waker;
+use std::time::Duration;
 
-use super::{
-    Audience, CALL_TIMEOUT, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement,
-};
+use super::connections::{Connection, Purpose};
+use super::pool::Seat;
+use super::{Audience, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement, What};
 use crate::cluster::slot;
 use crate::ports::l2::Delete;
-use crate::sim::network::link;
 use crate::trace::{self, Actor, EventId, Kind, Note, Outcome, Verb};
 use crate::value::{ClientId, Key, ServerId};
-use crate::world::Route;
+use crate::world::{Link, Route, deadline};
 
 impl State {
     /// Sends a command to a shard's master.
@@ -24,11 +24,10 @@ impl State {
         command: Command,
     ) -> Number {
         let call = self.open_call(None);
-        self.limit(call, CALL_TIMEOUT);
         let (from, to) = (Actor::Server(server), Actor::RedisMaster(shard));
-        let fate = self.network.send(link(from, to), self.now);
         let envelope = envelope_of_caller(from, to, call, Parcel::Command(key.clone(), slot, verb, command));
-        self.post(fate, envelope);
+        let connection = self.connections.only(from, to, Purpose::Commands);
+        self.send_over(connection, deadline::REDIS, envelope);
         call
     }
 
@@ -40,78 +39,103 @@ impl State {
             Statement::Select(_, from) => from.actor(),
             _ => Actor::Primary,
         };
-        let parcel = Parcel::Statement(verb, statement, self.now);
-        let envelope = envelope_of_caller(Actor::Server(server), to, call, parcel);
-        if is_pooled(verb) {
-            let (message, operation, cause) = (envelope.message, envelope.operation, envelope.cause);
-            match self.server(server).pool.take(envelope) {
-                Ok(envelope) => self.post_statement(envelope),
-                Err(ahead) => {
-                    let note = Note::new(Kind::Queued { ahead });
-                    self.note(Actor::Server(server), note.message(message).operation(operation).cause(cause));
-                }
-            }
+        let from = Actor::Server(server);
+        let envelope = envelope_of_caller(from, to, call, Parcel::Statement(verb, statement, self.now));
+        if !is_pooled(verb) {
+            let connection = self.connections.only(from, to, Purpose::Membership);
+            self.send_over(connection, deadline::STATEMENT, envelope);
+        } else if let Some(seat) = self.server(server).pool(to).take() {
+            self.send_statement(envelope, seat);
         } else {
-            self.post_statement(envelope);
+            let (message, operation, cause) = (envelope.message, envelope.operation, envelope.cause);
+            self.not_sent(call, format!("no connection to {to} within {:?}", deadline::POOL));
+            self.limit(call, deadline::POOL);
+            self.expire(Some(call));
+            let ahead = self.server(server).pool(to).wait(envelope);
+            let note = Note::new(Kind::Queued { ahead });
+            self.note(from, note.message(message).operation(operation).cause(cause));
         }
         call
     }
 
-    pub(super) fn post_statement(&mut self, mut envelope: Envelope) {
-        if let Parcel::Statement(_, _, sent) = &mut envelope.parcel {
+    fn send_statement(&mut self, mut envelope: Envelope, seat: Seat) {
+        let mut time = deadline::STATEMENT;
+        if let Parcel::Statement(_, statement, sent) = &mut envelope.parcel {
             *sent = self.now;
+            // It is told to take so long.
+            time += if matches!(statement, Statement::Select(..)) { self.query_time } else { Duration::ZERO };
         }
         if let Some(call) = envelope.call {
-            self.limit(call, CALL_TIMEOUT);
+            self.sent_after_all(call);
         }
-        let fate = self.network.send_alone(link(envelope.from, envelope.to), self.now);
-        self.post(fate, envelope);
+        let connection = match seat {
+            Seat::Open(connection) => connection,
+            Seat::Unopened => {
+                self.connections.open(Connection::new(envelope.from, envelope.to, Purpose::Statements))
+            }
+        };
+        self.send_over(connection, time, envelope);
+    }
+
+    /// The next call that waits for a connection to a node gets one, if there is one. Who has given up meanwhile has left
+    /// the queue.
+    pub(super) fn next_statement(&mut self, server: ServerId, node: Actor) {
+        while let Some((envelope, seat)) = self.server(server).pool(node).next() {
+            if envelope.call.is_some_and(|call| self.is_awaited(call)) {
+                return self.send_statement(envelope, seat);
+            }
+            self.server(server).pool(node).give_back(seat);
+        }
     }
 
     /// Hands a notice to the bus.
     pub(in crate::sim) fn publish(&mut self, verb: Verb, audience: Audience, notice: Notice) -> Number {
         let call = self.open_call(None);
-        self.limit(call, CALL_TIMEOUT);
         let from = Actor::Server(notice.from);
-        let fate = self.network.send(link(from, Actor::Bus), self.now);
         let envelope = envelope_of_caller(from, Actor::Bus, call, Parcel::Publish(verb, audience, notice));
-        self.post(fate, envelope);
+        let connection = self.connections.only(from, Actor::Bus, Purpose::Publications);
+        self.send_over(connection, deadline::REDIS, envelope);
         call
     }
 
-    /// Sends a client's request.
+    /// Sends a client's request, and says to whom; fails with the server that is not there.
     pub(in crate::sim) fn request(
         &mut self,
         client: ClientId,
         route: Route,
         request: Request,
         line: &'static Location<'static>,
-    ) -> Number {
+    ) -> Result<(Number, ServerId), ServerId> {
         let server = match route {
             Route::To(server) => {
+                if server.0 == 0 || server.index() >= self.servers.len() {
+                    return Err(server);
+                }
                 self.balancer.opened(server);
                 server
             }
             Route::Balanced => self.balancer.choose(request.key()),
         };
         let call = self.open_call(Some(server));
+        self.limit(call, deadline::ANSWER);
+        self.expire(Some(call));
         let operation = self.journal.next_operation();
         let note = Note::new(Kind::Requested { request: request.kind(), server });
         let note = note.key(request.key()).operation(operation).cause(None).source(line);
         let sent = self.note(Actor::Client(client), note);
         let (from, to) = (Actor::Client(client), Actor::Server(server));
-        let fate = self.network.send_alone(link(from, to), self.now);
-        let envelope = Envelope {
+        self.send(Envelope {
             from,
             to,
+            lane: None,
+            order: 0,
             call: Some(call),
             message: None,
             operation: Some(operation),
             cause: Some(sent),
             parcel: Parcel::Request(client, request),
-        };
-        self.post(fate, envelope);
-        call
+        });
+        Ok((call, server))
     }
 
     /// An operator deletes a key at its master and its replica at once.
@@ -136,23 +160,58 @@ impl State {
         self.redis.give(slot(key.as_str()), shard);
     }
 
-    /// Opens a server's inbox.
-    pub(in crate::sim) fn subscribe(&mut self, server: ServerId) {
-        self.server(server).subscription = Some(Inbox::default());
+    /// Opens a subscription; none where the link bars it.
+    pub(in crate::sim) fn subscribe(&mut self, server: ServerId) -> Option<Number> {
+        let condition = self.network.condition(Link::BusTo(server));
+        if condition.cut || condition.silent || 2 * condition.delay >= deadline::SUBSCRIBE {
+            return None;
+        }
+        if let Some(before) = self.server(server).subscription.take() {
+            self.close(before.connection);
+        }
+        let connection =
+            self.connections.open(Connection::new(Actor::Server(server), Actor::Bus, Purpose::Subscription));
+        self.server(server).subscription = Some(Inbox::new(connection));
+        Some(connection)
     }
 
-    /// Takes the next notice out of a server's inbox; where there is none, `waker` is called when one comes.
+    /// Nobody listens any more.
+    pub(in crate::sim) fn unsubscribe(&mut self, server: ServerId, connection: Number) {
+        let Some(state) = self.servers.get_mut(server.index()) else { return };
+        if state.subscription.as_ref().is_some_and(|inbox| inbox.connection == connection) {
+            state.subscription = None;
+        }
+        self.close(connection);
+    }
+
+    /// A subscription's connection has ended: whoever listens is told when all that came is read.
+    pub(super) fn end_subscription(&mut self, server: ServerId, connection: Number) {
+        let Some(inbox) = &mut self.server(server).subscription else { return };
+        if inbox.connection == connection {
+            inbox.closed = true;
+            if let Some(waker) = inbox.waker.take() {
+                self.schedule(self.now, What::Timer(waker));
+            }
+        }
+    }
+
+    /// Takes the next notice out of a server's inbox, or its end; where there is neither, `waker` is called when one comes.
     pub(in crate::sim) fn next_notice(
         &mut self,
         server: ServerId,
+        connection: Number,
         waker: &Waker,
-    ) -> Option<(Notice, Option<EventId>)> {
-        let inbox = self.server(server).subscription.as_mut()?;
+    ) -> Option<Option<(Notice, Option<EventId>)>> {
+        let inbox = self.server(server).subscription.as_mut();
+        let Some(inbox) = inbox.filter(|inbox| inbox.connection == connection) else {
+            return Some(None);
+        };
         let next = inbox.notices.pop_front();
-        if next.is_none() {
+        if next.is_none() && !inbox.closed {
             inbox.waker = Some(waker.clone());
+            return None;
         }
-        next
+        Some(next)
     }
 }
 
@@ -161,6 +220,8 @@ fn envelope_of_caller(from: Actor, to: Actor, call: Number, parcel: Parcel) -> E
     Envelope {
         from,
         to,
+        lane: None,
+        order: 0,
         call: Some(call),
         message: trace::message(),
         operation: trace::current(),
