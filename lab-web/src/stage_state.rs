@@ -228,10 +228,11 @@ impl StageState {
     }
 
     fn inject(&mut self, fault: Fault) {
-        let same = |other: &Fault| link_of(other).is_some() && link_of(other) == link_of(&fault);
-        self.faults.retain(|other| !same(other));
+        // A link has one fault at a time on the stage; else a fault lasts until its remedy, or until one of its kind.
+        let same_link = |other: &Fault| link_of(other).is_some() && link_of(other) == link_of(&fault);
+        let same_kind = |other: &Fault| other.remedy() == Some(fault) || other.remedy() == fault.remedy();
+        self.faults.retain(|other| !same_link(other) && !same_kind(other));
         match fault {
-            Fault::Heal(_) | Fault::Delay { by_ms: 0, .. } => {}
             Fault::Kill(actor) => {
                 if let Actor::Server(id) = actor
                     && let Some(server) = self.servers.get_mut(id.index())
@@ -239,21 +240,19 @@ impl StageState {
                     server.entries.clear();
                 }
                 self.down.insert(actor);
-                self.faults.push(fault);
             }
-            other => self.faults.push(other),
+            Fault::Restart(actor) => drop(self.down.remove(&actor)),
+            _ => {}
+        }
+        if fault.remedy().is_some() {
+            self.faults.push(fault);
         }
     }
 }
 
 /// The link that a fault strikes.
 pub(crate) fn link_of(fault: &Fault) -> Option<Link> {
-    match fault {
-        Fault::Delay { link, .. } | Fault::Cut(link) | Fault::BlackHole(link) | Fault::Heal(link) => {
-            Some(*link)
-        }
-        Fault::Kill(_) => None,
-    }
+    fault.link()
 }
 
 fn at_store(store: &mut StoreState, event: &Event) {

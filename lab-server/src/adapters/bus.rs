@@ -10,12 +10,12 @@
 //! connection is an event.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use lab_core::ports::{Arrival, Audience, Body, Bus, BusError, Notice, Published, Subscription};
 use lab_core::trace::{self, Actor, EventId, Kind, Note};
 use lab_core::value::ServerId;
+use lab_core::world::deadline;
 use redis::aio::{PubSubSink, PubSubStream};
 use redis::{Client, RedisResult, cmd};
 use serde::{Deserialize, Serialize};
@@ -26,9 +26,6 @@ use crate::harness::{Reach, RedisEndpoint};
 
 /// What is for all.
 pub const CHANNEL: &str = "cache-lab:all";
-
-/// To connect to a node, and to be confirmed as its subscriber.
-const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(3);
 
 /// What is for one server.
 fn channel_of(server: ServerId) -> String {
@@ -89,13 +86,13 @@ impl Bus for RedisBus {
         nodes.sort_by_key(|endpoint| endpoint.node.shard() != home);
         let mut failure = "the cluster has no nodes".to_owned();
         for node in nodes {
-            match tokio::time::timeout(SUBSCRIBE_WITHIN, self.subscribe_at(node)).await {
+            match tokio::time::timeout(deadline::SUBSCRIBE, self.subscribe_at(node)).await {
                 Ok(Ok(subscription)) => return Ok(subscription),
                 Ok(Err(error)) => {
                     self.cluster.failed(&error);
                     failure = format!("{}: {error}", node.node);
                 }
-                Err(_) => failure = format!("{}: no answer within {SUBSCRIBE_WITHIN:?}", node.node),
+                Err(_) => failure = format!("{}: no answer within {:?}", node.node, deadline::SUBSCRIBE),
             }
         }
         Err(BusError::Failed(failure))

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use lab_core::trace::Actor;
 use lab_core::value::ServerId;
+use lab_core::world::deadline;
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, Slot, SlotAddr};
@@ -24,14 +25,8 @@ use crate::harness::{Reach, RedisNode};
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// One TCP connection.
 const TCP_WITHIN: Duration = Duration::from_secs(1);
-/// One answer of a node.
-const RESPONSE_WITHIN: Duration = Duration::from_secs(1);
 /// One call, the wait for a free slot of the connection included.
 const OVERALL_WITHIN: Duration = Duration::from_secs(2);
-/// How long a call that surely was not done is tried again: a slot that moves, a cluster that elects.
-const RESEND_WITHIN: Duration = Duration::from_secs(1);
-/// Between two tries.
-const RESEND_EVERY: Duration = Duration::from_millis(20);
 /// Calls in flight on one node's connection: without a limit a stalled node collects an endless queue.
 const IN_FLIGHT_MAX: usize = 1024;
 
@@ -71,7 +66,7 @@ impl Cluster {
             .min_retry_wait(20)
             .max_retry_wait(200)
             .connection_timeout(TCP_WITHIN)
-            .response_timeout(RESPONSE_WITHIN)
+            .response_timeout(deadline::REDIS)
             .overall_response_timeout(Some(OVERALL_WITHIN))
             .connection_concurrency_limit(IN_FLIGHT_MAX)
             .build()
@@ -99,12 +94,12 @@ impl Cluster {
 
     /// Like [`Cluster::call`], with redis-rs' own error.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
-        let until = Instant::now() + RESEND_WITHIN;
+        let until = Instant::now() + deadline::RESEND;
         loop {
             let mut connection = self.connection.clone();
             match command.query_async(&mut connection).await {
                 Err(error) if surely_not_done(&error) && Instant::now() < until => {
-                    tokio::time::sleep(RESEND_EVERY).await;
+                    tokio::time::sleep(deadline::RESEND_EVERY).await;
                 }
                 answer => return answer,
             }

@@ -8,6 +8,7 @@ use deadpool_postgres::{
 };
 use lab_core::ports::DatabaseError;
 use lab_core::value::ServerId;
+use lab_core::world::deadline;
 use tokio::time::error::Elapsed;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::{Config, Error, NoTls, Statement};
@@ -16,14 +17,6 @@ use super::ConnectError;
 use super::observer::Recorder;
 use super::refusals::{self, Store};
 use crate::harness::{address_of, describe};
-
-/// The longest wait for a connection: a herd of a thousand over four servers, each with five connections and half a
-/// second a query, waits 25 s.
-const WAIT_WITHIN: Duration = Duration::from_mins(1);
-/// One connection's opening.
-const CREATE_WITHIN: Duration = Duration::from_secs(3);
-/// One statement, besides the time that it is told to take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// To reach the server with the wish that it stop a statement.
 const CALL_OFF_WITHIN: Duration = Duration::from_secs(1);
@@ -54,9 +47,9 @@ impl NodePool {
         let pool = Pool::builder(Manager::from_config(config, NoTls, manager))
             .max_size(usize::try_from(size.max(1)).unwrap_or(1))
             .queue_mode(QueueMode::Fifo)
-            .wait_timeout(Some(WAIT_WITHIN))
-            .create_timeout(Some(CREATE_WITHIN))
-            .recycle_timeout(Some(CREATE_WITHIN))
+            .wait_timeout(Some(deadline::POOL))
+            .create_timeout(Some(deadline::OPEN))
+            .recycle_timeout(Some(deadline::OPEN))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| ConnectError::Postgres(server, format!("{address}: {error}")))?;
@@ -105,8 +98,9 @@ impl NodePool {
         connection: &Object,
         statement: &str,
     ) -> Result<Statement, DatabaseError> {
-        let prepared = tokio::time::timeout(ANSWER_WITHIN, connection.prepare_cached(statement)).await;
-        let slow = |_| DatabaseError::Failed(format!("no answer to PREPARE within {ANSWER_WITHIN:?}"));
+        let prepared = tokio::time::timeout(deadline::STATEMENT, connection.prepare_cached(statement)).await;
+        let slow =
+            |_| DatabaseError::Failed(format!("no answer to PREPARE within {:?}", deadline::STATEMENT));
         prepared.map_err(slow)?.map_err(|error| {
             self.refused(&error);
             // It changes no row, so whatever became of it nothing was done.
@@ -152,7 +146,7 @@ pub(super) async fn answered<T>(
     expected: Duration,
     answer: impl Future<Output = Result<T, Error>>,
 ) -> Result<Result<T, Error>, Elapsed> {
-    tokio::time::timeout(expected + ANSWER_WITHIN, answer).await
+    tokio::time::timeout(expected + deadline::STATEMENT, answer).await
 }
 
 /// What the server refused was not done. A connection that broke leaves it open, and so does a server that ends the

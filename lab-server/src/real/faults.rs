@@ -9,34 +9,58 @@ use lab_core::world::{Fault, Link, WorldError};
 
 use crate::adapters::observer::Recorder;
 use crate::adapters::refusals::{Answer, Refusal, Store};
-use crate::harness::{self, AppServer, Harness, HarnessError, Links, PostgresNode, RedisNode, Way};
+use crate::harness::{
+    self, AppServer, Harness, HarnessError, Links, PostgresNode, PostgresServer, RedisNode, Way,
+};
 
-/// Carries out a fault on a link. A server's death is the world's own matter.
-pub(super) fn inject(harness: &Harness, fault: Fault) -> Result<(), WorldError> {
-    let unsupported = |why: String| WorldError::Unsupported { fault, why };
-    let links = harness.links().map_err(|error| unsupported(error.to_string()))?;
-    let link = match fault {
-        Fault::Delay { link, .. } | Fault::Cut(link) | Fault::BlackHole(link) | Fault::Heal(link) => link,
-        Fault::Kill(actor) => {
-            return Err(unsupported(format!(
-                "there is no app server {actor} to kill, and nothing else dies here"
-            )));
+/// Carries out a fault on a link, or of a store's node. A server's own faults are the world's matter.
+pub(super) async fn inject(harness: &Harness, fault: Fault) -> Result<(), WorldError> {
+    let unsupported = |error: HarnessError| WorldError::Unsupported { fault, why: error.to_string() };
+    match (fault.link(), fault) {
+        (Some(link), _) => strike_link(harness, fault, link).map_err(unsupported),
+        (None, Fault::PauseReplay(actor)) => {
+            postgres(harness, actor).map_err(unsupported)?.pause_replay().await.map_err(broken)
         }
+        (None, Fault::ResumeReplay(actor)) => {
+            postgres(harness, actor).map_err(unsupported)?.resume_replay().await.map_err(broken)
+        }
+        _ => {
+            Err(WorldError::Unsupported { fault, why: "nothing here can do that to real servers".to_owned() })
+        }
+    }
+}
+
+fn broken(error: HarnessError) -> WorldError {
+    WorldError::Broken(error.to_string())
+}
+
+fn postgres(harness: &Harness, actor: Actor) -> Result<&PostgresServer, HarnessError> {
+    let node = match actor {
+        Actor::Replica(number) => PostgresNode::Replica(number),
+        _ => PostgresNode::Primary,
     };
+    harness.postgres(node)
+}
+
+fn strike_link(harness: &Harness, fault: Fault, link: Link) -> Result<(), HarnessError> {
+    let links = harness.links()?;
     let struck = struck(links, link);
     if struck.is_empty() {
-        return Err(unsupported("the harness has no such connection".to_owned()));
+        return Err(HarnessError::UnknownPlace(format!("a connection of its own for {link:?}")));
     }
     let mut strikes = struck.into_iter().map(|(link, way)| strike(links, fault, link, way));
-    strikes.try_for_each(|struck| struck).map_err(|error| unsupported(error.to_string()))
+    strikes.try_for_each(|struck| struck)
 }
 
 fn strike(links: &Links, fault: Fault, link: harness::Link, way: Way) -> Result<(), HarnessError> {
     match fault {
         Fault::Delay { by_ms, .. } => links.delay(link, way, Duration::from_millis(by_ms)),
         Fault::Cut(_) => links.cut(link, way),
-        Fault::BlackHole(_) => links.black_hole(link),
-        Fault::Heal(_) | Fault::Kill(_) => links.heal(link),
+        Fault::BlackHole(_) => links.black_hole(link, way),
+        Fault::Reset(_) => links.reset(link),
+        Fault::Hold(_) => links.hold(link, way),
+        Fault::Release(_) => links.release(link, way),
+        _ => links.heal_way(link, way),
     }
 }
 

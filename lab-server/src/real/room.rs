@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use lab_core::scenario::{self, RunSpec};
 use lab_core::service::{Request, Response};
-use lab_core::value::{ClientId, Key, Value, Version};
+use lab_core::value::{ClientId, Instant, Key, Value, Version};
 use lab_core::world::{ClusterSpec, Fault, Route, World, WorldError};
 use redis::cmd;
 use tokio_postgres::error::SqlState;
@@ -96,6 +96,14 @@ impl World for Ask {
 
     async fn inject(&self, _: Fault) -> Result<(), WorldError> {
         Ok(())
+    }
+
+    fn remedies(&self) -> Vec<Fault> {
+        Vec::new()
+    }
+
+    fn now(&self) -> Instant {
+        Instant(0)
     }
 
     async fn sleep(&self, _: Duration) {}

@@ -9,16 +9,18 @@ use std::time::Duration;
 use futures_util::future;
 use lab_core::cluster::Balancer;
 use lab_core::consistency::Session;
+use lab_core::ports::Clock as _;
 use lab_core::service::{Request, Response};
 use lab_core::trace::{Actor, EventId, Kind, Note, Outcome, Verb};
-use lab_core::value::{ClientId, Key, ServerId, Value, Version};
-use lab_core::world::{Balancing, ClusterSpec, Fault, Route, World, WorldError};
+use lab_core::value::{ClientId, Instant, Key, ServerId, Value, Version};
+use lab_core::world::ledger::Ledger;
+use lab_core::world::{Balancing, ClusterSpec, Fault, Route, World, WorldError, deadline, refused};
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoresError;
 use super::faults;
 use super::server::{self, Job, Server};
-use super::stores::Stores;
+use super::stores::{SERVERS_MAX, Stores};
 use super::witness::{Held, Replicas, Witness};
 use crate::adapters::Connect;
 use crate::adapters::observer::Recorder;
@@ -42,6 +44,7 @@ struct Shared {
 struct Fleet {
     /// By number, the first is server 1; `None` for a dead one.
     servers: Vec<Option<Server>>,
+    ledger: Ledger,
     /// Threads of dead servers, to be joined.
     dying: Vec<JoinHandle<()>>,
     balancer: Balancer,
@@ -62,6 +65,7 @@ impl RealWorld {
     pub fn new(stores: Arc<Stores>, recorder: Arc<Recorder>) -> Self {
         let fleet = Fleet {
             servers: Vec::new(),
+            ledger: Ledger::new(stores.topology(SERVERS_MAX)),
             dying: Vec::new(),
             balancer: Balancer::new(Balancing::RoundRobin, 1),
             sessions: BTreeMap::new(),
@@ -131,23 +135,26 @@ impl RealWorld {
         let mut fleet = self.fleet();
         fleet.witness = Some(witness);
         fleet.balancer = Balancer::new(spec.balancing, spec.topology.servers);
+        fleet.ledger.started(self.shared.stores.topology(spec.topology.servers));
         Ok(())
     }
 
-    /// Chooses the server of a request and counts it as open.
-    fn route(&self, client: ClientId, route: Route, key: &Key) -> Option<Routed> {
+    /// Chooses the server of a request and counts it as open; fails with the server that is not there.
+    fn route(&self, client: ClientId, route: Route, key: &Key) -> Result<Routed, ServerId> {
         let mut fleet = self.fleet();
         let server = match route {
             Route::To(server) => {
-                fleet.servers.get(server.index())?;
+                if server.0 == 0 || server.index() >= fleet.servers.len() {
+                    return Err(server);
+                }
                 fleet.balancer.opened(server);
                 server
             }
             Route::Balanced => fleet.balancer.choose(key),
         };
-        let jobs = fleet.servers.get(server.index())?.as_ref().map(Server::jobs);
+        let jobs = fleet.servers.get(server.index()).ok_or(server)?.as_ref().map(Server::jobs);
         let session = Arc::clone(fleet.sessions.entry(client).or_default());
-        Some(Routed { server, jobs, session })
+        Ok(Routed { server, jobs, session })
     }
 
     async fn ask(
@@ -162,29 +169,33 @@ impl RealWorld {
         let requested = Note::new(Kind::Requested { request: request.kind(), server: routed.server });
         let requested = requested.key(&key).operation(operation).cause(None);
         let sent = self.note(Actor::Client(client), requested, line);
-        let Some(jobs) = routed.jobs else {
-            return Response::Unknown;
-        };
-        let (reply, answer) = oneshot::channel();
-        let job = Job { request, session: routed.session, operation, sent, reply };
-        if jobs.send(job).await.is_err() {
-            return Response::Unknown;
-        }
-        // A server that dies drops the request, and no answer ever comes.
-        let Ok((response, answered)) = answer.await else {
-            return Response::Unknown;
+        let (response, answered) = match routed.jobs {
+            None => (refused(routed.server), sent),
+            Some(jobs) => {
+                let (reply, answer) = oneshot::channel();
+                let job = Job { request, session: routed.session, operation, sent, reply };
+                let answer = async {
+                    jobs.send(job).await.ok()?;
+                    answer.await.ok()
+                };
+                // A server that dies drops the request, and no answer ever comes.
+                match tokio::time::timeout(deadline::ANSWER, answer).await {
+                    Ok(Some(answered)) => answered,
+                    Ok(None) | Err(_) => return Response::Unknown,
+                }
+            }
         };
         let completed = response.completed(&key).operation(operation).cause(Some(answered));
         self.shared.recorder.note(Actor::Client(client), completed);
         response
     }
 
-    /// Kills a server, and returns when it is dead; `false` if there is none to kill.
-    async fn kill(&self, server: ServerId) -> bool {
+    /// Kills a server, and returns when it is dead.
+    async fn kill(&self, server: ServerId) {
         let dead = {
             let mut fleet = self.fleet();
             let Some(server) = fleet.servers.get_mut(server.index()).and_then(Option::take) else {
-                return false;
+                return;
             };
             let (dead, thread) = server.kill();
             fleet.dying.push(thread);
@@ -192,7 +203,6 @@ impl RealWorld {
         };
         // Nothing is ever sent: it is closed when the thread has let go of everything.
         let _ = dead.await;
-        true
     }
 }
 
@@ -247,8 +257,9 @@ impl World for RealWorld {
     ) -> impl Future<Output = Response> + Send {
         let line = Location::caller();
         async move {
-            let Some(routed) = self.route(client, route, request.key()) else {
-                return Response::Failed(format!("there is no such server: {route:?}"));
+            let routed = match self.route(client, route, request.key()) {
+                Ok(routed) => routed,
+                Err(nobody) => return refused(nobody),
             };
             let server = routed.server;
             let response = self.ask(client, routed, request, line).await;
@@ -261,13 +272,23 @@ impl World for RealWorld {
     fn inject(&self, fault: Fault) -> impl Future<Output = Result<(), WorldError>> + Send {
         let line = Location::caller();
         async move {
+            self.fleet().ledger.admit(fault)?;
             match fault {
-                Fault::Kill(Actor::Server(server)) if self.kill(server).await => {}
-                fault => faults::inject(self.shared.stores.harness(), fault)?,
+                Fault::Kill(Actor::Server(server)) => self.kill(server).await,
+                fault => faults::inject(self.shared.stores.harness(), fault).await?,
             }
+            self.fleet().ledger.note(fault);
             self.note(Actor::Lab, Note::new(Kind::Injected { fault }), line);
             Ok(())
         }
+    }
+
+    fn remedies(&self) -> Vec<Fault> {
+        self.fleet().ledger.remedies()
+    }
+
+    fn now(&self) -> Instant {
+        self.shared.recorder.clock().now()
     }
 
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send {

@@ -133,14 +133,28 @@ pub(crate) fn figure_name(id: &str, lang: Lang) -> String {
 
 /// A fault in words.
 pub(crate) fn fault(fault: &Fault, lang: Lang) -> String {
-    let (link, what) = match fault {
-        Fault::Delay { link, by_ms } => (link_name(*link, lang), format!("+{by_ms} ms")),
-        Fault::Cut(link) => (link_name(*link, lang), ui::FAULT_CUT.get(lang).to_owned()),
-        Fault::BlackHole(link) => (link_name(*link, lang), ui::FAULT_SILENT.get(lang).to_owned()),
-        Fault::Heal(link) => (link_name(*link, lang), "ok".to_owned()),
-        Fault::Kill(actor) => (format!("{actor} "), ui::FAULT_KILLED.get(lang).to_owned()),
+    let what = match fault {
+        Fault::Delay { by_ms, .. } | Fault::SlowStatements { by_ms } => format!("+{by_ms} ms"),
+        Fault::Skew { by_ms, .. } => ui::FAULT_SKEW.with(lang, &[&format!("{by_ms:+}")]),
+        Fault::Cut(_) => ui::FAULT_CUT.get(lang).to_owned(),
+        Fault::BlackHole(_) => ui::FAULT_SILENT.get(lang).to_owned(),
+        Fault::Reset(_) => ui::FAULT_RESET.get(lang).to_owned(),
+        Fault::Hold(_) => ui::FAULT_HELD.get(lang).to_owned(),
+        Fault::Kill(_) => ui::FAULT_KILLED.get(lang).to_owned(),
+        Fault::Pause(_) => ui::FAULT_PAUSED.get(lang).to_owned(),
+        Fault::PauseReplay(_) => ui::FAULT_NO_REPLAY.get(lang).to_owned(),
+        Fault::Heal(_)
+        | Fault::Release(_)
+        | Fault::Restart(_)
+        | Fault::Resume(_)
+        | Fault::ResumeReplay(_) => "ok".to_owned(),
     };
-    format!("{link}{what}")
+    let place = match (fault.link(), fault.actor()) {
+        (Some(link), _) => link_name(link, lang),
+        (None, Some(actor)) => format!("{actor} "),
+        (None, None) => String::new(),
+    };
+    format!("{place}{what}")
 }
 
 /// A link in words, with a space behind.

@@ -83,6 +83,11 @@ texts! {
     FAULT_CUT = "cut", "切断";
     FAULT_SILENT = "silent", "無応答";
     FAULT_KILLED = "killed", "強制終了";
+    FAULT_PAUSED = "paused", "一時停止";
+    FAULT_HELD = "held back", "保留";
+    FAULT_RESET = "reset", "リセット";
+    FAULT_NO_REPLAY = "does not replay", "再生停止";
+    FAULT_SKEW = "clock {} ms", "時計 {} ms";
     LEGEND = "Legend", "凡例";
     LEGEND_FRESH = "fresh", "最新";
     LEGEND_STALE = "stale", "古い";

@@ -47,7 +47,8 @@ impl State {
     /// A server opens, where it can, what its first requests shall not pay for; replicas are reached when they are read from.
     pub(super) fn connect(&mut self, server: ServerId, connections: u32) {
         let from = Actor::Server(server);
-        let masters = (0..self.topology.masters()).map(Actor::RedisMaster).map(|master| (master, Purpose::Commands));
+        let masters =
+            (0..self.topology.masters()).map(Actor::RedisMaster).map(|master| (master, Purpose::Commands));
         let others = [(Actor::Bus, Purpose::Publications), (Actor::Primary, Purpose::Membership)];
         for (to, purpose) in masters.chain(others) {
             let connection = self.connections.only(from, to, purpose);

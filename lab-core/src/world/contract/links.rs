@@ -36,9 +36,12 @@ pub(super) async fn clauses<W: World>(world: &W) -> Result<(), Violation> {
     keeps(world, "a half-open subscription hears nothing, even after the heal", deaf(world)).await
 }
 
-/// Lets the struck server use its connection to the primary, so that it has one.
+/// Lets the struck server use its connection to the primary for both kinds of statement, so that it has one and need not
+/// prepare them.
 async fn connected(world: &impl World, name: &str) -> Kept {
-    row(&read(world, STRUCK, &insert(world, name).await?).await)
+    let key = insert(world, name).await?;
+    row(&read(world, STRUCK, &key).await)?;
+    same(&write(world, STRUCK, &key).await, &Response::Written(Version(2)))
 }
 
 async fn nowhere(world: &impl World) -> Kept {
@@ -146,6 +149,7 @@ async fn healed_one_way(world: &impl World) -> Kept {
 
 /// A first statement's time runs out, and with it goes its connection: the next one wants to open another.
 async fn cannot_open(world: &impl World) -> Kept {
+    connected(world, "cannot-open-before").await?;
     let key = insert(world, "cannot-open").await?;
     inject(world, Fault::Cut(to_primary(STRUCK))).await?;
     same(&read(world, STRUCK, &key).await, &Response::Unknown)?;
