@@ -256,8 +256,7 @@ impl Kernel {
 
     /// Whether there are such.
     pub(super) fn has_orders(&self) -> bool {
-        let state = self.state();
-        !state.spawned.is_empty() || !state.killed.is_empty()
+        !self.state().orders.is_empty()
     }
 
     /// Events so far.
