@@ -5,6 +5,8 @@
 
 mod requests;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::panic::Location;
@@ -14,7 +16,7 @@ pub use tally::figures;
 
 use crate::report::{Bound, Check};
 use crate::trace::{Event, EventId, Kind, RequestKind};
-use crate::value::Instant;
+use crate::value::{Instant, Tier};
 
 /// Checks that more than one scenario asks for.
 pub mod id {
@@ -139,6 +141,13 @@ pub fn stale_reads(part: Part<'_>) -> impl Iterator<Item = (&Request<'_>, Instan
 pub fn no_stale_read(id: &str, part: Part<'_>) -> Check {
     let stale: Vec<_> = stale_reads(part).map(|(read, _)| read).collect();
     of_answers(id, &stale, part.requests(RequestKind::Read).count())
+}
+
+/// No read of the part is stale because of what this tier holds.
+#[track_caller]
+pub fn no_stale_read_from(id: &str, part: Part<'_>, tier: Tier) -> Check {
+    let stale = stale_reads(part).map(|(read, _)| read).filter(|read| read.tier == Some(tier));
+    of_answers(id, &stale.collect::<Vec<_>>(), part.requests(RequestKind::Read).count())
 }
 
 /// No session reads below what it wrote itself.

@@ -63,6 +63,9 @@ pub struct WriteRule {
     pub publish: Publish,
     /// Whether the write returns before or after everybody has forgotten the old value.
     pub acknowledge: Acknowledge,
+    /// After how long the key is deleted from L2 and invalidated once more, in milliseconds; 0 = never.
+    #[serde(default)]
+    pub again_ms: u64,
 }
 
 /// What a write does to L2.
@@ -236,6 +239,7 @@ impl Policy {
                 local: LocalWrite::Set,
                 publish: Publish::AfterCommit,
                 acknowledge: Acknowledge::No,
+                again_ms: 0,
             },
             miss: MissRule { single_flight: false, fleet: Fleet::None, publish_fill: false },
             answers: AnswerRule::default(),
@@ -248,6 +252,14 @@ impl Policy {
     /// The lesson's first listing: database, own L1, publish; L2 keeps the old value.
     pub fn lesson_first_listing() -> Self {
         Self::lesson().with(Switch::WriteShared, false)
+    }
+
+    /// Cache-aside as it is most often written: a write deletes the key from L2 and from its own L1, then publishes.
+    pub fn cache_aside() -> Self {
+        let mut policy = Self::lesson();
+        policy.write.shared = SharedWrite::Delete;
+        policy.write.local = LocalWrite::Drop;
+        policy
     }
 
     /// The lesson's `if (value)`, which the caches ask before they answer; told by itself, and off in [`Policy::lesson`].
@@ -271,6 +283,7 @@ impl Policy {
         within("local.ttl_ms", self.local.ttl_ms, 1, DAY_MS)?;
         within("shared_ttl_ms", self.shared_ttl_ms, 1, DAY_MS)?;
         within("answers.absent_ttl_ms", self.answers.absent_ttl_ms, 1, DAY_MS)?;
+        within("write.again_ms", self.write.again_ms, 0, 60_000)?;
         if let Acknowledge::Members { lease_ms, renew_ms, again_ms } = self.write.acknowledge {
             within("write.acknowledge.lease_ms", lease_ms, 500, 60_000)?;
             within("write.acknowledge.renew_ms", renew_ms, 50, lease_ms / 2)?;

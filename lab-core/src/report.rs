@@ -129,10 +129,31 @@ impl Report {
         self.checks.iter().all(|check| check.holds || (!check.goal && kept!("goal.informs-only")))
     }
 
+    /// What the run says of its policy. A goal that broke is broken, whether or not the situation was seen.
+    pub fn outcome(&self) -> SeedOutcome {
+        match (self.goal_held(), self.demonstration || !kept!("verdict.demonstration")) {
+            (false, _) => SeedOutcome::Broke,
+            (true, true) => SeedOutcome::Held,
+            (true, false) => SeedOutcome::NotSeen,
+        }
+    }
+
     /// The first check of the goal that failed.
     pub fn first_failure(&self) -> Option<&Check> {
         self.checks.iter().find(|check| check.goal && !check.holds)
     }
+}
+
+/// What one seed says of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeedOutcome {
+    /// The situation arose, and the goal held.
+    Held,
+    /// The goal failed.
+    Broke,
+    /// The goal held, but the situation did not arise: that says nothing.
+    NotSeen,
 }
 
 /// What many seeds amount to.
@@ -142,6 +163,9 @@ pub struct Verdict {
     pub tried: u32,
     /// Seeds under which the goal held, and the situation that it is about arose.
     pub held: u32,
+    /// Seeds under which the goal failed.
+    #[serde(default)]
+    pub broke: u32,
     /// Seeds whose run showed the situation that the scenario is about.
     pub demonstrated: u32,
     /// The first seed under which the goal failed.
@@ -156,10 +180,13 @@ impl Verdict {
         self.tried += 1;
         self.demonstrated += u32::from(report.demonstration);
         self.schedules.insert(schedule);
-        if (report.demonstration || !kept!("verdict.demonstration")) && report.goal_held() {
-            self.held += 1;
-        } else if self.first_failing.is_none() {
-            self.first_failing = Some(seed);
+        match report.outcome() {
+            SeedOutcome::Held => self.held += 1,
+            SeedOutcome::Broke => {
+                self.broke += 1;
+                self.first_failing.get_or_insert(seed);
+            }
+            SeedOutcome::NotSeen => {}
         }
     }
 }

@@ -87,6 +87,13 @@ const EXPECTED: &[(&str, &str, Expect)] = &[
     ("stampede-lock",      "lock-push",     Expect::Figure(figure::COMPUTATIONS, 1.0, 1.0)),
     ("stampede-lock",      "no-recheck",    Expect::Figure(figure::COMPUTATIONS, 10.0, 10.0)),
     ("stampede-lock",      "fixed-wait",    Expect::Figure(figure::COMPUTATIONS, 2.0, 10.0)),
+    // The old row comes back into both tiers; each wrong fix leaves its own hole.
+    ("stale-set-race",     "delete",           Expect::Fails("l1-not-behind")),
+    ("stale-set-race",     "delete",           Expect::Fails("l2-not-behind")),
+    ("stale-set-race",     "compare-versions", Expect::Holds("l1-not-behind")),
+    ("stale-set-race",     "compare-versions", Expect::Fails("l2-not-behind")),
+    ("stale-set-race",     "delete-twice",     Expect::Fails("l1-not-behind")),
+    ("stale-set-race",     "delete-twice",     Expect::Fails("l2-not-behind")),
     // The lesson's `if (value)`: every read of what is falsy or absent is a query; each half of the fix has its own job.
     ("absent-and-zero",    "truthy",        Expect::Figure(figure::DB_QUERIES, 84.0, 84.0)),
     ("absent-and-zero",    "truthy",        Expect::Holds("new-row-seen")),

@@ -43,19 +43,19 @@ pub(crate) struct Cell {
 pub(crate) enum Outcome {
     /// The situation arose, and the goal held.
     Green,
-    /// The situation arose, and the goal failed.
+    /// The goal failed.
     Red,
-    /// The situation did not arise: whether the goal held then says nothing of the policy.
+    /// The goal held, but the situation did not arise: that says nothing of the policy.
     Unshown,
 }
 
 impl Cell {
     /// What the seed amounts to.
     pub(crate) fn outcome(&self) -> Outcome {
-        match (self.demonstrated, self.held) {
-            (false, _) => Outcome::Unshown,
+        match (self.held, self.demonstrated) {
+            (false, _) => Outcome::Red,
             (true, true) => Outcome::Green,
-            (true, false) => Outcome::Red,
+            (true, false) => Outcome::Unshown,
         }
     }
 }

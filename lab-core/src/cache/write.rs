@@ -1,10 +1,12 @@
 //! A write: the order of its effects is the policy's.
 
+use std::time::Duration;
+
 use super::TieredCache;
 use super::local::Epoch;
 use crate::policy::{Acknowledge, Created, LocalWrite, Publish, SharedWrite};
-use crate::ports::{Database, DatabaseError, Ports, Replaced, SharedCache, Stored};
-use crate::trace::{Kind, Why};
+use crate::ports::{Clock, Database, DatabaseError, Ports, Replaced, SharedCache, Stored, Tasks};
+use crate::trace::{self, Kind, Why};
 use crate::value::{Entry, Key, Stamp, Value, Version};
 
 /// Why a write did not return a version.
@@ -47,6 +49,7 @@ impl<P: Ports> TieredCache<P> {
         let entry = Entry { value: Some(value.clone()), stamp };
         let shared = self.write_shared(key, &entry).await;
         self.write_local(key, &entry, epoch, shared);
+        self.delete_again(key, stamp.version);
         if !early {
             self.announce(key, stamp.version).await?;
         }
@@ -62,6 +65,23 @@ impl<P: Ports> TieredCache<P> {
     /// Whether this write made the row, and the policy thinks that nobody can have cached what did not exist.
     fn leaves_caches(&self, version: Version) -> bool {
         self.shared.policy.answers.created == Created::LeavesCaches && version == Version(1)
+    }
+
+    /// Deletes the key once more after a pause, where the policy says so: whoever filled an old value meanwhile loses it.
+    /// A fill that takes longer than the pause does not.
+    fn delete_again(&self, key: &Key, version: Version) {
+        let pause = Duration::from_millis(self.shared.policy.write.again_ms);
+        if pause.is_zero() {
+            return;
+        }
+        let (cache, key) = (self.clone(), key.clone());
+        let again = async move {
+            cache.shared.ports.clock().sleep(pause).await;
+            let _ = cache.shared.ports.shared().delete(&key).await;
+            cache.drop_local(&key, Some(version), Why::Written);
+            cache.invalidate_others(&key, Some(version)).await;
+        };
+        self.shared.ports.tasks().spawn(Box::pin(trace::scope(None, trace::cause(), again)));
     }
 
     fn promises_freshness(&self) -> bool {

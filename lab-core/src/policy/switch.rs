@@ -43,17 +43,25 @@ pub enum Switch {
     AbsentIsAnswer,
     /// A write that creates a row invalidates as any other does.
     CreateInvalidates,
+    /// An empty slot takes a value only from a read whose token is still in it, and L1 only if no invalidation came.
+    GuardedFills,
+    /// Who stores compares its version with the stored one.
+    CompareVersions,
+    /// A write deletes the key once more after a pause.
+    DeleteTwice,
 }
 
 const LEASE: Fleet = Fleet::Lease { ttl_ms: 2_000, wait_ms: 500, deadline_ms: 10_000 };
 const SHORT_LEASE: Fleet = Fleet::Lease { ttl_ms: 20, wait_ms: 20, deadline_ms: 10_000 };
 const ACKNOWLEDGED: Acknowledge = Acknowledge::Members { lease_ms: 2_000, renew_ms: 500, again_ms: 200 };
+/// The pause between two deletions.
+const PAUSE_MS: u64 = 200;
 const LOCK: LockRule =
     LockRule { ttl_ms: 5_000, wait: LockWait::Retry { every_ms: 100 }, recheck: true, deadline_ms: 20_000 };
 
 impl Switch {
     /// Every switch.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::WriteShared,
         Self::AcknowledgedInvalidation,
         Self::StrongReads,
@@ -70,6 +78,9 @@ impl Switch {
         Self::ZeroIsAnswer,
         Self::AbsentIsAnswer,
         Self::CreateInvalidates,
+        Self::GuardedFills,
+        Self::CompareVersions,
+        Self::DeleteTwice,
     ];
 
     /// Whether it is on in `policy`.
@@ -93,6 +104,9 @@ impl Switch {
             Self::ZeroIsAnswer => policy.answers.hit != HitTest::Truthy,
             Self::AbsentIsAnswer => policy.answers.hit == HitTest::Known,
             Self::CreateInvalidates => policy.answers.created == Created::Invalidates,
+            Self::GuardedFills => policy.write.shared == SharedWrite::ReplaceOlder && policy.local.epochs,
+            Self::CompareVersions => policy.write.shared == SharedWrite::SetIfNewer,
+            Self::DeleteTwice => policy.write.again_ms > 0,
         }
     }
 
@@ -146,8 +160,18 @@ impl Switch {
             Self::CreateInvalidates => {
                 policy.answers.created = if on { Created::Invalidates } else { Created::LeavesCaches };
             }
+            // These three say themselves what L2 and the epochs do.
+            Self::GuardedFills => return Self::fills(policy, on, SharedWrite::ReplaceOlder),
+            Self::CompareVersions => return Self::fills(policy, on, SharedWrite::SetIfNewer),
+            Self::DeleteTwice => policy.write.again_ms = if on { PAUSE_MS } else { 0 },
         }
         Self::underpin(policy);
+    }
+
+    /// A write that keeps late fills out in this way, or deletes and leaves it to luck.
+    fn fills(policy: &mut Policy, on: bool, shared: SharedWrite) {
+        policy.write.shared = if on { shared } else { SharedWrite::Delete };
+        policy.local.epochs = on;
     }
 
     /// What the switches rest on. Acknowledged invalidation: nobody keeps what was on its way while an invalidation

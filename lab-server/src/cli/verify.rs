@@ -13,7 +13,7 @@ use super::{CliError, Held, NamedServers, output, scenarios, seed_count, stores,
 use crate::real::error::RunError;
 use crate::real::stores::Stores;
 
-/// A real run that did not show its situation is made anew so many times at most: it says nothing.
+/// A real run that kept its goal without its situation says nothing, and is made anew so many times at most.
 const REAL_ATTEMPTS: u32 = 3;
 
 const LEGEND: &str = "\
@@ -155,7 +155,7 @@ fn simulated(scenario: ScenarioId, preset: &'static Preset, seeds: u32) -> Resul
     })
 }
 
-/// One real run that showed its situation, or the last of several that did not.
+/// One real run that says something, or the last of several that do not.
 async fn on_servers(
     servers: &mut Option<Arc<Stores>>,
     named: &NamedServers,
@@ -171,7 +171,9 @@ async fn on_servers(
     let mut attempt = 1;
     let run = loop {
         let run = stores::run(stores, &spec(scenario, preset, 1), interrupt).await?;
-        if run.report.demonstration || attempt == REAL_ATTEMPTS {
+        // A goal that broke says something at once, whether or not the situation was seen.
+        let says_something = run.report.demonstration || !run.report.goal_held();
+        if says_something || attempt == REAL_ATTEMPTS {
             break run;
         }
         attempt += 1;
@@ -196,8 +198,15 @@ async fn on_servers(
 }
 
 impl Row {
-    /// What is not as it should be. Runs that did not show their situation say nothing, so all must have shown it.
+    /// What is not as it should be. A green that broke is a violation whatever was seen; runs that kept their goal without
+    /// their situation say nothing, so all must have shown it.
     fn complaint(&self) -> Option<String> {
+        if let (Role::Green, Some(seed)) = (self.preset.role, self.first_failing) {
+            return Some(format!(
+                "a green that fails: {}",
+                text::triple(self.scenario, self.preset.name, seed)
+            ));
+        }
         if self.demonstrated < self.tried {
             return Some("its situation did not arise".to_owned());
         }
@@ -212,10 +221,7 @@ impl Row {
             Role::Wrong | Role::Partial(_) => held < all || self.world == WorldKind::Real,
         };
         (!as_expected).then(|| match self.preset.role {
-            Role::Green => {
-                let seed = self.first_failing.unwrap_or(1);
-                format!("a green that fails: {}", text::triple(self.scenario, self.preset.name, seed))
-            }
+            Role::Green => format!("a green that held under {held} of {all}"),
             Role::Red => format!("a red that holds under {held} of {all}"),
             Role::Wrong | Role::Partial(_) => "no seed breaks it".to_owned(),
         })

@@ -78,6 +78,11 @@ fn switch_en(switch: Switch) -> (&'static str, &'static str) {
             ("Absent is a hit", "“There is no such row” is remembered for five seconds")
         }
         Switch::CreateInvalidates => ("Creating invalidates", "A new row is announced as any other write is"),
+        Switch::GuardedFills => {
+            ("Guarded fills", "An empty slot takes a value only from a read whose token still lies there")
+        }
+        Switch::CompareVersions => ("Compare versions", "L2 takes no value older than the one that it holds"),
+        Switch::DeleteTwice => ("Delete twice", "The write deletes the key once more, 200 ms later"),
     }
 }
 
@@ -101,6 +106,11 @@ fn switch_ja(switch: Switch) -> (&'static str, &'static str) {
         Switch::ZeroIsAnswer => ("0 もヒット", "「if (value)」ではなく「value !== null」で判定する"),
         Switch::AbsentIsAnswer => ("ネガティブキャッシュ", "「行なし」という答えも 5 秒間キャッシュする"),
         Switch::CreateInvalidates => ("作成時も無効化", "新しい行の INSERT でも、更新と同じく無効化を流す"),
+        Switch::GuardedFills => {
+            ("トークンつきの書き込み", "空のスロットには、そこに自分のトークンが残っている読み手しか書けない")
+        }
+        Switch::CompareVersions => ("バージョン比較", "L2 は、いま持っている値より古い値を受け取らない"),
+        Switch::DeleteTwice => ("遅延二重削除", "200 ms 後にもう一度キーを削除する"),
     }
 }
 
