@@ -10,6 +10,7 @@
 //! * [`write`]: the order of a write's effects
 //! * [`acknowledge`]: a write that returns when everybody has forgotten the old value
 //! * [`subscriber`]: what arrives on the bus, and what is missing
+//! * [`outbox`]: a committed write is told to everybody, whatever becomes of its writer
 //! * [`owed`]: locks and leases that are given back on every way out
 //! * [`compute`]: an expensive computation under a lock of the fleet
 //! * [`signal`]: how a notice wakes who waits for it
@@ -21,6 +22,7 @@ mod compute;
 mod lease;
 mod local;
 mod metrics;
+mod outbox;
 mod owed;
 mod read;
 mod signal;

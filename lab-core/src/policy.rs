@@ -66,6 +66,9 @@ pub struct WriteRule {
     /// After how long the key is deleted from L2 and invalidated once more, in milliseconds; 0 = never.
     #[serde(default)]
     pub again_ms: u64,
+    /// Whether a committed write is known to whoever can tell the servers in the writer's place.
+    #[serde(default, skip_serializing_if = "Outbox::is_none")]
+    pub outbox: Outbox,
 }
 
 /// What a write does to L2.
@@ -120,6 +123,29 @@ pub enum Acknowledge {
         /// After how long an unacknowledged invalidation is published again, in milliseconds.
         again_ms: u64,
     },
+}
+
+/// Whether a committed write is known to whoever can tell the servers in the writer's place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outbox {
+    /// It is not: if the writer dies, or gives the write up before it is committed, nobody is told.
+    #[default]
+    None,
+    /// A write leaves its name in a table, in its own transaction. Any server publishes what lies there for too long, and a
+    /// write whose outcome is unknown is looked up there, or forbidden for good.
+    Relay {
+        /// After how long a write is published in its writer's place, in milliseconds.
+        after_ms: u64,
+        /// How often a server looks, in milliseconds.
+        every_ms: u64,
+    },
+}
+
+impl Outbox {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// What a read does when L1 misses.
@@ -240,6 +266,7 @@ impl Policy {
                 publish: Publish::AfterCommit,
                 acknowledge: Acknowledge::No,
                 again_ms: 0,
+                outbox: Outbox::None,
             },
             miss: MissRule { single_flight: false, fleet: Fleet::None, publish_fill: false },
             answers: AnswerRule::default(),
@@ -288,6 +315,10 @@ impl Policy {
             within("write.acknowledge.lease_ms", lease_ms, 500, 60_000)?;
             within("write.acknowledge.renew_ms", renew_ms, 50, lease_ms / 2)?;
             within("write.acknowledge.again_ms", again_ms, 10, 60_000)?;
+        }
+        if let Outbox::Relay { after_ms, every_ms } = self.write.outbox {
+            within("write.outbox.after_ms", after_ms, 100, 600_000)?;
+            within("write.outbox.every_ms", every_ms, 100, 600_000)?;
         }
         if let Fleet::Lease { ttl_ms, wait_ms, deadline_ms } = self.miss.fleet {
             within("miss.fleet.ttl_ms", ttl_ms, 1, 60_000)?;

@@ -40,7 +40,7 @@ fn key() -> Key {
 }
 
 async fn commit(cache: &Cache, value: &str) -> Version {
-    let committed = cache.ports().database().update(&key(), &Value::new(value)).await;
+    let committed = cache.ports().database().update(&key(), &Value::new(value), None).await;
     committed.expect("the primary is there").version
 }
 

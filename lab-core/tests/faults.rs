@@ -8,11 +8,20 @@ use futures_util::future::join;
 use lab_core::cluster::{shard_of_slot, slot};
 use lab_core::policy::{Acknowledge, Policy, Switch};
 use lab_core::service::{Request, Response};
-use lab_core::sim::SimWorld;
+use lab_core::sim::{self, SimWorld};
 use lab_core::trace::{Actor, Event, Kind, NoticeKind, Outcome, Trace, Verb};
-use lab_core::value::{ClientId, Key, ServerId, Value};
+use lab_core::value::{ClientId, Key, ServerId, Value, Version};
 use lab_core::world::{ClusterSpec, Fault, Link, Route, World};
 use support::under_seeds;
+
+/// What the body returned under each of fifty seeds.
+fn under_seeds_with<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    body: impl Fn(SimWorld) -> F,
+) -> Vec<T> {
+    let ran = (1..=50)
+        .map(|seed| sim::on_world(seed, &body).unwrap_or_else(|error| panic!("seed {seed}: {error}")));
+    ran.map(|(returned, _)| returned).collect()
+}
 
 fn key() -> Key {
     Key::new("product:1")
@@ -133,4 +142,73 @@ async fn holders_of(world: &SimWorld) -> Actor {
     world.delete_shared(&key()).await.expect("an operator can");
     let slot = slot(key().as_str());
     Actor::RedisMaster(shard_of_slot(slot, 3))
+}
+
+fn with_outbox() -> Policy {
+    acknowledged(500).with(Switch::Outbox, true)
+}
+
+/// What servers 2 and 3 answer long after a write at server 1, which died between commit and publication.
+fn answers_after_the_writer_died(policy: &Policy) -> Vec<Option<Version>> {
+    let answers = under_seeds_with(|world| {
+        let policy = policy.clone();
+        async move {
+            start(&world, &policy).await;
+            world.insert(&key(), &Value::new("50")).await.expect("the primary is there");
+            for server in [2, 3] {
+                ask(&world, server, Request::Read(key())).await;
+            }
+            // The primary commits; the answer does not come back.
+            inject(&world, Fault::Cut(Link::From(Actor::Primary, Actor::Server(ServerId(1))))).await;
+            let die = async {
+                millis(&world, 100).await;
+                inject(&world, Fault::Kill(Actor::Server(ServerId(1)))).await;
+            };
+            join(ask(&world, 1, Request::Write(key(), Value::new("100"))), die).await;
+            millis(&world, 20_000).await;
+            [ask(&world, 2, Request::Read(key())).await, ask(&world, 3, Request::Read(key())).await]
+        }
+    });
+    answers.iter().flatten().map(Response::version).collect()
+}
+
+#[test]
+fn what_a_writer_took_to_its_grave_is_published_by_another() {
+    let (old, new) = (Some(Version(1)), Some(Version(2)));
+    assert_eq!(answers_after_the_writer_died(&acknowledged(500)), [old; 100], "nobody can know of it");
+    assert_eq!(answers_after_the_writer_died(&with_outbox()), [new; 100]);
+}
+
+/// The way to the primary holds back a write until it is given up. Then the write and the question what became of it arrive at
+/// once.
+#[test]
+fn a_write_that_was_given_up_is_committed_or_called_off_and_nobody_is_left_in_doubt() {
+    let answers = under_seeds_with(|world| async move {
+        start(&world, &with_outbox()).await;
+        world.insert(&key(), &Value::new("50")).await.expect("the primary is there");
+        let to_primary = Link::From(Actor::Server(ServerId(1)), Actor::Primary);
+        inject(&world, Fault::Cut(to_primary)).await;
+        let heal = async {
+            millis(&world, 3_500).await;
+            inject(&world, Fault::Heal(to_primary)).await;
+        };
+        let (written, ()) = join(ask(&world, 1, Request::Write(key(), Value::new("100"))), heal).await;
+        millis(&world, 2_000).await;
+        (written, ask(&world, 2, Request::Read(key())).await)
+    });
+    let (mut committed, mut called_off) = (0, 0);
+    for (written, read) in answers {
+        match written {
+            Response::Written(version) => {
+                committed += 1;
+                assert_eq!((version, read.version()), (Version(2), Some(Version(2))));
+            }
+            Response::Failed(_) => {
+                called_off += 1;
+                assert_eq!(read.version(), Some(Version(1)), "it was answered that it did not happen");
+            }
+            other => panic!("the writer can know: {other:?}"),
+        }
+    }
+    assert!(committed > 0 && called_off > 0, "{committed} committed, {called_off} called off");
 }

@@ -84,7 +84,7 @@ async fn a_commit_has_reached_its_position(stores: &Stores, recorder: &Arc<Recor
     let (ports, key) = (ports(stores, 3, recorder).await, Key::new("position:hurried"));
     for _ in 0..20 {
         let before = inserted(&client).await;
-        let committed = ports.database().update(&key, &Value::new("x")).await.expect("a row");
+        let committed = ports.database().update(&key, &Value::new("x"), None).await.expect("a row");
         assert!(committed.lsn > before, "committed after {before}, and it says {}", committed.lsn);
         let before = inserted(&client).await;
         let row = stores.insert(&key, &Value::new("y")).await.expect("a row");

@@ -83,7 +83,7 @@ async fn a_commit_whose_answer_is_lost_is_unknown(ports: &RealPorts, links: &Lin
     let key = Key::new("outcome:row");
     let link = Link::Sql(AppServer(1), PostgresNode::Primary);
     links.cut(link, Way::Back).expect("the link is there");
-    assert_eq!(ports.database().update(&key, &Value::new("x")).await, Err(DatabaseError::Unknown));
+    assert_eq!(ports.database().update(&key, &Value::new("x"), None).await, Err(DatabaseError::Unknown));
     links.heal(link).expect("the link is there");
     let row = in_the_end("read", async || ports.database().read(&key, ReadFrom::Primary).await).await;
     assert_eq!((row.value, row.version), (Some(Value::new("x")), Version(1)));

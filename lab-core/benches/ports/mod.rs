@@ -7,11 +7,11 @@ use std::time::Duration;
 use lab_core::ports::l2::{Command, Reply, Slot};
 use lab_core::ports::{
     Arrival, Audience, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy, Member,
-    Membership, Notice, Ports, Published, ReadFrom, Row, SharedCache, SharedError, Silent, Subscription,
-    Tasks,
+    Membership, Notice, Ports, Published, ReadFrom, Row, Settled, SharedCache, SharedError, Silent,
+    Subscription, Tasks, Unpublished,
 };
 use lab_core::trace::Actor;
-use lab_core::value::{Instant, Key, ServerId, Value, Version};
+use lab_core::value::{Instant, Key, ServerId, Value, Version, WriteId};
 
 const SERVER: ServerId = ServerId(1);
 
@@ -114,8 +114,20 @@ impl Database for BenchPorts {
         Ok(Row { value: Some(Value::new("x".repeat(64))), version: Version(1), as_of: self.now() })
     }
 
-    async fn update(&self, _: &Key, _: &Value) -> Result<Committed, DatabaseError> {
+    async fn update(&self, _: &Key, _: &Value, _: Option<WriteId>) -> Result<Committed, DatabaseError> {
         Ok(Committed { version: Version(1), lsn: 0, as_of: self.now() })
+    }
+
+    async fn settle(&self, _: WriteId) -> Result<Settled, DatabaseError> {
+        Ok(Settled::Refused)
+    }
+
+    async fn unpublished(&self, _: Duration) -> Result<Vec<Unpublished>, DatabaseError> {
+        Ok(Vec::new())
+    }
+
+    async fn published(&self, _: WriteId, _: bool) -> Result<(), DatabaseError> {
+        Ok(())
     }
 }
 

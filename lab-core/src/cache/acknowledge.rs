@@ -14,7 +14,6 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::TieredCache;
-use super::write::WriteError;
 use crate::policy::Acknowledge;
 use crate::ports::{Audience, Body, Bus, Clock, Member, Membership, Notice, Ports};
 use crate::trace::{self, EventId, Kind, WaitFor};
@@ -92,11 +91,11 @@ impl Acknowledgements {
 }
 
 impl<P: Ports> TieredCache<P> {
-    /// Tells every server that the row changed, and waits as long as the policy says.
-    pub(super) async fn announce(&self, key: &Key, version: Version) -> Result<(), WriteError> {
+    /// Tells every server that the row changed, waits as long as the policy says, and says whether everybody has heard, as
+    /// far as the policy asks.
+    pub(super) async fn announce(&self, key: &Key, version: Version) -> bool {
         let Acknowledge::Members { lease_ms, again_ms, .. } = self.shared.policy.write.acknowledge else {
-            self.invalidate_others(key, Some(version)).await;
-            return Ok(());
+            return self.invalidate_others(key, Some(version)).await;
         };
         let number = self.next_broadcast();
         self.shared.acknowledgements.open(number);
@@ -104,9 +103,9 @@ impl<P: Ports> TieredCache<P> {
             again: Duration::from_millis(again_ms),
             until: self.now().after(Duration::from_millis(lease_ms) * PATIENCE_LEASES),
         };
-        let result = self.until_acknowledged(key, version, number, waits).await;
+        let heard = self.until_acknowledged(key, version, number, waits).await;
         self.shared.acknowledgements.close(number);
-        result
+        heard
     }
 
     async fn until_acknowledged(
@@ -115,7 +114,7 @@ impl<P: Ports> TieredCache<P> {
         version: Version,
         number: u64,
         Waits { again, until }: Waits,
-    ) -> Result<(), WriteError> {
+    ) -> bool {
         let ports = &self.shared.ports;
         while self.now() < until {
             let body = Body::Invalidate { key: key.clone(), version: Some(version), acknowledge: true };
@@ -133,21 +132,22 @@ impl<P: Ports> TieredCache<P> {
             let too_late = pin!(ports.clock().sleep(again));
             if matches!(select(acknowledged, too_late).await, Either::Left(_)) {
                 self.note(Kind::Woken { on: WaitFor::Acknowledgements }, key, Some(version));
-                return Ok(());
+                return true;
             }
         }
-        Err(WriteError::Unacknowledged(version))
+        false
     }
 
-    /// Publishes an invalidation and does not wait for anybody.
-    pub(super) async fn invalidate_others(&self, key: &Key, version: Option<Version>) {
-        self.tell(Body::Invalidate { key: key.clone(), version, acknowledge: false }).await;
+    /// Publishes an invalidation, does not wait for anybody, and says whether the bus took it.
+    pub(super) async fn invalidate_others(&self, key: &Key, version: Option<Version>) -> bool {
+        self.tell(Body::Invalidate { key: key.clone(), version, acknowledge: false }).await
     }
 
-    /// Publishes to everybody. A publication that fails is lost, as with any such bus: subscribers see the hole.
-    pub(super) async fn tell(&self, body: Body) {
+    /// Publishes to everybody, and says whether the bus took it. A publication that fails is lost, as with any such bus:
+    /// subscribers see the hole.
+    pub(super) async fn tell(&self, body: Body) -> bool {
         let notice = self.notice(self.next_broadcast(), body);
-        let _ = self.shared.ports.bus().publish(Audience::All, notice).await;
+        self.shared.ports.bus().publish(Audience::All, notice).await.is_ok()
     }
 
     fn next_broadcast(&self) -> u64 {

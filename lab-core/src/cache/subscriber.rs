@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::TieredCache;
-use crate::policy::Acknowledge;
+use crate::policy::{Acknowledge, Outbox};
 use crate::ports::{
     Arrival, Audience, Body, Bus, BusError, Clock, Member, Membership, Notice, Ports, Subscription, Tasks,
 };
@@ -13,7 +13,7 @@ use crate::trace::{self, Kind, Why};
 use crate::value::{Key, ServerId};
 
 /// How long a server waits before it subscribes or renews anew after a failure.
-const RETRY: Duration = Duration::from_millis(100);
+pub(super) const RETRY: Duration = Duration::from_millis(100);
 
 /// The last number heard of each publisher's life.
 #[derive(Default)]
@@ -61,6 +61,11 @@ impl<P: Ports> TieredCache<P> {
         if self.shared.policy.bus.beat_ms > 0 {
             let publisher = self.clone();
             ports.tasks().spawn(Box::pin(async move { publisher.beat().await }));
+        }
+        if let Outbox::Relay { after_ms, every_ms } = self.shared.policy.write.outbox {
+            let (after, every) = (Duration::from_millis(after_ms), Duration::from_millis(every_ms));
+            let relay = self.clone();
+            ports.tasks().spawn(Box::pin(async move { relay.relay(after, every).await }));
         }
         Ok(())
     }

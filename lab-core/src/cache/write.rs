@@ -5,9 +5,12 @@ use std::time::Duration;
 use super::TieredCache;
 use super::local::Epoch;
 use crate::policy::{Acknowledge, Created, LocalWrite, Publish, SharedWrite};
-use crate::ports::{Clock, Database, DatabaseError, Ports, Replaced, SharedCache, Stored, Tasks};
+use crate::ports::{Clock, Database, DatabaseError, Ports, Replaced, Settled, SharedCache, Stored, Tasks};
 use crate::trace::{self, Kind, Why};
 use crate::value::{Entry, Key, Stamp, Value, Version};
+
+/// Why a write did not happen that was given up before it was committed.
+const CALLED_OFF: &str = "PostgreSQL did not answer in time, and the write was called off";
 
 /// Why a write did not return a version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,32 +37,35 @@ impl<P: Ports> TieredCache<P> {
         if early {
             self.invalidate_others(key, None).await;
         }
-        let committed = match self.shared.ports.database().update(key, value).await {
-            Ok(committed) => committed,
+        let (id, sent) = (self.name_write(), self.now());
+        let stamp = match self.shared.ports.database().update(key, value, id).await {
+            Ok(committed) => Stamp { version: committed.version, as_of: committed.as_of },
             Err(DatabaseError::Failed(why)) => return Err(WriteError::Failed(why)),
-            Err(DatabaseError::Unknown) => {
-                self.distrust(key).await;
-                return Err(WriteError::Unknown);
-            }
+            Err(DatabaseError::Unknown) => match self.settle(id).await {
+                Some(Settled::Committed(version)) => Stamp { version, as_of: sent },
+                Some(Settled::Refused) => return Err(WriteError::Failed(CALLED_OFF.to_owned())),
+                None => {
+                    self.distrust(key).await;
+                    return Err(WriteError::Unknown);
+                }
+            },
         };
-        if self.leaves_caches(committed.version) {
-            return Ok(committed.version);
+        if self.leaves_caches(stamp.version) {
+            return Ok(stamp.version);
         }
-        let stamp = Stamp { version: committed.version, as_of: committed.as_of };
         let entry = Entry { value: Some(value.clone()), stamp };
         let shared = self.write_shared(key, &entry).await;
         self.write_local(key, &entry, epoch, shared);
         self.delete_again(key, stamp.version);
-        if !early {
-            self.announce(key, stamp.version).await?;
+        // What was published before the commit has told nobody of what is committed.
+        let told = !early && self.announce(key, stamp.version).await;
+        // Everybody may have forgotten the old value, but would find it in L2 again.
+        if told && shared != SharedAfter::Unknown {
+            self.forget_write(id);
+        } else if self.promises_freshness() {
+            return Err(WriteError::Unacknowledged(stamp.version));
         }
-        match shared {
-            // Everybody has forgotten the old value, but would find it in L2 again.
-            SharedAfter::Unknown if self.promises_freshness() => {
-                Err(WriteError::Unacknowledged(stamp.version))
-            }
-            _ => Ok(stamp.version),
-        }
+        Ok(stamp.version)
     }
 
     /// Whether this write made the row, and the policy thinks that nobody can have cached what did not exist.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{History, Part, Request};
 use crate::consistency::Level;
-use crate::policy::{Acknowledge, Policy};
+use crate::policy::{Acknowledge, Outbox, Policy};
 use crate::trace::{Actor, EventId, Kind, OperationId, Outcome, RequestKind, Trace, Verb};
 use crate::value::{ClientId, Key, Version};
 
@@ -50,8 +50,8 @@ pub struct Violation {
 
 /// What a policy promises to keep whatever the nemesis does.
 ///
-/// An acknowledged invalidation does not promise yet that all converges: a commit that lands after its write was given up is
-/// announced by nobody, and only a record of it beside the row could tell.
+/// An acknowledged invalidation alone does not promise that all converges: a commit that lands after its write was given up is
+/// announced by nobody. A record of it beside the row tells, which is the outbox.
 pub fn promised(policy: &Policy) -> Vec<Promise> {
     let acknowledged = policy.write.acknowledge != Acknowledge::No;
     let (strong, session) = (policy.level == Level::Strong, policy.level == Level::Session);
@@ -60,7 +60,7 @@ pub fn promised(policy: &Policy) -> Vec<Promise> {
         (Promise::Linearizable, strong),
         (Promise::ReadYourWrites, acknowledged || strong || session),
         (Promise::MonotonicReads, strong || session),
-        (Promise::ConvergesWhenQuiet, strong),
+        (Promise::ConvergesWhenQuiet, strong || (acknowledged && policy.write.outbox != Outbox::None)),
         (Promise::NothingInvented, true),
     ];
     promises.into_iter().filter_map(|(promise, made)| made.then_some(promise)).collect()

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acknowledge, ComputeRule, Created, Fleet, HitTest, LockRule, LockWait, Policy, Publish, SharedWrite,
+    Acknowledge, ComputeRule, Created, Fleet, HitTest, LockRule, LockWait, Outbox, Policy, Publish,
+    SharedWrite,
 };
 use crate::consistency::Level;
 
@@ -49,6 +50,8 @@ pub enum Switch {
     CompareVersions,
     /// A write deletes the key once more after a pause.
     DeleteTwice,
+    /// A committed write that its writer did not publish is published by another server.
+    Outbox,
 }
 
 const LEASE: Fleet = Fleet::Lease { ttl_ms: 2_000, wait_ms: 500, deadline_ms: 10_000 };
@@ -56,12 +59,13 @@ const SHORT_LEASE: Fleet = Fleet::Lease { ttl_ms: 20, wait_ms: 20, deadline_ms: 
 const ACKNOWLEDGED: Acknowledge = Acknowledge::Members { lease_ms: 2_000, renew_ms: 500, again_ms: 200 };
 /// The pause between two deletions.
 const PAUSE_MS: u64 = 200;
+const OUTBOX: Outbox = Outbox::Relay { after_ms: 3_000, every_ms: 1_000 };
 const LOCK: LockRule =
     LockRule { ttl_ms: 5_000, wait: LockWait::Retry { every_ms: 100 }, recheck: true, deadline_ms: 20_000 };
 
 impl Switch {
     /// Every switch.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::WriteShared,
         Self::AcknowledgedInvalidation,
         Self::StrongReads,
@@ -81,6 +85,7 @@ impl Switch {
         Self::GuardedFills,
         Self::CompareVersions,
         Self::DeleteTwice,
+        Self::Outbox,
     ];
 
     /// Whether it is on in `policy`.
@@ -107,6 +112,7 @@ impl Switch {
             Self::GuardedFills => policy.write.shared == SharedWrite::ReplaceOlder && policy.local.epochs,
             Self::CompareVersions => policy.write.shared == SharedWrite::SetIfNewer,
             Self::DeleteTwice => policy.write.again_ms > 0,
+            Self::Outbox => policy.write.outbox != Outbox::None,
         }
     }
 
@@ -164,6 +170,7 @@ impl Switch {
             Self::GuardedFills => return Self::fills(policy, on, SharedWrite::ReplaceOlder),
             Self::CompareVersions => return Self::fills(policy, on, SharedWrite::SetIfNewer),
             Self::DeleteTwice => policy.write.again_ms = if on { PAUSE_MS } else { 0 },
+            Self::Outbox => policy.write.outbox = if on { OUTBOX } else { Outbox::None },
         }
         Self::underpin(policy);
     }

@@ -7,11 +7,13 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use futures_util::future::join;
+
 use super::{
-    Arrival, Audience, Body, Bus, Clock, Database, Member, Membership, Notice, Ports, ReadFrom, Subscription,
-    l2,
+    Arrival, Audience, Body, Bus, Clock, Database, DatabaseError, Entropy, Member, Membership, Notice, Ports,
+    ReadFrom, Settled, Subscription, Unpublished, l2,
 };
-use crate::value::{Entry, Instant, Key, Stamp, Value, Version};
+use crate::value::{Entry, Instant, Key, Stamp, Value, Version, WriteId};
 
 /// How long a value lives that shall not run out meanwhile.
 pub(super) const LONG: Duration = Duration::from_mins(1);
@@ -44,6 +46,13 @@ pub async fn suite<P: Ports>(one: &P, other: &P) -> Result<(), Violation> {
     rows(one).await.map_err(clause("a commit gives the next version and a later log position"))?;
     no_row(one).await.map_err(clause("a row that does not exist reads as absent, version 0"))?;
     replicas(one).await.map_err(clause("a replica follows the primary"))?;
+    settling(one, other)
+        .await
+        .map_err(clause("of a write and its refusal one happens, whoever comes first"))?;
+    settling_race(one, other).await.map_err(clause("a write under way is committed or refused, not both"))?;
+    unpublished(one, other)
+        .await
+        .map_err(clause("a write lies in the outbox until it is published, and is given to one at a time"))?;
     broadcast(one, other).await.map_err(clause("a broadcast reaches every subscriber, in order"))?;
     addressed(one, other).await.map_err(clause("a notice for one server reaches no other"))?;
     members(one, other).await.map_err(clause("a member is live until its lease runs out"))?;
@@ -74,9 +83,9 @@ pub(super) fn must<T, E: Debug>(saw: Result<T, E>) -> Result<T, String> {
 
 async fn rows(ports: &impl Ports) -> Kept {
     let (database, key) = (ports.database(), key("rows"));
-    let first = must(database.update(&key, &Value::new("50")).await)?;
+    let first = must(database.update(&key, &Value::new("50"), None).await)?;
     let sent = ports.clock().now();
-    let second = must(database.update(&key, &Value::new("100")).await)?;
+    let second = must(database.update(&key, &Value::new("100"), None).await)?;
     let done = ports.clock().now();
     same::<_, ()>(Ok((first.version, second.version)), &(Version(1), Version(2)))?;
     if second.lsn <= first.lsn {
@@ -97,7 +106,7 @@ async fn no_row(ports: &impl Ports) -> Kept {
 
 async fn replicas(ports: &impl Ports) -> Kept {
     let (database, key) = (ports.database(), key("replicas"));
-    let wanted = must(database.update(&key, &Value::new("here")).await)?.version;
+    let wanted = must(database.update(&key, &Value::new("here"), None).await)?.version;
     let deadline = ports.clock().now().after(DEADLINE);
     for replica in 1..=2 {
         loop {
@@ -138,6 +147,65 @@ async fn next_from<P: Ports>(
         futures_util::future::Either::Left((next, _)) => next,
         futures_util::future::Either::Right(_) => Err(format!("nothing came within {DEADLINE:?}")),
     }
+}
+
+/// A name that no other write of this clause has, nor one of another run over the same stores.
+fn name(ports: &impl Ports) -> WriteId {
+    WriteId(u128::from(ports.entropy().draw()) << 64 | u128::from(ports.entropy().draw()))
+}
+
+async fn settling(one: &impl Ports, other: &impl Ports) -> Kept {
+    let (key, value) = (key("settling"), Value::new("50"));
+    let (done, refused) = (name(one), name(one));
+    let version = must(one.database().update(&key, &value, Some(done)).await)?.version;
+    same(other.database().settle(done).await, &Settled::Committed(version))?;
+    same(other.database().settle(refused).await, &Settled::Refused)?;
+    let late = one.database().update(&key, &Value::new("100"), Some(refused)).await;
+    if !matches!(late, Err(DatabaseError::Failed(_))) {
+        return Err(format!("it was refused before, and answers {late:?}"));
+    }
+    same(other.database().settle(refused).await, &Settled::Refused)?;
+    let row = must(other.database().read(&key, ReadFrom::Primary).await)?;
+    same::<_, ()>(Ok((row.value, row.version)), &(Some(value), version))
+}
+
+async fn settling_race(one: &impl Ports, other: &impl Ports) -> Kept {
+    let (key, value) = (key("settling-race"), Value::new("50"));
+    let mut wanted = Version(0);
+    for _ in 0..50 {
+        let id = name(one);
+        let written = one.database().update(&key, &value, Some(id));
+        match join(written, other.database().settle(id)).await {
+            (Ok(committed), Ok(Settled::Committed(version))) if committed.version == version => {
+                wanted = version;
+            }
+            (Err(DatabaseError::Failed(_)), Ok(Settled::Refused)) => {}
+            answers => return Err(format!("the write and the settling answer {answers:?}")),
+        }
+        let row = must(one.database().read(&key, ReadFrom::Primary).await)?;
+        same::<_, ()>(Ok(row.version), &wanted)?;
+    }
+    Ok(())
+}
+
+async fn unpublished(one: &impl Ports, other: &impl Ports) -> Kept {
+    let (key, id) = (key("unpublished"), name(one));
+    let version = must(one.database().update(&key, &Value::new("50"), Some(id)).await)?.version;
+    let mine = |taken: Vec<Unpublished>| taken.into_iter().find(|write| write.id == id);
+    same(other.database().unpublished(LONG).await.map(mine), &None)?;
+    one.clock().sleep(PAST_SHORT).await;
+    let write = Unpublished { id, key, version };
+    same(other.database().unpublished(SHORT).await.map(mine), &Some(write.clone()))?;
+    same(one.database().unpublished(SHORT).await.map(mine), &None)?;
+    one.clock().sleep(PAST_SHORT).await;
+    same(one.database().unpublished(SHORT).await.map(mine), &Some(write))?;
+    must(one.database().published(id, false).await)?;
+    one.clock().sleep(PAST_SHORT).await;
+    same(other.database().unpublished(SHORT).await.map(mine), &None)?;
+    // It is published; that it happened can still be asked.
+    same(other.database().settle(id).await, &Settled::Committed(version))?;
+    must(one.database().published(id, true).await)?;
+    same(other.database().settle(id).await, &Settled::Refused)
 }
 
 async fn broadcast<P: Ports>(one: &P, other: &P) -> Kept {

@@ -1,7 +1,9 @@
 //! `PostgreSQL`: the truth. It gives every row its version.
 
+use std::time::Duration;
+
 use crate::trace::Actor;
-use crate::value::{Entry, Instant, Key, Value, Version};
+use crate::value::{Entry, Instant, Key, Value, Version, WriteId};
 
 /// Whom a read asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,17 +66,57 @@ pub enum DatabaseError {
     Unknown,
 }
 
+/// What became of a write whose outcome nobody knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is committed, and made this version.
+    Committed(Version),
+    /// It did not happen and never will: its name stands in the outbox as refused.
+    Refused,
+}
+
+/// A committed write of which the servers may not have heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpublished {
+    /// Which write.
+    pub id: WriteId,
+    /// The row that it changed.
+    pub key: Key,
+    /// The version that it made.
+    pub version: Version,
+}
+
 /// A primary with replicas, through a pool of connections: a call waits its turn, first come, first served.
+///
+/// Beside the rows lies the **outbox**: a write that bears a name leaves it there in its own transaction, and a name stands
+/// there once. So whoever comes later can tell whether the write happened, and tell the servers in the writer's place.
 pub trait Database: Send + Sync {
     /// Reads a row.
     #[track_caller]
     fn read(&self, key: &Key, from: ReadFrom) -> impl Future<Output = Result<Row, DatabaseError>> + Send;
 
-    /// Writes a row on the primary: inserts it as version 1, or gives it the next version.
+    /// Writes a row on the primary: inserts it as version 1, or gives it the next version. With a name, the name goes into
+    /// the outbox in the same transaction; where it stands there already, nothing is done.
     #[track_caller]
     fn update(
         &self,
         key: &Key,
         value: &Value,
+        id: Option<WriteId>,
     ) -> impl Future<Output = Result<Committed, DatabaseError>> + Send;
+
+    /// Settles a write whose outcome nobody knows: puts its name into the outbox as refused, unless the write is there.
+    /// A refusal stands for at least an hour, longer than a statement can be on its way.
+    #[track_caller]
+    fn settle(&self, id: WriteId) -> impl Future<Output = Result<Settled, DatabaseError>> + Send;
+
+    /// Takes some of the writes that stand in the outbox untaken for so long: nobody else is given them for as long again.
+    fn unpublished(
+        &self,
+        after: Duration,
+    ) -> impl Future<Output = Result<Vec<Unpublished>, DatabaseError>> + Send;
+
+    /// Every server has heard of the write: nobody is given it any more. Its name stays for whoever may still want to settle
+    /// it, unless `forget` says that there is nobody.
+    fn published(&self, id: WriteId, forget: bool) -> impl Future<Output = Result<(), DatabaseError>> + Send;
 }

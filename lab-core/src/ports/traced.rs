@@ -14,11 +14,11 @@ use pin_project_lite::pin_project;
 
 use super::{
     Audience, Body, Bus, BusError, Committed, Database, DatabaseError, Member, Membership, Notice, Observer,
-    Ports, Published, ReadFrom, Row, SharedCache, SharedError,
+    Ports, Published, ReadFrom, Row, Settled, SharedCache, SharedError, Unpublished,
     l2::{Command, Reply},
 };
 use crate::trace::{self, Actor, Kind, MessageId, Note, Outcome, Verb};
-use crate::value::{Key, ServerId, Token, Value, Version};
+use crate::value::{Key, ServerId, Token, Value, Version, WriteId};
 
 pub use stores::{TracedBus, TracedDatabase, TracedMembership, TracedShared};
 
@@ -256,6 +256,15 @@ impl Told for Row {
 impl Told for Committed {
     fn told(&self, _: Option<Token>) -> Telling {
         Telling { version: Some(self.version), lsn: Some(self.lsn), ..only(Outcome::Done) }
+    }
+}
+
+impl Told for Settled {
+    fn told(&self, _: Option<Token>) -> Telling {
+        match self {
+            Self::Committed(version) => Telling { version: Some(*version), ..only(Outcome::Done) },
+            Self::Refused => only(Outcome::Refused),
+        }
     }
 }
 

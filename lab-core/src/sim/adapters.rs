@@ -11,11 +11,11 @@ use crate::cluster::slot;
 use crate::ports::l2::{Command, Reply};
 use crate::ports::{
     Arrival, Audience, Body, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy,
-    Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Row, SharedCache, SharedError,
-    Subscription, Tasks,
+    Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Row, Settled, SharedCache, SharedError,
+    Subscription, Tasks, Unpublished,
 };
 use crate::trace::{self, Actor, EventId, MessageId, Note, Verb};
-use crate::value::{Instant, Key, ServerId, Value};
+use crate::value::{Instant, Key, ServerId, Value, WriteId};
 use crate::world::deadline;
 
 /// A command that was redirected, or could not be sent, is sent anew so many times at most.
@@ -193,11 +193,37 @@ impl Database for SimPorts {
         }
     }
 
-    async fn update(&self, key: &Key, value: &Value) -> Result<Committed, DatabaseError> {
-        match self.statement(Verb::Update, Statement::Update(key.clone(), value.clone())).await? {
+    async fn update(
+        &self,
+        key: &Key,
+        value: &Value,
+        id: Option<WriteId>,
+    ) -> Result<Committed, DatabaseError> {
+        match self.statement(Verb::Update, Statement::Update(key.clone(), value.clone(), id)).await? {
             Rows::Committed(committed) => Ok(committed),
+            Rows::Duplicate => {
+                Err(DatabaseError::Failed("the write's name is in the outbox already".to_owned()))
+            }
             other => Err(DatabaseError::Failed(odd(&other))),
         }
+    }
+
+    async fn settle(&self, id: WriteId) -> Result<Settled, DatabaseError> {
+        match self.statement(Verb::Settle, Statement::Settle(id)).await? {
+            Rows::Settled(settled) => Ok(settled),
+            other => Err(DatabaseError::Failed(odd(&other))),
+        }
+    }
+
+    async fn unpublished(&self, after: Duration) -> Result<Vec<Unpublished>, DatabaseError> {
+        match self.statement(Verb::Outbox, Statement::Unpublished(after)).await? {
+            Rows::Unpublished(writes) => Ok(writes),
+            other => Err(DatabaseError::Failed(odd(&other))),
+        }
+    }
+
+    async fn published(&self, id: WriteId, forget: bool) -> Result<(), DatabaseError> {
+        self.statement(Verb::Outbox, Statement::Published(id, forget)).await.map(drop)
     }
 }
 

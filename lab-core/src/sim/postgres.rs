@@ -3,19 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::ports::{Committed, Member, ReadFrom, Row};
-use crate::value::{Instant, Key, ServerId, Value, Version};
+use crate::ports::{Committed, Member, ReadFrom, Row, Settled, Unpublished};
+use crate::value::{Instant, Key, ServerId, Value, Version, WriteId};
 
 /// Bytes of write-ahead log that a commit of one row makes: a heap record and a commit record.
 const WAL_BYTES: u64 = 0x90;
 /// Where the log stands after the tables were made.
 const WAL_START: u64 = 0x0150_0000;
 
+/// Writes that are taken out of the outbox at once.
+const TAKEN_MAX: usize = 32;
+
 /// A statement.
 #[derive(Clone, Debug)]
 pub(super) enum Statement {
     Select(Key, ReadFrom),
-    Update(Key, Value),
+    Update(Key, Value, Option<WriteId>),
+    Settle(WriteId),
+    Unpublished(Duration),
+    /// Whether its name is to go, too.
+    Published(WriteId, bool),
     Renew(ServerId, u64, Duration),
     Members,
 }
@@ -25,6 +32,11 @@ pub(super) enum Statement {
 pub(super) enum Rows {
     Row(Row),
     Committed(Committed),
+    /// The write's name stood in the outbox already: nothing was done.
+    Duplicate,
+    Settled(Settled),
+    Unpublished(Vec<Unpublished>),
+    Published,
     Renewed,
     Members(Vec<Member>),
 }
@@ -58,12 +70,23 @@ struct Replica {
     replayed: Instant,
 }
 
+/// What stands in the outbox under a write's name.
+#[derive(Clone, Debug)]
+enum Posted {
+    /// The write did not happen, and never will.
+    Refused,
+    /// It is committed. Where it is still to be published: since when nobody has taken it.
+    Committed { key: Key, version: Version, untaken: Option<Instant> },
+}
+
 /// The primary with its replicas.
 #[derive(Clone, Debug)]
 pub(super) struct Postgres {
     table: Table,
     lsn: u64,
     members: BTreeMap<ServerId, (u64, Instant)>,
+    /// Names stay as long as the run.
+    outbox: BTreeMap<WriteId, Posted>,
     replicas: Vec<Replica>,
 }
 
@@ -73,6 +96,7 @@ impl Postgres {
             table: Table::default(),
             lsn: WAL_START,
             members: BTreeMap::new(),
+            outbox: BTreeMap::new(),
             replicas: vec![Replica::default(); usize::from(replicas)],
         }
     }
@@ -95,10 +119,31 @@ impl Postgres {
                 let replica = &self.replicas[usize::from(number) - 1];
                 (Rows::Row(replica.table.row(&key, replica.replayed)), None)
             }
-            Statement::Update(key, value) => {
+            Statement::Update(_, _, Some(id)) if self.outbox.contains_key(&id) => (Rows::Duplicate, None),
+            Statement::Update(key, value, id) => {
                 let record = self.commit(key, value, now);
+                if let Some(id) = id {
+                    let (key, version) = (record.key.clone(), record.version);
+                    self.outbox.insert(id, Posted::Committed { key, version, untaken: Some(now) });
+                }
                 let committed = Committed { version: record.version, lsn: record.lsn, as_of: sent };
                 (Rows::Committed(committed), Some(record))
+            }
+            Statement::Settle(id) => {
+                let settled = match self.outbox.entry(id).or_insert(Posted::Refused) {
+                    Posted::Refused => Settled::Refused,
+                    Posted::Committed { version, .. } => Settled::Committed(*version),
+                };
+                (Rows::Settled(settled), None)
+            }
+            Statement::Unpublished(after) => (Rows::Unpublished(self.take_unpublished(after, now)), None),
+            Statement::Published(id, forget) => {
+                if forget {
+                    self.outbox.remove(&id);
+                } else if let Some(Posted::Committed { untaken, .. }) = self.outbox.get_mut(&id) {
+                    *untaken = None;
+                }
+                (Rows::Published, None)
             }
             Statement::Renew(server, incarnation, lease) => {
                 self.members.insert(server, (incarnation, now.after(lease)));
@@ -113,6 +158,21 @@ impl Postgres {
                 (Rows::Members(live.map(member).collect()), None)
             }
         }
+    }
+
+    /// The writes that nobody has taken for so long; they are taken now.
+    fn take_unpublished(&mut self, after: Duration, now: Instant) -> Vec<Unpublished> {
+        let mut taken = Vec::new();
+        for (id, posted) in &mut self.outbox {
+            if let Posted::Committed { key, version, untaken: Some(since) } = posted
+                && now.since(*since) >= after
+                && taken.len() < TAKEN_MAX
+            {
+                *since = now;
+                taken.push(Unpublished { id: *id, key: key.clone(), version: *version });
+            }
+        }
+        taken
     }
 
     /// Commits a row and says what the log holds of it.

@@ -271,6 +271,10 @@ pub enum Verb {
     Members,
     /// Store in place of an older value, else void what is there (a script).
     ReplaceOlder,
+    /// Find out whether a write happened, and else make sure that it never will: `INSERT … ON CONFLICT` of its name.
+    Settle,
+    /// Look into the outbox, or tidy it.
+    Outbox,
 }
 
 impl Verb {
@@ -294,12 +298,15 @@ impl Verb {
             Self::Renew => "RENEW",
             Self::Members => "MEMBERS",
             Self::ReplaceOlder => "REPLACE OLDER",
+            Self::Settle => "SETTLE",
+            Self::Outbox => "OUTBOX",
         }
     }
 
-    /// Whether it is upkeep that a trace leaves out: signs of life and renewals, many a second and always alike.
+    /// Whether it is upkeep that a trace leaves out: signs of life, renewals, looks into the outbox, many a second and
+    /// always alike.
     pub fn is_quiet(self) -> bool {
-        matches!(self, Self::PublishBeat | Self::Renew)
+        matches!(self, Self::PublishBeat | Self::Renew | Self::Outbox)
     }
 
     /// Whether it changes what a node holds (a filled capsule), or only asks (an outlined one).

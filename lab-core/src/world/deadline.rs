@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::policy::{Acknowledge, Policy};
+use crate::policy::{Acknowledge, Outbox, Policy};
 
 /// A client waits so long for its answer, which is unknown then. Longer than a request may wait for a connection and for
 /// its statement.
@@ -39,6 +39,13 @@ pub fn quiet(policy: &Policy) -> Duration {
     };
     let silence = Duration::from_millis(policy.bus.silence_ms);
     let calls = REDIS + RESEND + OPEN + STATEMENT + SUBSCRIBE;
+    // What lies in the outbox is looked for, and published by whoever finds it as a write is.
+    let relay = match policy.write.outbox {
+        Outbox::Relay { after_ms, every_ms } => {
+            Duration::from_millis(after_ms + every_ms) + calls + 6 * lease
+        }
+        Outbox::None => Duration::ZERO,
+    };
     // A write waits for leases again and again, and a reader behind it fills anew.
-    calls + 6 * lease + 2 * silence
+    calls + 6 * lease + 2 * silence + relay
 }

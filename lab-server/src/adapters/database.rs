@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures_util::{FutureExt, future};
-use lab_core::ports::{Clock, Committed, Database, DatabaseError, ReadFrom, Row};
+use lab_core::ports::{Clock, Committed, Database, DatabaseError, ReadFrom, Row, Settled, Unpublished};
 use lab_core::trace::{self, Actor, Kind, Note};
-use lab_core::value::{Instant, Key, ServerId, Value, Version};
+use lab_core::value::{Instant, Key, ServerId, Value, Version, WriteId};
+use tokio_postgres::error::DbError;
 use tokio_postgres::types::{FromSql, PgLsn, ToSql};
 use tokio_postgres::{Config, Statement};
 
@@ -18,7 +19,8 @@ use super::time::RunClock;
 use crate::harness::{PostgresNode, Reach, describe};
 
 /// The tables of the lab, in a schema of their own, which must not be there yet: `data` holds the rows; `members` says
-/// who is live, by the database's own clock. Their commit is waited for, as [`UPSERT`]'s is.
+/// who is live, by the database's own clock; `outbox` holds the names of writes (a refused one has no version), and since
+/// when nobody has taken those that are to be published. Their commit is waited for, as [`UPSERT`]'s is.
 pub(crate) const SCHEMA: &str = "
     SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off';
     CREATE SCHEMA cache_lab;
@@ -27,7 +29,15 @@ pub(crate) const SCHEMA: &str = "
     );
     CREATE TABLE cache_lab.members (
         server smallint PRIMARY KEY, incarnation bigint NOT NULL, lease_until timestamptz NOT NULL
-    );";
+    );
+    CREATE TABLE cache_lab.outbox (
+        id uuid PRIMARY KEY, key text, version bigint, untaken timestamptz,
+        since timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    CREATE INDEX untaken ON cache_lab.outbox (untaken) WHERE untaken IS NOT NULL;";
+
+/// Every table of [`SCHEMA`].
+pub(crate) const TABLES: &str = "cache_lab.data, cache_lab.members, cache_lab.outbox";
 
 /// Inserts a row as version 1, or gives it the next version. Where commits are not waited for (`synchronous_commit` is
 /// off, which a role or a database may have set), this one is: [`POSITION`] would else lie before it. The setting ends
@@ -41,6 +51,52 @@ pub(crate) const UPSERT: &str = "
     INSERT INTO cache_lab.data AS held (key, value, version) VALUES ($1, $2, 1)
     ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = held.version + 1
     RETURNING version, (SELECT count(*) FROM flushed)";
+
+/// The same, and the write's name goes into the outbox. Where it stands there already the statement fails, and so nothing is
+/// written.
+const UPSERT_NAMED: &str = "
+    WITH flushed AS (
+        SELECT set_config('synchronous_commit', 'local', true)
+        WHERE current_setting('synchronous_commit') = 'off'
+    ), written AS (
+        INSERT INTO cache_lab.data AS held (key, value, version) VALUES ($1, $2, 1)
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = held.version + 1
+        RETURNING key, version
+    )
+    INSERT INTO cache_lab.outbox (id, key, version, untaken)
+    SELECT $3::text::uuid, key, version, clock_timestamp() FROM written
+    RETURNING version, (SELECT count(*) FROM flushed)";
+
+/// The name of the outbox's unique index, as an error tells it.
+const OUTBOX_NAMES: &str = "outbox_pkey";
+
+/// Puts a name into the outbox as refused, or finds the write that stands there: a write under way is waited for. The update
+/// changes nothing, but what it answers is the row as it is committed.
+const SETTLE: &str = "
+    WITH flushed AS (
+        SELECT set_config('synchronous_commit', 'local', true)
+        WHERE current_setting('synchronous_commit') = 'off'
+    )
+    INSERT INTO cache_lab.outbox AS held (id) VALUES ($1::text::uuid)
+    ON CONFLICT (id) DO UPDATE SET id = excluded.id
+    RETURNING version, (SELECT count(*) FROM flushed)";
+
+/// Takes the oldest that nobody has taken for so many seconds, and throws away the names that nobody can ask for any more:
+/// TCP gives a segment up after a quarter of an hour.
+const TAKE_UNPUBLISHED: &str = "
+    WITH forgotten AS (
+        DELETE FROM cache_lab.outbox WHERE untaken IS NULL AND since < clock_timestamp() - interval '1 hour'
+    )
+    UPDATE cache_lab.outbox SET untaken = clock_timestamp() WHERE id IN (
+        SELECT id FROM cache_lab.outbox WHERE untaken <= clock_timestamp() - $1 * interval '1 second'
+        ORDER BY untaken LIMIT 32 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id::text, key, version";
+
+const PUBLISHED: &str =
+    "UPDATE cache_lab.outbox SET untaken = NULL, since = clock_timestamp() WHERE id = $1::text::uuid";
+
+const FORGET: &str = "DELETE FROM cache_lab.outbox WHERE id = $1::text::uuid";
 
 const READ: &str = "SELECT value, version FROM cache_lab.data WHERE key = $1";
 
@@ -80,7 +136,7 @@ impl PostgresDatabase {
     ) -> Result<Self, ConnectError> {
         let pool = |config| NodePool::new(server, config, connections, Arc::clone(&recorder));
         let primary = pool(primary(server, reach)?)?;
-        primary.warm(server, &[READ, SLOW_READ, UPSERT, POSITION]).await?;
+        primary.warm(server, &[READ, SLOW_READ, UPSERT, UPSERT_NAMED, POSITION]).await?;
         let is_replica = |node| matches!(node, PostgresNode::Replica(_));
         let replicas = reach.postgres.iter().filter(|endpoint| is_replica(endpoint.node));
         let replicas = replicas.map(|endpoint| pool(&endpoint.config));
@@ -143,19 +199,34 @@ impl Database for PostgresDatabase {
         }
     }
 
-    async fn update(&self, key: &Key, value: &Value) -> Result<Committed, DatabaseError> {
-        let (connection, upsert) = self.take_primary(UPSERT).await?;
+    async fn update(
+        &self,
+        key: &Key,
+        value: &Value,
+        id: Option<WriteId>,
+    ) -> Result<Committed, DatabaseError> {
+        let text = if id.is_some() { UPSERT_NAMED } else { UPSERT };
+        let (connection, upsert) = self.take_primary(text).await?;
         let position = self.primary.prepare(&connection, POSITION).await?;
         let (key, value) = (key.as_str(), value.as_str());
         let as_of = self.clock.now();
         // Both statements go out together, so that the position costs no round trip; each is a transaction of its
         // own, so the position is read after the commit.
-        let written: [&(dyn ToSql + Sync); 2] = [&key, &value];
+        let name = id.map(|id| id.to_string());
+        let written: [&(dyn ToSql + Sync); 3] = [&key, &value, &name];
+        let written = if name.is_some() { &written[..] } else { &written[..2] };
         let answer =
-            future::join(connection.query_one(&upsert, &written), connection.query_one(&position, &[]));
+            future::join(connection.query_one(&upsert, written), connection.query_one(&position, &[]));
         let answer = answered(Duration::ZERO, answer.map(Ok)).await;
         let (committed, position) = self.primary.settle(connection, answer)?;
-        let committed = committed.map_err(|error| self.primary.refused(&error))?;
+        let committed =
+            committed.map_err(|error| match error.as_db_error().and_then(DbError::constraint) {
+                // Whoever asked what became of it had no answer, and made sure that there is nothing to ask for.
+                Some(OUTBOX_NAMES) => {
+                    DatabaseError::Failed("somebody has settled that it is not done".to_owned())
+                }
+                _ => self.primary.refused(&error),
+            })?;
         // Whoever asks only for the position may be refused; the row is committed all the same.
         let position = position.map_err(|error| {
             self.primary.refused(&error);
@@ -164,6 +235,38 @@ impl Database for PostgresDatabase {
         let position: PgLsn = column(&position, 0)?;
         Ok(Committed { version: version(&committed, 0)?, lsn: position.into(), as_of })
     }
+
+    async fn settle(&self, id: WriteId) -> Result<Settled, DatabaseError> {
+        let (connection, statement) = self.take_primary(SETTLE).await?;
+        let id = id.to_string();
+        let answer = answered(Duration::ZERO, connection.query_one(&statement, &[&id])).await;
+        let settled = self.primary.settle(connection, answer)?;
+        let committed: Option<i64> = column(&settled, 0)?;
+        Ok(committed.map_or(Settled::Refused, |version| Settled::Committed(Version(version.unsigned_abs()))))
+    }
+
+    async fn unpublished(&self, after: Duration) -> Result<Vec<Unpublished>, DatabaseError> {
+        let (connection, statement) = self.primary.get(TAKE_UNPUBLISHED).await?;
+        let seconds = after.as_secs_f64();
+        let answer = answered(Duration::ZERO, connection.query(&statement, &[&seconds])).await;
+        self.primary.settle(connection, answer)?.iter().map(unpublished).collect()
+    }
+
+    async fn published(&self, id: WriteId, forget: bool) -> Result<(), DatabaseError> {
+        let text = if forget { FORGET } else { PUBLISHED };
+        let (connection, statement) = self.primary.get(text).await?;
+        let id = id.to_string();
+        let answer = answered(Duration::ZERO, connection.execute(&statement, &[&id])).await;
+        self.primary.settle(connection, answer).map(drop)
+    }
+}
+
+fn unpublished(row: &tokio_postgres::Row) -> Result<Unpublished, DatabaseError> {
+    let (id, key): (&str, &str) = (column(row, 0)?, column(row, 1)?);
+    let number = u128::from_str_radix(&id.replace('-', ""), 16);
+    let number =
+        number.map_err(|error| DatabaseError::Failed(format!("{id:?} is no name of a write: {error}")))?;
+    Ok(Unpublished { id: WriteId(number), key: Key::new(key), version: version(row, 2)? })
 }
 
 fn row(found: Option<&tokio_postgres::Row>, as_of: Instant) -> Result<Row, DatabaseError> {

@@ -10,6 +10,7 @@ use redis::RedisError;
 use super::disturbance::{self, Disturbance};
 use super::remains::{self, Remains};
 use super::stores::REPLAYED_WITHIN;
+use crate::adapters::database::TABLES;
 use crate::harness::{Address, OperatorError, PostgresNode, RedisNode};
 
 /// Why there is no run.
@@ -214,8 +215,7 @@ fn taken(database: &str, of_the_lab: bool) -> String {
     if of_the_lab {
         return format!(
             "the database {database:?} of --postgres has the schema cache_lab of another run of the lab: wait until \
-             that run is over (one that was killed leaves it: DROP TABLE cache_lab.data, cache_lab.members; DROP SCHEMA \
-             cache_lab), name another database, {ELSEWHERE}"
+             that run is over (one that was killed leaves it: DROP TABLE {TABLES}; DROP SCHEMA cache_lab), name another database, {ELSEWHERE}"
         );
     }
     format!(

@@ -83,6 +83,7 @@ fn switch_en(switch: Switch) -> (&'static str, &'static str) {
         }
         Switch::CompareVersions => ("Compare versions", "L2 takes no value older than the one that it holds"),
         Switch::DeleteTwice => ("Delete twice", "The write deletes the key once more, 200 ms later"),
+        Switch::Outbox => ("Outbox", "What a writer could not publish, another server publishes"),
     }
 }
 
@@ -111,6 +112,7 @@ fn switch_ja(switch: Switch) -> (&'static str, &'static str) {
         }
         Switch::CompareVersions => ("バージョン比較", "L2 は、いま持っている値より古い値を受け取らない"),
         Switch::DeleteTwice => ("遅延二重削除", "200 ms 後にもう一度キーを削除する"),
+        Switch::Outbox => ("送信箱", "書き手が通知できなかった更新を、ほかのサーバーが通知する"),
     }
 }
 

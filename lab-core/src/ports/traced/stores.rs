@@ -2,8 +2,8 @@
 
 use super::{
     Actor, Audience, Body, Bus, BusError, Call, Command, Committed, Database, DatabaseError, Duration, Key,
-    Location, Member, Membership, Notice, Ports, Published, ReadFrom, Reply, Row, SharedCache, SharedError,
-    Value, Verb,
+    Location, Member, Membership, Notice, Ports, Published, ReadFrom, Reply, Row, Settled, SharedCache,
+    SharedError, Unpublished, Value, Verb, WriteId,
 };
 
 /// L2, each call noted.
@@ -36,10 +36,37 @@ impl<P: Ports> Database for TracedDatabase<P> {
         &self,
         key: &Key,
         value: &Value,
+        id: Option<WriteId>,
     ) -> impl Future<Output = Result<Committed, DatabaseError>> + Send {
         let mut call = Call::new(Actor::Primary, Verb::Update, key, Location::caller());
         call.value = Some(value.clone());
-        async move { call.through(&self.0, self.0.database().update(key, value)).await }
+        async move { call.through(&self.0, self.0.database().update(key, value, id)).await }
+    }
+
+    #[track_caller]
+    fn settle(&self, id: WriteId) -> impl Future<Output = Result<Settled, DatabaseError>> + Send {
+        let line = Location::caller();
+        let call = Call {
+            to: Actor::Primary,
+            verb: Verb::Settle,
+            key: None,
+            version: None,
+            value: None,
+            token: None,
+            line,
+        };
+        call.through(&self.0, self.0.database().settle(id))
+    }
+
+    fn unpublished(
+        &self,
+        after: Duration,
+    ) -> impl Future<Output = Result<Vec<Unpublished>, DatabaseError>> + Send {
+        self.0.database().unpublished(after)
+    }
+
+    fn published(&self, id: WriteId, forget: bool) -> impl Future<Output = Result<(), DatabaseError>> + Send {
+        self.0.database().published(id, forget)
     }
 }
 

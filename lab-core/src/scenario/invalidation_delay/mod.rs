@@ -51,7 +51,9 @@ pub(super) static SCENARIO: Scenario = Scenario {
         Preset {
             name: "acknowledged",
             role: Role::Green,
-            policy: || Policy::lesson().with(Switch::AcknowledgedInvalidation, true),
+            policy: || {
+                Policy::lesson().with(Switch::AcknowledgedInvalidation, true).with(Switch::Outbox, true)
+            },
             breaking_seed: None,
         },
         Preset {
@@ -83,6 +85,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
         Switch::WriteShared,
         Switch::ShortLocalTtl,
         Switch::AcknowledgedInvalidation,
+        Switch::Outbox,
         Switch::PublishBeforeCommit,
         Switch::StrongReads,
         Switch::SessionReads,

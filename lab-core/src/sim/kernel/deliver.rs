@@ -10,7 +10,7 @@ use super::{
     State, Statement,
 };
 use crate::ports::l2::{self, Change};
-use crate::ports::{Body, ReadFrom};
+use crate::ports::{Body, ReadFrom, Settled};
 use crate::service;
 use crate::trace::{self, Actor, EventId, Kind, Note, OperationId, Outcome, Verb};
 use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
@@ -140,7 +140,7 @@ impl State {
     ) {
         let key = statement_key(&statement);
         let wrote = match &statement {
-            Statement::Update(_, value) => Some(value.clone()),
+            Statement::Update(_, value, _) => Some(value.clone()),
             _ => None,
         };
         let (rows, record) = self.postgres.execute(statement, sent, self.now);
@@ -365,10 +365,14 @@ impl Told {
 
 fn statement_key(statement: &Statement) -> Option<Key> {
     match statement {
-        Statement::Select(key, ReadFrom::Primary | ReadFrom::Replica(_)) | Statement::Update(key, _) => {
+        Statement::Select(key, ReadFrom::Primary | ReadFrom::Replica(_)) | Statement::Update(key, ..) => {
             Some(key.clone())
         }
-        Statement::Renew(..) | Statement::Members => None,
+        Statement::Settle(_)
+        | Statement::Unpublished(_)
+        | Statement::Published(..)
+        | Statement::Renew(..)
+        | Statement::Members => None,
     }
 }
 
@@ -382,7 +386,11 @@ fn tell_rows(rows: &Rows, wrote: Option<Value>) -> (Outcome, Told) {
             let told = Told { value: wrote, version: Some(committed.version), lsn: Some(committed.lsn) };
             (Outcome::Done, told)
         }
-        Rows::Renewed => (Outcome::Done, Told::default()),
+        Rows::Settled(Settled::Committed(version)) => {
+            (Outcome::Done, Told { version: Some(*version), ..Told::default() })
+        }
+        Rows::Duplicate | Rows::Settled(Settled::Refused) => (Outcome::Refused, Told::default()),
+        Rows::Renewed | Rows::Published | Rows::Unpublished(_) => (Outcome::Done, Told::default()),
         Rows::Members(members) => {
             (Outcome::Members(u32::try_from(members.len()).unwrap_or(u32::MAX)), Told::default())
         }

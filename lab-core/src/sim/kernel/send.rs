@@ -52,8 +52,11 @@ impl State {
             self.limit(call, deadline::POOL);
             self.expire(Some(call));
             let ahead = self.server(server).pool(to).wait(envelope);
-            let note = Note::new(Kind::Queued { ahead });
-            self.note(from, note.message(message).operation(operation).cause(cause));
+            // What is not watched is not seen waiting either.
+            if !verb.is_quiet() {
+                let note = Note::new(Kind::Queued { ahead });
+                self.note(from, note.message(message).operation(operation).cause(cause));
+            }
         }
         call
     }
@@ -232,5 +235,5 @@ fn envelope_of_caller(from: Actor, to: Actor, call: Number, parcel: Parcel) -> E
 
 /// Whether a statement goes through the server's pool: membership has a connection of its own.
 pub(super) fn is_pooled(verb: Verb) -> bool {
-    matches!(verb, Verb::Select | Verb::Update)
+    matches!(verb, Verb::Select | Verb::Update | Verb::Settle | Verb::Outbox)
 }

@@ -14,7 +14,8 @@ const FIND_MARK: &str =
     "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'cache_lab'";
 
 /// Without CASCADE: what somebody else has put there meanwhile keeps the schema.
-const DROP: &str = "DROP TABLE IF EXISTS cache_lab.data, cache_lab.members; DROP SCHEMA cache_lab;";
+const DROP: &str =
+    "DROP TABLE IF EXISTS cache_lab.data, cache_lab.members, cache_lab.outbox; DROP SCHEMA cache_lab;";
 
 /// Who the session is for the server, and what it may.
 const RIGHTS: &str = "

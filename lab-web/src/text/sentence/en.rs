@@ -217,6 +217,8 @@ fn call(verb: Verb, key: &str, to: &str) -> String {
         Verb::Update => format!("writes the row {key} at **{to}**"),
         Verb::Renew => format!("renews its membership at **{to}**"),
         Verb::Members => format!("asks **{to}** which servers are live"),
+        Verb::Settle => format!("asks **{to}** whether its write happened, and else forbids it"),
+        Verb::Outbox => format!("looks into the outbox at **{to}**"),
     }
 }
 

@@ -218,6 +218,8 @@ fn call(verb: Verb, key: &str, to: &str) -> String {
         Verb::Update => format!(" **{to}** の行 {key} を書き換えます"),
         Verb::Renew => format!(" **{to}** でメンバーの期限を延ばします"),
         Verb::Members => format!(" **{to}** に、生きているサーバーを尋ねます"),
+        Verb::Settle => format!(" **{to}** に書き込みが確定したかを尋ね、まだなら取り消します"),
+        Verb::Outbox => format!(" **{to}** の送信箱を調べます"),
     }
 }
 
