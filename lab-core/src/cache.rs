@@ -119,7 +119,7 @@ impl<P: Ports> TieredCache<P> {
     #[track_caller]
     fn drop_local(&self, key: &Key, version: Option<Version>, why: Why) -> Invalidated {
         let invalidated = self.shared.local.invalidate(key);
-        if self.shared.flights.detach(key) {
+        if kept!("invalidate.detaches") && self.shared.flights.detach(key) {
             self.note(Kind::FlightDetached, key, version);
         }
         self.note(Kind::L1Dropped { why, held: invalidated.held }, key, version);
@@ -129,8 +129,12 @@ impl<P: Ports> TieredCache<P> {
     /// Carries out every invalidation that there may have been: L1 is empty, and later readers start anew.
     #[track_caller]
     fn empty_local(&self, why: Why) {
-        self.shared.local.flush();
-        self.shared.flights.detach_all();
+        if kept!("flush.l1") {
+            self.shared.local.flush();
+        }
+        if kept!("flush.detaches") {
+            self.shared.flights.detach_all();
+        }
         self.note_bare(Kind::L1Flushed { why });
     }
 

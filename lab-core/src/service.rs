@@ -111,7 +111,9 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
             let demand = Demand::of(session, cache.policy().level, &key);
             match cache.read(&key, demand).await {
                 Ok(read) => {
-                    session.saw(&key, read.entry.stamp.version);
+                    if kept!("session.saw-read") {
+                        session.saw(&key, read.entry.stamp.version);
+                    }
                     Response::Row(read.entry, read.tier)
                 }
                 Err(ReadError::Database(DatabaseError::Unknown)) => Response::Unknown,
@@ -120,7 +122,9 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
         }
         Request::Write(key, value) => match Box::pin(cache.write(&key, &value)).await {
             Ok(version) => {
-                session.saw(&key, version);
+                if kept!("session.saw-write") {
+                    session.saw(&key, version);
+                }
                 Response::Written(version)
             }
             Err(WriteError::Unacknowledged(version)) => {

@@ -83,7 +83,7 @@ impl<P: Ports> TieredCache<P> {
     where
         F: Future<Output = Value> + Send,
     {
-        let found = if rule.recheck { self.look(key).await? } else { None };
+        let found = if kept!("compute.rechecks") && rule.recheck { self.look(key).await? } else { None };
         match found {
             Some(read) => Ok(read),
             None => Ok(self.compute(key, compute).await),
@@ -93,7 +93,7 @@ impl<P: Ports> TieredCache<P> {
     /// Takes the lock, waiting as the rule says.
     async fn acquire(&self, key: &Key, rule: LockRule) -> Result<Acquired<P>, ComputeError> {
         let (name, ttl) = (Lock::name_for(key), Duration::from_millis(rule.ttl_ms));
-        let token = Token(self.shared.ports.entropy().draw());
+        let token = Token(self.shared.ports.entropy().draw() * u64::from(kept!("compute.token")));
         let deadline = self.now().after(Duration::from_millis(rule.deadline_ms));
         loop {
             // The ticket comes before the questions: the holder may tell of its result between them and our waiting.
@@ -109,7 +109,7 @@ impl<P: Ports> TieredCache<P> {
             {
                 return Ok(Acquired::Found(read));
             }
-            if self.now() >= deadline {
+            if kept!("compute.deadline") && self.now() >= deadline {
                 return Err(ComputeError::Deadline);
             }
             match rule.wait {
@@ -157,9 +157,11 @@ impl<P: Ports> TieredCache<P> {
         let value = compute.await;
         self.note(Kind::Computed { value: value.clone() }, key, None);
         let entry = Entry { value: Some(value), stamp: Stamp { version: Version(1), as_of: started } };
-        if self.shared.ports.shared().set(key, &entry, self.shared_ttl(&entry)).await.is_ok() {
+        if self.shared.ports.shared().set(key, &entry, self.shared_ttl(&entry)).await.is_ok()
+            || !kept!("compute.l2-took-it")
+        {
             self.store_local(key, &entry, epoch);
-            if self.pushes_results() {
+            if kept!("compute.wakes") && self.pushes_results() {
                 self.tell(Body::Filled { key: key.clone() }).await;
             }
         } else {

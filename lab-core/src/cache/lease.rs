@@ -47,7 +47,7 @@ impl<P: Ports> TieredCache<P> {
                     return Ok(Read { entry, tier: Tier::L2 });
                 }
                 Ok(Leased::Granted) => return self.fill(key, owed, epoch).await,
-                Ok(Leased::Held) if self.now() < deadline => {
+                Ok(Leased::Held) if self.now() < deadline || !kept!("lease.deadline") => {
                     owed.settle();
                     self.await_fill(key, ticket, Duration::from_millis(wait_ms)).await;
                 }
@@ -57,7 +57,12 @@ impl<P: Ports> TieredCache<P> {
                     return self.read_database(key).await;
                 }
                 // L2 gave no answer. The lease may be one's own all the same: it goes back.
-                Err(_) => return self.read_database(key).await,
+                Err(_) => {
+                    if !kept!("lease.unknown-is-owed") {
+                        owed.settle();
+                    }
+                    return self.read_database(key).await;
+                }
             }
         }
     }
@@ -89,29 +94,37 @@ impl<P: Ports> TieredCache<P> {
             Ok(read) => read,
             Err(error) => {
                 // Nothing to fill with: the lease goes back, and whoever waits may try.
-                owed.give_back().await;
+                if kept!("lease.failed-fill-gives-back") {
+                    owed.give_back().await;
+                } else {
+                    owed.settle();
+                }
                 self.tell(Body::Filled { key: key.clone() }).await;
                 return Err(error);
             }
         };
         let ttl = self.shared_ttl(&read.entry);
         let filled = self.shared.ports.shared().fill(key, owed.token(), &read.entry, ttl).await;
-        if filled.is_ok() {
+        if filled.is_ok() || !kept!("lease.unknown-fill-is-owed") {
             owed.settle();
         }
-        if filled == Ok(Stored::Stored) {
+        if filled == Ok(Stored::Stored) || !kept!("lease.l2-took-it") {
             self.store_local(key, &read.entry, epoch);
         } else {
             self.refuse_local(key, &read.entry);
         }
         // Whoever waits is woken either way: a refused fill means that L2 holds something else by now.
-        self.tell(Body::Filled { key: key.clone() }).await;
+        if kept!("lease.wakes") {
+            self.tell(Body::Filled { key: key.clone() }).await;
+        }
         Ok(read)
     }
 
     /// Waits for the holder's notice, but no longer than `at_most`: a notice can be lost.
     pub(super) async fn await_fill(&self, key: &Key, ticket: Ticket, at_most: Duration) {
         self.note(Kind::Waiting { on: WaitFor::Push }, key, None);
+        let ticket = if kept!("wait.ticket-first") { ticket } else { self.shared.fills.ticket(key) };
+        let at_most = if kept!("wait.bounded") { at_most } else { Duration::MAX };
         let timer = self.shared.ports.clock().sleep(at_most);
         select(pin!(ticket.rung()), pin!(timer)).await;
         self.note(Kind::Woken { on: WaitFor::Push }, key, None);

@@ -81,7 +81,7 @@ impl LocalCache {
             ttl: Duration::from_millis(policy.local.ttl_ms),
             answers: policy.answers.clone(),
             guards_epochs: policy.local.epochs,
-            lease_until: AtomicU64::new(if leased { 0 } else { u64::MAX }),
+            lease_until: AtomicU64::new(if leased && kept!("l1.members-only") { 0 } else { u64::MAX }),
             heard: AtomicU64::new(0),
             silence_max: (policy.bus.silence_ms > 0).then(|| Duration::from_millis(policy.bus.silence_ms)),
         }
@@ -93,10 +93,10 @@ impl LocalCache {
         let Some(Held { entry, expires }) = self.store.get(key) else {
             return Found::Absent;
         };
-        if now >= expires {
+        if kept!("l1.expires") && now >= expires {
             return Found::Unfit(Why::Expired, entry);
         }
-        if !demand.accepts(&entry.stamp, now) {
+        if kept!("l1.level") && !demand.accepts(&entry.stamp, now) {
             return Found::Unfit(Why::TooOld, entry);
         }
         match self.withheld(now) {
@@ -109,11 +109,12 @@ impl LocalCache {
     /// Why nothing may be served from L1 now, if so.
     #[inline]
     pub(super) fn withheld(&self, now: Instant) -> Option<Why> {
-        if !self.is_member(now) {
+        if kept!("l1.lease") && !self.is_member(now) {
             return Some(Why::LeaseRanOut);
         }
         let limit = self.silence_max?;
-        (now.since(Instant(self.heard.load(Ordering::Acquire))) > limit).then_some(Why::Silence)
+        let silent = now.since(Instant(self.heard.load(Ordering::Acquire))) > limit;
+        (kept!("l1.silence") && silent).then_some(Why::Silence)
     }
 
     /// The epoch of a key, to be taken before a read begins.
@@ -136,10 +137,10 @@ impl LocalCache {
         }
         let unmoved = || {
             let moved = self.stripe(key).load(Ordering::Acquire) != epoch.0;
-            if moved { Err(Why::EpochMoved) } else { Ok(()) }
+            if kept!("l1.epoch") && moved { Err(Why::EpochMoved) } else { Ok(()) }
         };
         let replace = |_: &Key, held: &mut Held| {
-            let newer_held = held.entry.stamp.version > fresh.entry.stamp.version;
+            let newer_held = kept!("l1.never-back") && held.entry.stamp.version > fresh.entry.stamp.version;
             let fits = unmoved().and(if newer_held { Err(Why::NewerHeld) } else { Ok(()) });
             EntryAction::Retain(fits.map(|()| *held = fresh.clone()))
         };
@@ -158,14 +159,14 @@ impl LocalCache {
 
     /// Advances the key's epoch and forgets the key.
     pub(super) fn invalidate(&self, key: &Key) -> Invalidated {
-        let before = self.stripe(key).fetch_add(1, Ordering::AcqRel);
-        let held = self.store.remove(key).is_some();
+        let before = self.stripe(key).fetch_add(u64::from(kept!("invalidate.epoch")), Ordering::AcqRel);
+        let held = kept!("invalidate.l1") && self.store.remove(key).is_some();
         Invalidated { held, before: Epoch(before), after: Epoch(before.wrapping_add(1)) }
     }
 
     /// Whether a value that was read or written in one epoch may be stored after what happened until another.
     pub(super) fn undisturbed(&self, then: Epoch, now: Epoch) -> bool {
-        !self.guards_epochs || then == now
+        !self.guards_epochs || then == now || !kept!("write.undisturbed")
     }
 
     /// Whether this server's membership lease runs.
@@ -176,14 +177,19 @@ impl LocalCache {
     /// Advances every epoch and forgets everything.
     pub(super) fn flush(&self) {
         for stripe in &self.epochs {
-            stripe.fetch_add(1, Ordering::AcqRel);
+            stripe.fetch_add(u64::from(kept!("flush.epochs")), Ordering::AcqRel);
         }
-        self.store.clear();
+        if kept!("flush.store") {
+            self.store.clear();
+        }
     }
 
     /// A renewal of the membership that was sent at `sent` lasts for `lease`.
     pub(super) fn renewed(&self, sent: Instant, lease: Duration) {
-        self.lease_until.fetch_max(sent.after(lease.saturating_sub(LEASE_MARGIN)).0, Ordering::AcqRel);
+        self.lease_until.fetch_max(
+            sent.after(if kept!("l1.lease-margin") { lease.saturating_sub(LEASE_MARGIN) } else { lease }).0,
+            Ordering::AcqRel,
+        );
     }
 
     /// The bus gave a sign of life.
@@ -193,7 +199,10 @@ impl LocalCache {
 
     /// Whether the bus has been silent for too long.
     pub(super) fn deaf(&self, now: Instant) -> bool {
-        self.silence_max.is_some_and(|limit| now.since(Instant(self.heard.load(Ordering::Acquire))) > limit)
+        kept!("renew.deaf")
+            && self
+                .silence_max
+                .is_some_and(|limit| now.since(Instant(self.heard.load(Ordering::Acquire))) > limit)
     }
 
     fn stripe(&self, key: &Key) -> &AtomicU64 {

@@ -34,9 +34,11 @@ impl<P: Ports> TieredCache<P> {
             self.shared.metrics.answered(Tier::L1, &entry, self.now().since(started));
             return Ok(Read { entry, tier: Tier::L1 });
         }
-        let read = if demand.is_strong() {
+        let read = if kept!("strong.primary") && demand.is_strong() {
             self.read_database(key).await
-        } else if self.shared.policy.miss.single_flight && self.shared.local.withheld(started).is_none() {
+        } else if self.shared.policy.miss.single_flight
+            && (self.shared.local.withheld(started).is_none() || !kept!("flight.not-withheld"))
+        {
             self.read_together(key, demand).await
         } else {
             self.read_through(key, demand).await
@@ -93,7 +95,7 @@ impl<P: Ports> TieredCache<P> {
                 self.note(Kind::Woken { on: WaitFor::Flight }, key, None);
                 match landing {
                     // The leader may have asked for less, or its query may have run before this reader's own write.
-                    Ok(read) if !demand.accepts(&read.entry.stamp, self.now()) => {
+                    Ok(read) if kept!("flight.level") && !demand.accepts(&read.entry.stamp, self.now()) => {
                         self.read_database(key).await
                     }
                     landing => landing,
@@ -107,7 +109,9 @@ impl<P: Ports> TieredCache<P> {
         let epoch = self.shared.local.epoch(key);
         match self.shared.policy.miss.fleet {
             Fleet::Lease { .. } => self.read_leased(key, demand, epoch).await,
-            Fleet::None if self.shared.policy.write.shared == SharedWrite::ReplaceOlder => {
+            Fleet::None
+                if kept!("read.guarded") && self.shared.policy.write.shared == SharedWrite::ReplaceOlder =>
+            {
                 self.read_guarded(key, demand, epoch).await
             }
             Fleet::None => self.read_unprotected(key, demand, epoch).await,
@@ -116,7 +120,9 @@ impl<P: Ports> TieredCache<P> {
 
     /// Whoever misses reads the database.
     async fn read_unprotected(&self, key: &Key, demand: Demand, epoch: Epoch) -> Landing {
-        let Ok(found) = self.shared.ports.shared().get(key).await else {
+        let found = self.shared.ports.shared().get(key).await;
+        let found = if kept!("read.error-is-no-miss") { found } else { found.or(Ok(Lookup::Miss)) };
+        let Ok(found) = found else {
             // L2 could not be asked: that is no miss, and what is read now must not be cached.
             return self.read_database(key).await;
         };
@@ -125,7 +131,7 @@ impl<P: Ports> TieredCache<P> {
             return Ok(Read { entry, tier: Tier::L2 });
         }
         let read = self.read_database(key).await?;
-        if self.store_shared(key, &read.entry).await {
+        if self.store_shared(key, &read.entry).await || !kept!("read.l2-took-it") {
             self.store_local(key, &read.entry, epoch);
             if self.shared.policy.miss.publish_fill {
                 self.invalidate_others(key, Some(read.entry.stamp.version)).await;
@@ -146,11 +152,11 @@ impl<P: Ports> TieredCache<P> {
     pub(super) fn fit(&self, found: Lookup, demand: Demand) -> Option<Entry> {
         let entry = match found {
             Lookup::Hit(entry) => entry,
-            Lookup::Negative(stamp) => Entry { value: None, stamp },
-            Lookup::Miss => return None,
+            Lookup::Negative(stamp) if kept!("read.absent-is-an-answer") => Entry { value: None, stamp },
+            Lookup::Negative(_) | Lookup::Miss => return None,
         };
         let hit = self.shared.policy.answers.is_hit(entry.value.as_ref());
-        (hit && demand.accepts(&entry.stamp, self.now())).then_some(entry)
+        (hit && (!kept!("l2.level") || demand.accepts(&entry.stamp, self.now()))).then_some(entry)
     }
 
     /// Stores a fill in L2, and says whether L2 surely holds it now.

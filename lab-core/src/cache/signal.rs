@@ -46,7 +46,7 @@ impl Signals {
     pub(super) fn ring(&self, key: &Key) {
         let wakers = match self.0.lock().expect("no holder panics").get_mut(key) {
             Some(waiting) => {
-                waiting.rung += 1;
+                waiting.rung += u64::from(kept!("wait.rung"));
                 waiting.cause = trace::cause();
                 std::mem::take(&mut waiting.wakers)
             }

@@ -46,7 +46,8 @@ pub(super) struct Departure<'a> {
 impl Drop for Departure<'_> {
     fn drop(&mut self) {
         let mut departures = self.flights.0.lock().expect("no holder panics");
-        if departures.open.get(&self.key).is_some_and(|(open, _)| *open == self.number) {
+        let own = departures.open.get(&self.key).is_some_and(|(open, _)| *open == self.number);
+        if kept!("flight.ends") && (own || !kept!("flight.own")) {
             departures.open.remove(&self.key);
         }
     }
@@ -56,7 +57,7 @@ impl Flights {
     /// Joins the flight for `key`, or starts one with the read that `read` makes.
     pub(super) fn board(&self, key: &Key, read: impl FnOnce() -> BoxFuture<'static, Arrived>) -> Seat<'_> {
         let mut departures = self.0.lock().expect("no holder panics");
-        if let Some((_, flight)) = departures.open.get(key) {
+        if let Some((_, flight)) = departures.open.get(key).filter(|_| kept!("flight.joins")) {
             return Seat::Joins(flight.clone());
         }
         let flight = read().shared();

@@ -26,7 +26,11 @@ impl Heard {
         let life = notice.incarnation;
         let known = self.0.get(&notice.from).filter(|(incarnation, _)| *incarnation == life);
         let last = known.map_or(0, |(_, last)| *last);
-        self.0.insert(notice.from, (life, last.max(notice.number)));
+        let last = if kept!("gap.new-life") || known.is_some() { last } else { notice.number };
+        self.0.insert(
+            notice.from,
+            (life, if kept!("gap.never-back") { last.max(notice.number) } else { notice.number }),
+        );
         // A beat and an acknowledgement repeat the last number; a broadcast is the next one.
         notice.number.saturating_sub(last).saturating_sub(u64::from(is_broadcast(&notice.body)))
     }
@@ -51,7 +55,7 @@ impl<P: Ports> TieredCache<P> {
             let lease = Duration::from_millis(lease_ms);
             // A server that is no member yet does not serve L1: the task below tries again.
             let sent = self.now();
-            if ports.membership().renew(lease).await.is_ok() {
+            if ports.membership().renew(lease).await.is_ok() || !kept!("join.renewed") {
                 self.shared.local.renewed(sent, lease);
             }
             let member = self.clone();
@@ -81,7 +85,9 @@ impl<P: Ports> TieredCache<P> {
                 Arrival::Closed => {
                     subscription = self.subscribe_anew().await;
                     // What was published in between is lost, and nobody knows what it was.
-                    self.lose_notices();
+                    if kept!("gap.closed") {
+                        self.lose_notices();
+                    }
                 }
             }
         }
@@ -100,25 +106,31 @@ impl<P: Ports> TieredCache<P> {
     fn receive(&self, heard: &mut Heard, notice: Notice) {
         let own = notice.from == self.shared.ports.server();
         let missed = heard.missing(&notice);
-        if missed > 0 && !own {
+        if kept!("gap.noticed") && missed > 0 && !own {
             self.note_bare(Kind::GapNoticed { from: notice.from, missed });
             self.lose_notices();
         }
         // After the hole: L1 may have been withheld for silence, and must not be served again before it is emptied.
-        self.shared.local.heard(self.now());
+        if kept!("silence.heard") {
+            self.shared.local.heard(self.now());
+        }
         match notice.body {
             Body::Invalidate { .. } if own => {}
             Body::Invalidate { key, version, acknowledge } => {
-                self.drop_local(&key, version, Why::Invalidated);
+                if kept!("invalidate.heard") {
+                    self.drop_local(&key, version, Why::Invalidated);
+                }
                 // Whoever waits for a fill may find the new value in L2.
-                self.shared.fills.ring(&key);
-                if acknowledge {
+                if kept!("invalidate.wakes") {
+                    self.shared.fills.ring(&key);
+                }
+                if acknowledge && kept!("acknowledge.answers") {
                     self.acknowledge(notice.from, notice.number, notice.incarnation, key);
                 }
             }
             Body::Filled { key } => self.shared.fills.ring(&key),
             Body::Acknowledge { number, incarnation, .. }
-                if incarnation == self.shared.ports.incarnation() =>
+                if incarnation == self.shared.ports.incarnation() || !kept!("acknowledge.own-life") =>
             {
                 let member = Member { server: notice.from, incarnation: notice.incarnation };
                 self.shared.acknowledgements.arrived(number, member);
@@ -164,16 +176,18 @@ impl<P: Ports> TieredCache<P> {
         if self.shared.ports.membership().renew(lease).await.is_ok() {
             // While it was no member, nobody waited for its acknowledgement: whoever joins does so with an empty L1, and
             // with nothing on its way into it.
-            if !self.shared.local.is_member(self.now()) {
+            if kept!("join.empty") && !self.shared.local.is_member(self.now()) {
                 self.empty_local(Why::LeaseRanOut);
             }
-            self.shared.local.renewed(sent, lease);
+            let since = if kept!("renew.from-sending") { sent } else { self.now() };
+            self.shared.local.renewed(since, lease);
         }
     }
 
     /// Publishes a sign of life, for ever.
     async fn beat(&self) {
         let every = Duration::from_millis(self.shared.policy.bus.beat_ms);
+        let every = if kept!("bus.beats") { every } else { Duration::MAX };
         loop {
             self.shared.ports.clock().sleep(every).await;
             let last = self.shared.broadcasts.load(Ordering::Acquire);

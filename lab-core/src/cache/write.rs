@@ -41,11 +41,13 @@ impl<P: Ports> TieredCache<P> {
         let stamp = match self.shared.ports.database().update(key, value, id).await {
             Ok(committed) => Stamp { version: committed.version, as_of: committed.as_of },
             Err(DatabaseError::Failed(why)) => return Err(WriteError::Failed(why)),
-            Err(DatabaseError::Unknown) => match self.settle(id).await {
+            Err(DatabaseError::Unknown) => match self.settle(id).await.filter(|_| kept!("unknown.settles")) {
                 Some(Settled::Committed(version)) => Stamp { version, as_of: sent },
                 Some(Settled::Refused) => return Err(WriteError::Failed(CALLED_OFF.to_owned())),
                 None => {
-                    self.distrust(key).await;
+                    if kept!("unknown.distrusts") {
+                        self.distrust(key).await;
+                    }
                     return Err(WriteError::Unknown);
                 }
             },
@@ -60,7 +62,7 @@ impl<P: Ports> TieredCache<P> {
         // What was published before the commit has told nobody of what is committed.
         let told = !early && self.announce(key, stamp.version).await;
         // Everybody may have forgotten the old value, but would find it in L2 again.
-        if told && shared != SharedAfter::Unknown {
+        if told && (shared != SharedAfter::Unknown || !kept!("write.l2-confirmed")) {
             self.forget_write(id);
         } else if self.promises_freshness() {
             return Err(WriteError::Unacknowledged(stamp.version));
@@ -97,9 +99,15 @@ impl<P: Ports> TieredCache<P> {
     /// The row may have changed: nobody may rely on what the caches hold.
     async fn distrust(&self, key: &Key) {
         // If L2 cannot be asked either, its time to live is the last bound; there is nobody left to tell.
-        let _ = self.shared.ports.shared().delete(key).await;
-        self.drop_local(key, None, Why::Written);
-        self.invalidate_others(key, None).await;
+        if kept!("unknown.l2") {
+            let _ = self.shared.ports.shared().delete(key).await;
+        }
+        if kept!("unknown.l1") {
+            self.drop_local(key, None, Why::Written);
+        }
+        if kept!("unknown.others") {
+            self.invalidate_others(key, None).await;
+        }
     }
 
     async fn write_shared(&self, key: &Key, entry: &Entry) -> SharedAfter {
@@ -119,7 +127,13 @@ impl<P: Ports> TieredCache<P> {
             Ok(Stored::Stored) => SharedAfter::Ours,
             Ok(Stored::Refused) => SharedAfter::Newer,
             // A second chance for a promise that rests on it: L2 may hold anything but the old value.
-            Err(_) if self.promises_freshness() && shared.delete(key).await.is_ok() => SharedAfter::Newer,
+            Err(_)
+                if kept!("write.second-chance")
+                    && self.promises_freshness()
+                    && shared.delete(key).await.is_ok() =>
+            {
+                SharedAfter::Newer
+            }
             // An L2 that gave no answer keeps the old value until its time to live: what scenario 11 is about.
             Err(_) => SharedAfter::Unknown,
         }
@@ -134,7 +148,7 @@ impl<P: Ports> TieredCache<P> {
         }
         if !self.shared.local.undisturbed(began, dropped.before) {
             self.note(Kind::L1Refused { why: Why::EpochMoved }, key, Some(entry.stamp.version));
-        } else if shared == SharedAfter::Ours {
+        } else if shared == SharedAfter::Ours || !kept!("write.l2-took-it") {
             // Not the epoch of now: another write on another thread may have come and gone since.
             self.store_local(key, entry, dropped.after);
         } else {

@@ -65,7 +65,8 @@ impl<'a> History<'a> {
                         request.completed = Some(id);
                         request.completed_at = event.at;
                         request.succeeded =
-                            matches!(outcome, Outcome::Hit | Outcome::Negative | Outcome::Done);
+                            matches!(outcome, Outcome::Hit | Outcome::Negative | Outcome::Done)
+                                || !kept!("request.succeeded");
                         request.version = event.version;
                         request.value = value.as_ref();
                         request.tier = *tier;

@@ -12,7 +12,9 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
     let mut figures = Figures::default();
     figures.count(
         figure::DB_QUERIES,
-        served(part, |actor, verb| actor == Actor::Primary && verb == Verb::Select),
+        served(part, |actor, verb| {
+            actor == Actor::Primary && (verb == Verb::Select || !kept!("figure.queries"))
+        }),
     );
     figures.count(figure::REDIS_CALLS, served(part, |actor, _| matches!(actor, Actor::RedisMaster(_))));
     figures.count(figure::BUS_NOTICES, delivered(part));
@@ -25,8 +27,10 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
     if !computing.is_empty() {
         let computed = part.events().filter(|(_, event)| matches!(event.kind, Kind::Computed { .. })).count();
         figures.count(figure::COMPUTATIONS, computed);
-        let waiters: Vec<_> =
-            computing.into_iter().filter(|request| request.tier != Some(Tier::Computed)).collect();
+        let waiters: Vec<_> = computing
+            .into_iter()
+            .filter(|request| request.tier != Some(Tier::Computed) || !kept!("figure.waiters"))
+            .collect();
         figures.mean(figure::WAITER_MEAN, &waiters);
     }
     figures.0
@@ -34,7 +38,9 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
 
 fn served(part: Part<'_>, counts: impl Fn(Actor, Verb) -> bool) -> usize {
     let counted = part.events().filter(|(_, event)| match &event.kind {
-        Kind::Served { verb, .. } => event.message.is_some() && counts(event.actor, *verb),
+        Kind::Served { verb, .. } => {
+            (event.message.is_some() || !kept!("figure.no-operator")) && counts(event.actor, *verb)
+        }
         _ => false,
     });
     counted.count()
@@ -42,7 +48,7 @@ fn served(part: Part<'_>, counts: impl Fn(Actor, Verb) -> bool) -> usize {
 
 fn delivered(part: Part<'_>) -> usize {
     let notices = part.events().filter(
-        |(_, event)| matches!(&event.kind, Kind::Delivered { notice, .. } if *notice != NoticeKind::Beat),
+        |(_, event)| matches!(&event.kind, Kind::Delivered { notice, .. } if *notice != NoticeKind::Beat || !kept!("figure.no-beats")),
     );
     notices.count()
 }
@@ -98,7 +104,7 @@ impl Figures {
 
 /// Latencies of the requests that completed, in milliseconds, in ascending order.
 fn latencies(requests: &[&Request<'_>]) -> Vec<f64> {
-    let done = requests.iter().filter(|request| request.completed.is_some());
+    let done = requests.iter().filter(|request| request.completed.is_some() || !kept!("figure.completed"));
     let mut took: Vec<f64> =
         done.map(|request| request.completed_at.since(request.sent_at).as_secs_f64() * 1e3).collect();
     took.sort_by(f64::total_cmp);

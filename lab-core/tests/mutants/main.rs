@@ -10,8 +10,10 @@
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "it tells how long it took")]
 
+mod caches;
 mod list;
 mod properties;
+mod traces;
 
 use std::collections::BTreeSet;
 use std::panic;

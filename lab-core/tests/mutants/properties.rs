@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::{caches, traces};
 use lab_core::nemesis::{self, Plan};
 use lab_core::policy::{Policy, Switch};
 use lab_core::ports::contract;
@@ -56,6 +57,18 @@ pub(crate) const PROPERTIES: &[Property] = &[
         nemesis(&switched(&[Switch::SessionReads]), seed)
     }),
     property("the port contract", Sees::Tests, 3, port_contract),
+    property("checks: which read is stale", Sees::Tests, 1, traces::staleness),
+    property("checks: what a session owes itself", Sees::Tests, 1, traces::own_writes),
+    property("checks: an answer that was lost", Sees::Tests, 1, traces::lost_answers),
+    property("checks: what belongs to a phase", Sees::Tests, 1, traces::phases),
+    property("figures: each counts what its name says", Sees::Tests, 1, traces::figures),
+    property("verdicts: bounds, goal and demonstration", Sees::Tests, 1, traces::verdicts),
+    property("cache: a hole in the notices", Sees::Tests, 5, caches::gaps),
+    property("cache: a silent bus", Sees::Tests, 5, caches::silence),
+    property("cache: time to live in L1", Sees::Tests, 5, caches::time_to_live),
+    property("cache: a bound in every tier", Sees::Tests, 5, caches::bounded),
+    property("session: its floor", Sees::Tests, 1, caches::session),
+    property("cache: flights", Sees::Tests, 5, caches::flights),
     property("the lesson breaks its promises", Sees::Tests, 1, lesson_holds),
 ];
 
