@@ -96,6 +96,7 @@ macro_rules! catalogue {
 
 catalogue! {
     invalidation_delay => InvalidationDelay,
+    lost_invalidation => LostInvalidation,
     stale_set_race => StaleSetRace,
     thundering_herd => ThunderingHerd,
     stampede_lock => StampedeLock,

@@ -87,6 +87,11 @@ const EXPECTED: &[(&str, &str, Expect)] = &[
     ("stampede-lock",      "lock-push",     Expect::Figure(figure::COMPUTATIONS, 1.0, 1.0)),
     ("stampede-lock",      "no-recheck",    Expect::Figure(figure::COMPUTATIONS, 10.0, 10.0)),
     ("stampede-lock",      "fixed-wait",    Expect::Figure(figure::COMPUTATIONS, 2.0, 10.0)),
+    // Nobody tells the deaf server, then or later, unless it takes silence itself for the sign.
+    ("lost-invalidation",  "forget",            Expect::Fails("fresh-in-time")),
+    ("lost-invalidation",  "forget",            Expect::Fails("fresh-after-heal")),
+    ("lost-invalidation",  "numbers-only",      Expect::Fails("fresh-in-time")),
+    ("lost-invalidation",  "numbers-and-beats", Expect::Fails("fresh-in-time")),
     // The old row comes back into both tiers; each wrong fix leaves its own hole.
     ("stale-set-race",     "delete",           Expect::Fails("l1-not-behind")),
     ("stale-set-race",     "delete",           Expect::Fails("l2-not-behind")),

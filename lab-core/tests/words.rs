@@ -48,6 +48,7 @@ fn every_text_is_in_its_language_and_names_only_knobs() {
     for (id, lang, words) in all() {
         for text in texts(words) {
             assert!(!text.is_empty(), "{id} has an empty text in {lang:?}");
+            assert!(!words.goal().contains('{'), "the promise of {id} is told where no knob is set");
             assert_eq!(is_japanese(text), lang == Lang::Ja, "{id} in {lang:?}: {text}");
             assert_eq!(text.matches("**").count() % 2, 0, "{id} leaves bold print open: {text}");
             for parameter in text.split('{').skip(1).map(|rest| rest.split('}').next()) {

@@ -52,11 +52,21 @@ pub enum Switch {
     DeleteTwice,
     /// A committed write that its writer did not publish is published by another server.
     Outbox,
+    /// Notices are numbered, and a hole in the numbers empties L1.
+    SequenceNumbers,
+    /// Each server publishes its last number ten times a second.
+    Heartbeats,
+    /// L1 is not served after half a second without any notice.
+    SilenceLimit,
 }
 
 const LEASE: Fleet = Fleet::Lease { ttl_ms: 2_000, wait_ms: 500, deadline_ms: 10_000 };
 const SHORT_LEASE: Fleet = Fleet::Lease { ttl_ms: 20, wait_ms: 20, deadline_ms: 10_000 };
 const ACKNOWLEDGED: Acknowledge = Acknowledge::Members { lease_ms: 2_000, renew_ms: 500, again_ms: 200 };
+/// Between two signs of life.
+const BEAT_MS: u64 = 100;
+/// How long a bus may be silent before it is taken for dead.
+const SILENCE_MS: u64 = 500;
 /// The pause between two deletions.
 const PAUSE_MS: u64 = 200;
 const OUTBOX: Outbox = Outbox::Relay { after_ms: 3_000, every_ms: 1_000 };
@@ -65,7 +75,7 @@ const LOCK: LockRule =
 
 impl Switch {
     /// Every switch.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::WriteShared,
         Self::AcknowledgedInvalidation,
         Self::StrongReads,
@@ -86,6 +96,9 @@ impl Switch {
         Self::CompareVersions,
         Self::DeleteTwice,
         Self::Outbox,
+        Self::SequenceNumbers,
+        Self::Heartbeats,
+        Self::SilenceLimit,
     ];
 
     /// Whether it is on in `policy`.
@@ -113,6 +126,9 @@ impl Switch {
             Self::CompareVersions => policy.write.shared == SharedWrite::SetIfNewer,
             Self::DeleteTwice => policy.write.again_ms > 0,
             Self::Outbox => policy.write.outbox != Outbox::None,
+            Self::SequenceNumbers => policy.bus.gaps,
+            Self::Heartbeats => policy.bus.beat_ms > 0,
+            Self::SilenceLimit => policy.bus.silence_ms > 0,
         }
     }
 
@@ -171,8 +187,18 @@ impl Switch {
             Self::CompareVersions => return Self::fills(policy, on, SharedWrite::SetIfNewer),
             Self::DeleteTwice => policy.write.again_ms = if on { PAUSE_MS } else { 0 },
             Self::Outbox => policy.write.outbox = if on { OUTBOX } else { Outbox::None },
+            // And these say what the bus does.
+            Self::SequenceNumbers => return policy.bus.gaps = on,
+            Self::Heartbeats | Self::SilenceLimit => return self.listen(policy, on),
         }
         Self::underpin(policy);
+    }
+
+    /// Heartbeats, and the limit that rests on them: without any, an idle bus would be taken for a dead one.
+    fn listen(self, policy: &mut Policy, on: bool) {
+        let limited = self == Self::SilenceLimit && on;
+        policy.bus.beat_ms = if on || self == Self::SilenceLimit { BEAT_MS } else { 0 };
+        policy.bus.silence_ms = if limited { SILENCE_MS } else { 0 };
     }
 
     /// A write that keeps late fills out in this way, or deletes and leaves it to luck.
@@ -187,7 +213,8 @@ impl Switch {
         let acknowledged = policy.write.acknowledge != Acknowledge::No;
         policy.local.epochs = acknowledged || policy.miss.fleet != Fleet::None;
         policy.bus.gaps = acknowledged;
-        (policy.bus.beat_ms, policy.bus.silence_ms) = if acknowledged { (100, 500) } else { (0, 0) };
+        (policy.bus.beat_ms, policy.bus.silence_ms) =
+            if acknowledged { (BEAT_MS, SILENCE_MS) } else { (0, 0) };
         policy.write.shared = match policy.write.shared {
             SharedWrite::Set if acknowledged => SharedWrite::ReplaceOlder,
             SharedWrite::ReplaceOlder if !acknowledged => SharedWrite::Set,

@@ -84,6 +84,9 @@ fn switch_en(switch: Switch) -> (&'static str, &'static str) {
         Switch::CompareVersions => ("Compare versions", "L2 takes no value older than the one that it holds"),
         Switch::DeleteTwice => ("Delete twice", "The write deletes the key once more, 200 ms later"),
         Switch::Outbox => ("Outbox", "What a writer could not publish, another server publishes"),
+        Switch::SequenceNumbers => ("Sequence numbers", "A hole in the numbers of the notices empties L1"),
+        Switch::Heartbeats => ("Heartbeats", "Each server repeats its last number ten times a second"),
+        Switch::SilenceLimit => ("Silence limit", "L1 is not served after half a second without a notice"),
     }
 }
 
@@ -112,7 +115,10 @@ fn switch_ja(switch: Switch) -> (&'static str, &'static str) {
         }
         Switch::CompareVersions => ("バージョン比較", "L2 は、いま持っている値より古い値を受け取らない"),
         Switch::DeleteTwice => ("遅延二重削除", "200 ms 後にもう一度キーを削除する"),
-        Switch::Outbox => ("送信箱", "書き手が通知できなかった更新を、ほかのサーバーが通知する"),
+        Switch::Outbox => ("アウトボックス", "書き手が通知できなかった更新を、ほかのサーバーが通知する"),
+        Switch::SequenceNumbers => ("連番", "通知の連番に抜けがあれば L1 を空にする"),
+        Switch::Heartbeats => ("ハートビート", "各サーバーが最後の番号を毎秒 10 回送る"),
+        Switch::SilenceLimit => ("沈黙の上限", "0.5 秒何も届かなければ L1 を使わない"),
     }
 }
 
