@@ -36,7 +36,7 @@ use keyspace::Keyspace;
 use membership::PostgresMembership;
 use observer::{Recorder, ServerObserver};
 use shared_cache::RedisCache;
-use time::{OsEntropy, RunClock, RuntimeTasks};
+use time::{OsEntropy, RuntimeTasks, ServerClock};
 
 /// Why a server could not connect to its stores.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +90,7 @@ pub struct RealPorts(Arc<Inner>);
 struct Inner {
     server: ServerId,
     incarnation: u64,
-    clock: RunClock,
+    clock: ServerClock,
     shared: RedisCache,
     database: PostgresDatabase,
     bus: RedisBus,
@@ -107,7 +107,7 @@ impl RealPorts {
     /// When a store is not there.
     pub async fn connect(connect: Connect) -> Result<Self, ConnectError> {
         let Connect { server, reach, connections, query_time, keyspace, recorder } = connect;
-        let clock = recorder.clock();
+        let clock = recorder.clock_of(server);
         let entropy = OsEntropy::default();
         let incarnation = time::incarnation();
         let cluster = Cluster::connect(server, &reach, Arc::clone(&recorder)).await?;
@@ -131,7 +131,7 @@ impl RealPorts {
 }
 
 impl Ports for RealPorts {
-    type Clock = RunClock;
+    type Clock = ServerClock;
     type Shared = RedisCache;
     type Database = PostgresDatabase;
     type Bus = RedisBus;
@@ -148,7 +148,7 @@ impl Ports for RealPorts {
         self.0.incarnation
     }
 
-    fn clock(&self) -> &RunClock {
+    fn clock(&self) -> &ServerClock {
         &self.0.clock
     }
 

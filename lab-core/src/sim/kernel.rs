@@ -157,6 +157,8 @@ pub(super) struct State {
     pub(super) topology: Topology,
     /// What waits for a paused actor.
     parked: Vec<(Actor, What)>,
+    /// What replicas have received and do not replay.
+    unreplayed: Vec<(Actor, Option<EventId>, Record)>,
     redis: Cluster,
     postgres: Postgres,
     pub(super) servers: Vec<Server>,
@@ -204,6 +206,7 @@ impl Kernel {
             sendings: 0,
             held: Vec::new(),
             parked: Vec::new(),
+            unreplayed: Vec::new(),
             redis: Cluster::new(topology.masters()),
             postgres: Postgres::new(topology.postgres_replicas),
             topology,

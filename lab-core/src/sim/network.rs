@@ -43,6 +43,13 @@ pub(super) struct Condition {
     pub(super) held: bool,
 }
 
+impl Condition {
+    /// Whether no connection can be opened through it.
+    pub(super) fn bars(self) -> bool {
+        self.cut || self.silent
+    }
+}
+
 pub(super) struct Network {
     latency: Stream,
     extremes: Stream,

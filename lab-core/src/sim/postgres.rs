@@ -66,8 +66,9 @@ impl Table {
 #[derive(Clone, Debug, Default)]
 struct Replica {
     table: Table,
-    /// The commit time of the last record that it replayed.
+    /// The commit time of the last record that it replayed, and its end in the log.
     replayed: Instant,
+    lsn: u64,
 }
 
 /// What stands in the outbox under a write's name.
@@ -84,6 +85,8 @@ enum Posted {
 pub(super) struct Postgres {
     table: Table,
     lsn: u64,
+    /// Everything committed so far: as long as the run.
+    log: Vec<Record>,
     members: BTreeMap<ServerId, (u64, Instant)>,
     /// Names stay as long as the run.
     outbox: BTreeMap<WriteId, Posted>,
@@ -95,6 +98,7 @@ impl Postgres {
         Self {
             table: Table::default(),
             lsn: WAL_START,
+            log: Vec::new(),
             members: BTreeMap::new(),
             outbox: BTreeMap::new(),
             replicas: vec![Replica::default(); usize::from(replicas)],
@@ -180,13 +184,26 @@ impl Postgres {
         let version = self.table.0.get(&key).map_or(Version(1), |(_, version)| Version(version.0 + 1));
         self.lsn += WAL_BYTES;
         self.table.0.insert(key.clone(), (value.clone(), version));
-        Record { key, value, version, lsn: self.lsn, committed: now }
+        let record = Record { key, value, version, lsn: self.lsn, committed: now };
+        self.log.push(record.clone());
+        record
+    }
+
+    /// What a replica has not replayed yet, for a connection that begins anew.
+    pub(super) fn missing(&self, number: u8) -> Vec<Record> {
+        let replayed = self.replicas[usize::from(number) - 1].lsn;
+        self.log.iter().filter(|record| record.lsn > replayed).cloned().collect()
+    }
+
+    /// Whether a record is the replica's next, or a later one: it may be sent again when a connection begins anew.
+    pub(super) fn is_new(&self, number: u8, record: &Record) -> bool {
+        record.lsn > self.replicas[usize::from(number) - 1].lsn
     }
 
     /// A replica replays a record.
     pub(super) fn replay(&mut self, number: u8, record: Record) {
         let replica = &mut self.replicas[usize::from(number) - 1];
-        replica.replayed = record.committed;
+        (replica.replayed, replica.lsn) = (record.committed, record.lsn);
         replica.table.0.insert(record.key, (record.value, record.version));
     }
 }

@@ -73,9 +73,19 @@ impl Ledger {
         self.dead.contains(&actor)
     }
 
+    /// Whoever is dead.
+    pub fn dead(&self) -> impl Iterator<Item = Actor> {
+        self.dead.iter().copied()
+    }
+
     /// Whether the actor is paused.
     pub fn is_paused(&self, actor: Actor) -> bool {
         self.paused.contains(&actor)
+    }
+
+    /// Whether a fault is in force that this would end.
+    pub fn ends(&self, remedy: Fault) -> bool {
+        self.remedies.contains(&remedy)
     }
 
     /// Whether the fault has a place, and that place is in a state in which it can begin.

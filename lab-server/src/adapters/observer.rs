@@ -2,6 +2,7 @@
 //!
 //! An event is stamped under the lock, so that the order of the journal is the order of its times.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lab_core::ports::{Clock, Observer};
@@ -10,7 +11,7 @@ use lab_core::value::ServerId;
 use tokio::sync::watch;
 
 use super::refusals::{Answer, Refusal, Refusals, Store};
-use super::time::RunClock;
+use super::time::{RunClock, ServerClock};
 
 /// The journal of a run.
 pub struct Recorder {
@@ -21,6 +22,8 @@ pub struct Recorder {
     /// How far the journal is, for those who follow it.
     progress: watch::Sender<Progress>,
     refusals: Mutex<Refusals>,
+    /// The servers' own clocks.
+    clocks: Mutex<BTreeMap<ServerId, ServerClock>>,
 }
 
 enum Pages {
@@ -46,12 +49,19 @@ impl Recorder {
             lines: Mutex::default(),
             progress: watch::Sender::new(Progress::default()),
             refusals: Mutex::default(),
+            clocks: Mutex::default(),
         })
     }
 
     /// The run's clock.
     pub fn clock(&self) -> RunClock {
         self.clock
+    }
+
+    /// A server's clock. It outlives the server, as a machine's clock does.
+    pub fn clock_of(&self, server: ServerId) -> ServerClock {
+        let mut clocks = self.clocks.lock().unwrap_or_else(PoisonError::into_inner);
+        clocks.entry(server).or_insert_with(|| ServerClock::new(self.clock)).clone()
     }
 
     /// Writes down a note, now. What is noted after the end is lost: it belongs to no run.

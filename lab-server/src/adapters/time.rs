@@ -1,7 +1,8 @@
 //! Time, tasks and chance on a real machine.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lab_core::ports::{BoxFuture, Clock, Entropy, Tasks};
@@ -29,6 +30,46 @@ impl Clock for RunClock {
 
     async fn sleep(&self, time: Duration) {
         tokio::time::sleep(time).await;
+    }
+}
+
+/// One server's clock: the run's, unless a fault has set it ahead of the others, or back. Cloning gives another handle to
+/// it.
+#[derive(Clone, Debug)]
+pub struct ServerClock {
+    run: RunClock,
+    skew: Arc<Skew>,
+}
+
+#[derive(Debug, Default)]
+struct Skew {
+    by_ns: AtomicI64,
+    /// What it told last: it never goes back.
+    told: AtomicU64,
+}
+
+impl ServerClock {
+    pub(super) fn new(run: RunClock) -> Self {
+        Self { run, skew: Arc::default() }
+    }
+
+    /// Sets it so much ahead of the run's clock, or behind it.
+    pub fn skew(&self, by_ms: i64) {
+        // What it told so far stays told.
+        self.now();
+        self.skew.by_ns.store(by_ms.saturating_mul(1_000_000), Ordering::Release);
+    }
+}
+
+impl Clock for ServerClock {
+    fn now(&self) -> Instant {
+        let by_ns = self.skew.by_ns.load(Ordering::Acquire);
+        let now = self.run.now().0.saturating_add_signed(by_ns);
+        Instant(self.skew.told.fetch_max(now, Ordering::AcqRel).max(now))
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.run.sleep(time).await;
     }
 }
 

@@ -5,41 +5,85 @@ use std::time::Duration;
 
 use lab_core::trace::{Actor, Kind};
 use lab_core::value::ServerId;
+use lab_core::world::ledger::Ledger;
 use lab_core::world::{Fault, Link, WorldError};
 
 use crate::adapters::observer::Recorder;
 use crate::adapters::refusals::{Answer, Refusal, Store};
 use crate::harness::{
-    self, AppServer, Harness, HarnessError, Links, PostgresNode, PostgresServer, RedisNode, Way,
+    self, AppServer, Harness, HarnessError, Links, PostgresNode, PostgresServer, RedisNode, RedisServer, Way,
 };
+
+/// A store that is started again has recovered by then.
+const RESTARTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Carries out a fault on a link, or of a store's node. A server's own faults are the world's matter.
 pub(super) async fn inject(harness: &Harness, fault: Fault) -> Result<(), WorldError> {
     let unsupported = |error: HarnessError| WorldError::Unsupported { fault, why: error.to_string() };
-    match (fault.link(), fault) {
-        (Some(link), _) => strike_link(harness, fault, link).map_err(unsupported),
-        (None, Fault::PauseReplay(actor)) => {
-            postgres(harness, actor).map_err(unsupported)?.pause_replay().await.map_err(broken)
-        }
-        (None, Fault::ResumeReplay(actor)) => {
-            postgres(harness, actor).map_err(unsupported)?.resume_replay().await.map_err(broken)
-        }
-        _ => {
-            Err(WorldError::Unsupported { fault, why: "nothing here can do that to real servers".to_owned() })
+    if let Some(link) = fault.link() {
+        return strike_link(harness, fault, link).map_err(unsupported);
+    }
+    let nothing =
+        || WorldError::Unsupported { fault, why: "nothing here can do that to real servers".to_owned() };
+    let node = fault.actor().and_then(node).ok_or_else(nothing)?;
+    match node {
+        Node::Redis(node) => of_redis(harness.redis(node).map_err(unsupported)?, fault).await,
+        Node::Postgres(node) => of_postgres(harness.postgres(node).map_err(unsupported)?, fault).await,
+    }
+    .map_err(|error| WorldError::Broken(error.to_string()))?
+    .then_some(())
+    .ok_or_else(nothing)
+}
+
+/// Carries out a fault of a Redis node; `false` if there is no such.
+async fn of_redis(node: &RedisServer, fault: Fault) -> Result<bool, HarnessError> {
+    match fault {
+        Fault::Kill(_) => node.kill(),
+        Fault::Restart(_) => node.restart(RESTARTED_WITHIN).await?,
+        Fault::Pause(_) => node.pause()?,
+        Fault::Resume(_) => node.resume(),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// The same of a PostgreSQL node.
+async fn of_postgres(node: &PostgresServer, fault: Fault) -> Result<bool, HarnessError> {
+    match fault {
+        Fault::Kill(_) => node.kill(),
+        Fault::Restart(_) => node.restart(RESTARTED_WITHIN).await?,
+        Fault::Pause(_) => node.pause()?,
+        Fault::Resume(_) => node.resume(),
+        Fault::PauseReplay(_) => node.pause_replay().await?,
+        Fault::ResumeReplay(_) => node.resume_replay().await?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Brings stores back to life, and lets them go on: the next run is on the same servers.
+pub(super) async fn mend(harness: &Harness, ledger: &Ledger) {
+    let dead = ledger.dead().map(Fault::Restart);
+    for remedy in dead.chain(ledger.remedies()) {
+        if remedy.actor().and_then(node).is_some() {
+            // What cannot be mended shows at the next run's start, which asks every store.
+            let _ = inject(harness, remedy).await;
         }
     }
 }
 
-fn broken(error: HarnessError) -> WorldError {
-    WorldError::Broken(error.to_string())
+/// A node of the stores, as the harness calls it.
+enum Node {
+    Redis(RedisNode),
+    Postgres(PostgresNode),
 }
 
-fn postgres(harness: &Harness, actor: Actor) -> Result<&PostgresServer, HarnessError> {
-    let node = match actor {
-        Actor::Replica(number) => PostgresNode::Replica(number),
-        _ => PostgresNode::Primary,
-    };
-    harness.postgres(node)
+fn node(actor: Actor) -> Option<Node> {
+    match actor {
+        Actor::Primary => Some(Node::Postgres(PostgresNode::Primary)),
+        Actor::Replica(number) => Some(Node::Postgres(PostgresNode::Replica(number))),
+        other => redis_node(other).map(Node::Redis),
+    }
 }
 
 fn strike_link(harness: &Harness, fault: Fault, link: Link) -> Result<(), HarnessError> {
@@ -127,8 +171,11 @@ const PARTED: [&str; 5] = ["CLUSTERDOWN", "MASTERDOWN", "READONLY", "TRYAGAIN", 
 /// are not told in these words.
 fn explains(fault: Fault, refusal: &Refusal) -> bool {
     let (from, to) = match fault {
-        Fault::Cut(Link::From(from, to)) | Fault::BlackHole(Link::From(from, to)) => (from, to),
-        Fault::Kill(actor) => return store_at(actor) == Some(refusal.store),
+        Fault::Cut(Link::From(from, to))
+        | Fault::BlackHole(Link::From(from, to))
+        | Fault::Reset(Link::From(from, to)) => (from, to),
+        Fault::Reset(Link::BusTo(_)) => return refusal.store == Store::Redis,
+        Fault::Kill(actor) | Fault::Pause(actor) => return store_at(actor) == Some(refusal.store),
         _ => return false,
     };
     match &refusal.answer {

@@ -39,8 +39,17 @@ pub(super) struct Server {
     jobs: mpsc::Sender<Job>,
     /// Its end, sent or dropped, kills.
     kill: oneshot::Sender<()>,
+    pauses: mpsc::UnboundedSender<Pause>,
+    /// Where it is paused: told, it goes on; dropped, it dies.
+    resume: Option<std::sync::mpsc::Sender<()>>,
     dead: Dead,
     thread: JoinHandle<()>,
+}
+
+/// A wish that the server stand still.
+struct Pause {
+    in_force: oneshot::Sender<()>,
+    over: std::sync::mpsc::Receiver<()>,
 }
 
 /// Told when the server has come to life, or why it has not.
@@ -55,17 +64,18 @@ impl Server {
         let server = connect.server;
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let (kill, killed) = oneshot::channel();
+        let (pauses, wishes) = mpsc::unbounded_channel();
         let (ready, is_ready) = oneshot::channel();
         let (alive, dead) = oneshot::channel();
         let thread = thread::Builder::new()
             .name(server.to_string())
             .spawn(move || {
-                live(connect, policy, queue, killed, ready);
+                live(connect, policy, queue, Orders { killed, pauses: wishes }, ready);
                 // Last of all, also when the server panics.
                 drop(alive);
             })
             .map_err(|error| did_not_start(server, &error.to_string()))?;
-        Ok((Self { jobs, kill, dead, thread }, is_ready))
+        Ok((Self { jobs, kill, pauses, resume: None, dead, thread }, is_ready))
     }
 
     /// Where its requests go.
@@ -73,10 +83,28 @@ impl Server {
         self.jobs.clone()
     }
 
+    /// Lets its thread stand still, with all its tasks and timers; told when it does.
+    pub(super) fn pause(&mut self) -> oneshot::Receiver<()> {
+        let (in_force, is_in_force) = oneshot::channel();
+        let (resume, over) = std::sync::mpsc::channel();
+        // It may have died by itself.
+        let _ = self.pauses.send(Pause { in_force, over });
+        self.resume = Some(resume);
+        is_in_force
+    }
+
+    /// Lets it go on.
+    pub(super) fn resume(&mut self) {
+        if let Some(resume) = self.resume.take() {
+            let _ = resume.send(());
+        }
+    }
+
     /// Lets it die at once: what it was doing is dropped, and so is what waits for it. The thread is to be joined.
     pub(super) fn kill(self) -> (Dead, JoinHandle<()>) {
         // It may have died by itself.
         let _ = self.kill.send(());
+        drop(self.resume);
         (self.dead, self.thread)
     }
 }
@@ -91,12 +119,18 @@ fn did_not_start(server: ServerId, why: &str) -> WorldError {
     WorldError::Broken(format!("{server} did not start: {why}"))
 }
 
+/// What a server is told from outside.
+struct Orders {
+    killed: oneshot::Receiver<()>,
+    pauses: mpsc::UnboundedReceiver<Pause>,
+}
+
 /// The server's whole life.
 fn live(
     connect: Connect,
     policy: Policy,
     queue: mpsc::Receiver<Job>,
-    killed: oneshot::Receiver<()>,
+    orders: Orders,
     ready: oneshot::Sender<Result<(), String>>,
 ) {
     // Where nobody waits for the answer any more, nobody needs the server: it ends either way.
@@ -111,11 +145,23 @@ fn live(
         tokio::select! {
             // First: a server that is killed takes nothing more out of its queue.
             biased;
-            _ = killed => {}
+            _ = orders.killed => {}
+            () = stand_still(orders.pauses) => {}
             () = serve(connect, policy, queue, ready) => {}
         }
     });
     runtime.shutdown_background();
+}
+
+/// Stands still whenever that is wished, and the whole runtime with it: it has this one thread. Ends when the server was
+/// killed meanwhile, before any other task gets a turn.
+async fn stand_still(mut pauses: mpsc::UnboundedReceiver<Pause>) {
+    while let Some(Pause { in_force, over }) = pauses.recv().await {
+        let _ = in_force.send(());
+        if over.recv().is_err() {
+            return;
+        }
+    }
 }
 
 /// Connects, and takes requests as long as somebody can send some.

@@ -25,6 +25,9 @@ use super::witness::{Held, Replicas, Witness};
 use crate::adapters::Connect;
 use crate::adapters::observer::Recorder;
 
+/// Between two tries of a server to start.
+const START_EVERY: Duration = Duration::from_millis(100);
+
 /// Between two looks at a thread that ends.
 const POLL: Duration = Duration::from_millis(1);
 
@@ -50,6 +53,8 @@ struct Fleet {
     balancer: Balancer,
     sessions: BTreeMap<ClientId, Arc<Session>>,
     witness: Option<Witness>,
+    /// What the servers were started as.
+    spec: Option<ClusterSpec>,
 }
 
 /// Where a request goes.
@@ -70,13 +75,16 @@ impl RealWorld {
             balancer: Balancer::new(Balancing::RoundRobin, 1),
             sessions: BTreeMap::new(),
             witness: None,
+            spec: None,
         };
         let replicas = Arc::new(Replicas::new(Arc::clone(&recorder)));
         Self { shared: Arc::new(Shared { stores, recorder, replicas, fleet: Mutex::new(fleet) }) }
     }
 
-    /// Ends every server and waits until its thread is gone.
+    /// Ends every server and waits until its thread is gone. Stores that were paused or killed are as before then.
     pub async fn end(&self) {
+        let ledger = self.fleet().ledger.clone();
+        faults::mend(self.shared.stores.harness(), &ledger).await;
         let witness = self.fleet().witness.take();
         if let Some(witness) = witness {
             witness.end().await;
@@ -116,16 +124,7 @@ impl RealWorld {
         self.note(Actor::Lab, Note::new(Kind::Started { topology }), line);
         let mut starting = Vec::new();
         for server in (1..=spec.topology.servers).map(ServerId) {
-            let reach = self.shared.stores.reach(faults::app_server(server));
-            let connect = Connect {
-                server,
-                reach: reach.map_err(|error| WorldError::Broken(error.to_string()))?,
-                connections: spec.connections_per_server,
-                query_time: spec.query_time,
-                keyspace: self.shared.stores.keyspace(),
-                recorder: Arc::clone(&self.shared.recorder),
-            };
-            let (spawned, is_ready) = Server::spawn(connect, spec.policy.clone())?;
+            let (spawned, is_ready) = Server::spawn(self.connect(server, &spec)?, spec.policy.clone())?;
             // From here on it ends with the world, even if nobody waits for its start any more.
             self.fleet().servers.push(Some(spawned));
             starting.push(server::ready(server, is_ready));
@@ -136,7 +135,58 @@ impl RealWorld {
         fleet.witness = Some(witness);
         fleet.balancer = Balancer::new(spec.balancing, spec.topology.servers);
         fleet.ledger.started(self.shared.stores.topology(spec.topology.servers));
+        fleet.spec = Some(spec);
         Ok(())
+    }
+
+    /// What a server needs to know to connect.
+    fn connect(&self, server: ServerId, spec: &ClusterSpec) -> Result<Connect, WorldError> {
+        let reach = self.shared.stores.reach(faults::app_server(server));
+        Ok(Connect {
+            server,
+            reach: reach.map_err(|error| WorldError::Broken(error.to_string()))?,
+            connections: spec.connections_per_server,
+            query_time: spec.query_time,
+            keyspace: self.shared.stores.keyspace(),
+            recorder: Arc::clone(&self.shared.recorder),
+        })
+    }
+
+    /// Begins a dead server's new life, and tries again until it takes requests, or is dead again.
+    async fn restart(&self, server: ServerId) -> Result<(), WorldError> {
+        let spec = self.fleet().spec.clone();
+        let spec = spec.ok_or_else(|| WorldError::Broken(format!("{server} was never started")))?;
+        loop {
+            let (spawned, is_ready) = Server::spawn(self.connect(server, &spec)?, spec.policy.clone())?;
+            let is_ready = server::ready(server, is_ready).await.is_ok();
+            {
+                let mut fleet = self.fleet();
+                let is_dead = fleet.ledger.is_dead(Actor::Server(server));
+                if is_ready && !is_dead {
+                    fleet.servers[server.index()] = Some(spawned);
+                    return Ok(());
+                }
+                fleet.dying.push(spawned.kill().1);
+                if is_dead {
+                    return Ok(());
+                }
+            }
+            tokio::time::sleep(START_EVERY).await;
+        }
+    }
+
+    /// Lets a server stand still, or go on.
+    async fn pause(&self, server: ServerId) {
+        let paused = self.fleet().servers.get_mut(server.index()).and_then(Option::as_mut).map(Server::pause);
+        if let Some(paused) = paused {
+            let _ = paused.await;
+        }
+    }
+
+    fn resume(&self, server: ServerId) {
+        if let Some(server) = self.fleet().servers.get_mut(server.index()).and_then(Option::as_mut) {
+            server.resume();
+        }
     }
 
     /// Chooses the server of a request and counts it as open; fails with the server that is not there.
@@ -275,11 +325,19 @@ impl World for RealWorld {
             self.fleet().ledger.admit(fault)?;
             match fault {
                 Fault::Kill(Actor::Server(server)) => self.kill(server).await,
+                Fault::Pause(Actor::Server(server)) => self.pause(server).await,
+                Fault::Resume(Actor::Server(server)) => self.resume(server),
+                Fault::Skew { server, by_ms } => self.shared.recorder.clock_of(server).skew(by_ms),
+                // It takes time, and may be killed meanwhile.
+                Fault::Restart(Actor::Server(_)) => {}
                 fault => faults::inject(self.shared.stores.harness(), fault).await?,
             }
             self.fleet().ledger.note(fault);
             self.note(Actor::Lab, Note::new(Kind::Injected { fault }), line);
-            Ok(())
+            match fault {
+                Fault::Restart(Actor::Server(server)) => self.restart(server).await,
+                _ => Ok(()),
+            }
         }
     }
 

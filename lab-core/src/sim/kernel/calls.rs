@@ -8,7 +8,7 @@ use super::connections::Purpose;
 use super::{Answer, Kernel, Number, Response, Rows, State, What};
 use crate::cluster::Actor;
 use crate::trace::{self, EventId};
-use crate::value::{Instant, ServerId};
+use crate::value::{ClientId, Instant, ServerId};
 
 /// What a call is answered.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ pub(super) struct Call {
     abandoned: bool,
     /// The server that has to answer, of a client's request.
     pub(super) server: Option<ServerId>,
+    /// Who asked whom, of a client's request.
+    pub(super) request: Option<(ClientId, ServerId)>,
     /// The connection that it was sent over: when that ends, so does the call.
     pub(super) hangs_on: Option<Number>,
     /// Why nothing was sent so far, where that is so.
@@ -100,6 +102,13 @@ impl State {
     /// Opens a call.
     pub(super) fn open_call(&mut self, server: Option<ServerId>) -> Number {
         self.calls.put(Call { server, ..Call::default() })
+    }
+
+    /// The call is a client's request.
+    pub(super) fn asked(&mut self, number: Number, client: ClientId, server: ServerId) {
+        if let Some(call) = self.calls.get_mut(number) {
+            call.request = Some((client, server));
+        }
     }
 
     /// From now on the call has so much time.

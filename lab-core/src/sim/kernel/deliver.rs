@@ -14,7 +14,7 @@ use crate::ports::{Body, ReadFrom, Settled};
 use crate::service;
 use crate::trace::{self, Actor, EventId, Kind, Note, OperationId, Outcome, Verb};
 use crate::value::{ClientId, Instant, Key, ServerId, Value, Version};
-use crate::world::refused;
+use crate::world::{Fault, refused};
 
 /// What of an answer the trace tells.
 #[derive(Default)]
@@ -148,6 +148,9 @@ impl State {
         let served = self.served(&back, cause, verb, key.as_ref(), outcome, told);
         if let Some(record) = record {
             for replica in (1..=self.postgres.replicas()).map(Actor::Replica) {
+                if self.ledger.is_dead(replica) {
+                    continue;
+                }
                 let connection = self.connections.only(replica, back.from, Purpose::Log);
                 let lane = Some((connection, Way::Back));
                 let envelope = back.envelope(served, Parcel::Record(record.clone()));
@@ -206,7 +209,7 @@ impl State {
         self.note(replica, note.cause(cause).operation(None));
     }
 
-    fn replay_record(
+    pub(super) fn replay_record(
         &mut self,
         replica: Actor,
         cause: Option<EventId>,
@@ -215,6 +218,13 @@ impl State {
         let Actor::Replica(number) = replica else {
             return;
         };
+        if self.ledger.ends(Fault::ResumeReplay(replica)) {
+            self.unreplayed.push((replica, cause, record));
+            return;
+        }
+        if !self.postgres.is_new(number, &record) {
+            return;
+        }
         let kind =
             Kind::Replayed { verb: Verb::Update, value: Some(record.value.clone()), lsn: Some(record.lsn) };
         let note = Note::new(kind).key(&record.key).version(record.version);

@@ -3,9 +3,11 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use super::{Number, Reply, Server, SimCache, SkewedClock, State};
+use super::connections::{Connection, Purpose, Way};
+use super::{Envelope, Number, Parcel, Record, Reply, Server, SimCache, SkewedClock, State};
 use crate::cluster::Actor;
 use crate::fault::{Fault, Link};
+use crate::sim::network::link;
 use crate::value::ServerId;
 use crate::world::WorldError;
 
@@ -28,29 +30,51 @@ impl State {
             Fault::Resume(actor) => self.resume(actor),
             Fault::SlowStatements { by_ms } => self.slow = Duration::from_millis(by_ms),
             Fault::Skew { server, by_ms } => self.skew(server, by_ms),
-            _ => {}
+            Fault::ResumeReplay(replica) => self.replay_all(replica),
+            Fault::Delay { .. }
+            | Fault::Cut(_)
+            | Fault::Hold(_)
+            | Fault::Restart(_)
+            | Fault::PauseReplay(_) => {}
+        }
+        if matches!(fault, Fault::Heal(_) | Fault::Reset(_) | Fault::Restart(_)) {
+            self.stream_anew();
         }
         Ok(())
     }
 
+    /// What it cannot do: a Redis node that dies, since nobody would be elected in its place.
     fn can(&self, fault: Fault) -> bool {
-        match fault {
-            Fault::Kill(actor) | Fault::Restart(actor) => matches!(actor, Actor::Server(_)),
-            Fault::Pause(actor) | Fault::Resume(actor) => {
-                !matches!(actor, Actor::Client(_) | Actor::Lab | Actor::Balancer)
+        let is_redis = |actor| matches!(actor, Actor::RedisMaster(_) | Actor::RedisReplica(_));
+        match (fault, fault.link()) {
+            (Fault::Kill(actor) | Fault::Restart(actor), _) => {
+                matches!(actor, Actor::Server(_) | Actor::Primary | Actor::Replica(_))
             }
-            Fault::PauseReplay(_) | Fault::ResumeReplay(_) => false,
+            (Fault::Pause(actor), _) => {
+                matches!(actor, Actor::Server(_) | Actor::Primary | Actor::Replica(_))
+            }
+            (_, Some(Link::From(from, to))) => {
+                !(is_redis(from) && is_redis(to) && fault == Fault::Reset(Link::From(from, to)))
+            }
             _ => true,
         }
     }
 
-    /// Every connection over the link ends; a client's request is one.
+    /// Every connection over the link ends; a client's request has one of its own.
     fn reset(&mut self, link: Link) {
         for connection in self.connections.numbers(|connection| connection.links().contains(&link)) {
             self.close(connection);
         }
+        if let Link::From(Actor::Client(client), Actor::Server(server))
+        | Link::From(Actor::Server(server), Actor::Client(client)) = link
+        {
+            for call in self.calls.numbers(|call| call.request == Some((client, server))) {
+                self.lose(call);
+            }
+        }
     }
 
+    /// A process ends, and its system closes its connections. What it has sent still arrives.
     fn kill(&mut self, actor: Actor) {
         self.orders.killed.push(actor);
         *self.lives.entry(actor).or_default() += 1;
@@ -62,6 +86,47 @@ impl State {
             self.server(server).subscription = None;
             self.server(server).ready = false;
             self.lose_requests(server);
+        } else {
+            let is_its = |connection: &Connection| connection.opener == actor || connection.acceptor == actor;
+            for connection in self.connections.numbers(is_its) {
+                self.close(connection);
+            }
+        }
+    }
+
+    /// A replica replays what it has received.
+    fn replay_all(&mut self, replica: Actor) {
+        let (its, others): (Vec<_>, _) =
+            std::mem::take(&mut self.unreplayed).into_iter().partition(|(of, ..)| *of == replica);
+        self.unreplayed = others;
+        for (_, cause, record) in its {
+            self.replay_record(replica, cause, record);
+        }
+    }
+
+    /// Replicas whose connection is lost, or mute, open another, and are sent what they lack.
+    fn stream_anew(&mut self) {
+        for number in 1..=self.postgres.replicas() {
+            let replica = Actor::Replica(number);
+            let conditions = [link(replica, Actor::Primary), link(Actor::Primary, replica)];
+            let is_whole = conditions.iter().all(|link| !self.network.condition(*link).bars());
+            if !is_whole || [replica, Actor::Primary].iter().any(|end| self.ledger.is_dead(*end)) {
+                continue;
+            }
+            let is_its = |open: &Connection| open.purpose == Purpose::Log && open.opener == replica;
+            let (mute, live): (Vec<_>, Vec<_>) = self
+                .connections
+                .numbers(is_its)
+                .into_iter()
+                .partition(|open| self.connections.get(*open).is_some_and(Connection::is_dumb));
+            mute.into_iter().for_each(|mute| self.close(mute));
+            if !live.is_empty() {
+                continue;
+            }
+            let connection = self.connections.only(replica, Actor::Primary, Purpose::Log);
+            for record in self.postgres.missing(number) {
+                self.send(Envelope::of_log(replica, connection, record));
+            }
         }
     }
 
@@ -101,5 +166,22 @@ impl State {
     pub(in crate::sim) fn started(&mut self, server: ServerId, call: Number) -> Option<Waker> {
         self.server(server).ready = true;
         self.answer(call, Reply::Started, None)
+    }
+}
+
+impl Envelope {
+    /// A part of the log, on its way to a replica that lacks it.
+    fn of_log(replica: Actor, connection: Number, record: Record) -> Self {
+        Self {
+            from: Actor::Primary,
+            to: replica,
+            lane: Some((connection, Way::Back)),
+            order: 0,
+            call: None,
+            message: None,
+            operation: None,
+            cause: None,
+            parcel: Parcel::Record(record),
+        }
     }
 }

@@ -120,6 +120,7 @@ impl State {
             Route::Balanced => self.balancer.choose(request.key()),
         };
         let call = self.open_call(Some(server));
+        self.asked(call, client, server);
         self.limit(call, deadline::ANSWER);
         self.expire(Some(call));
         let operation = self.journal.next_operation();

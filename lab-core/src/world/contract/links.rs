@@ -17,6 +17,8 @@ use crate::world::{Fault, Link, Route, World, WorldError, refused};
 /// A delay that is seen on a busy machine.
 const LATE_MS: u64 = 600;
 const LATE: Duration = Duration::from_millis(LATE_MS);
+/// A server has subscribed anew by then.
+const SUBSCRIBED: Duration = Duration::from_secs(1);
 
 pub(super) async fn clauses<W: World>(world: &W) -> Result<(), Violation> {
     keeps(world, "what has no place is a typed answer", nowhere(world)).await?;
@@ -32,6 +34,9 @@ pub(super) async fn clauses<W: World>(world: &W) -> Result<(), Violation> {
     keeps(world, "a black hole one way leaves the other way alone", swallowed_answer(world)).await?;
     keeps(world, "after the heal an old connection stays mute, and a new one lives", half_open(world))
         .await?;
+    keeps(world, "a reset ends what waits, at once, and a new connection lives", reset(world)).await?;
+    keeps(world, "what is held waits for its release", held(world)).await?;
+    keeps(world, "a subscription that is reset is followed by another", resubscribed(world)).await?;
     keeps(world, "a late bus is late to one subscriber, and to nobody else", late_bus(world)).await?;
     keeps(world, "a half-open subscription hears nothing, even after the heal", deaf(world)).await
 }
@@ -194,6 +199,47 @@ async fn half_open(world: &impl World) -> Kept {
     same(&answer, &Response::Unknown)?;
     took(time, STATEMENT)?;
     row(&read(world, STRUCK, &then).await)
+}
+
+async fn reset(world: &impl World) -> Kept {
+    connected(world, "reset-before").await?;
+    let (key, link) = (insert(world, "reset").await?, from_primary(STRUCK));
+    inject(world, Fault::Cut(link)).await?;
+    let reset = async {
+        until_stored(world, &key, Version(2)).await?;
+        let since = world.now();
+        inject(world, Fault::Reset(link)).await?;
+        Ok::<_, String>(since)
+    };
+    let ((answer, done), reset) =
+        join(async { (write(world, STRUCK, &key).await, world.now()) }, reset).await;
+    same(&answer, &Response::Unknown)?;
+    took(super::elapsed(reset?, done), Duration::ZERO)?;
+    inject(world, Fault::Heal(link)).await?;
+    connected(world, "reset-after").await
+}
+
+async fn held(world: &impl World) -> Kept {
+    connected(world, "held-before").await?;
+    let (key, link) = (insert(world, "held").await?, to_primary(STRUCK));
+    inject(world, Fault::Hold(link)).await?;
+    let look = async {
+        world.sleep(LATE).await;
+        same(&stored(world, &key).await?, &Version(1))?;
+        inject(world, Fault::Release(link)).await
+    };
+    let (answer, looked) = join(write(world, STRUCK, &key), look).await;
+    looked?;
+    same(&answer, &Response::Written(Version(2)))
+}
+
+async fn resubscribed(world: &impl World) -> Kept {
+    let (key, server) = (insert(world, "resubscribed").await?, ServerId(4));
+    inject(world, Fault::Reset(Link::BusTo(server))).await?;
+    world.sleep(SUBSCRIBED).await;
+    row(&read(world, server, &key).await)?;
+    same(&write(world, OTHER, &key).await, &Response::Written(Version(2)))?;
+    until_version(world, server, &key, Version(2)).await
 }
 
 async fn late_bus(world: &impl World) -> Kept {
