@@ -190,3 +190,45 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(holds: bool, goal: bool, demonstration: bool) -> Report {
+        let wanted = Bound::AtMost(0);
+        let check = Check {
+            id: "x".to_owned(),
+            holds,
+            seen: 0,
+            of: None,
+            wanted,
+            goal,
+            event: None,
+            offenders: Vec::new(),
+            source: None,
+        };
+        Report { checks: vec![check], demonstration, figures: BTreeMap::new() }
+    }
+
+    #[test]
+    fn a_seed_has_three_outcomes() {
+        assert_eq!(report(true, true, true).outcome(), SeedOutcome::Held);
+        assert_eq!(report(true, true, false).outcome(), SeedOutcome::NotSeen);
+        assert_eq!(report(false, true, true).outcome(), SeedOutcome::Broke);
+        assert_eq!(report(false, true, false).outcome(), SeedOutcome::Broke, "whatever was seen");
+        assert_eq!(report(false, false, true).outcome(), SeedOutcome::Held, "it informs only");
+    }
+
+    #[test]
+    fn a_verdict_counts_each_outcome_and_keeps_the_first_seed_that_broke() {
+        let mut verdict = Verdict::default();
+        let outcomes = [(true, false), (true, true), (false, false), (false, true)];
+        for (seed, (holds, demonstration)) in (1..).zip(outcomes) {
+            verdict.add(seed, &report(holds, true, demonstration), 7);
+        }
+        let Verdict { tried, held, broke, demonstrated, first_failing, schedules } = verdict;
+        assert_eq!((tried, held, broke, demonstrated), (4, 1, 2, 2));
+        assert_eq!((first_failing, schedules.len()), (Some(3), 1));
+    }
+}

@@ -1,10 +1,12 @@
 //! Each condition of each check, over traces written by hand: one trace that breaks the check, and beside it the same
 //! trace with one thing changed, which alone turns the verdict.
 
+#![allow(clippy::float_cmp, reason = "these figures are counts and whole milliseconds")]
+
 use super::*;
 use crate::cluster::Actor;
 use crate::report::figure;
-use crate::trace::{MessageId, OperationId, Outcome, Trace, Verb};
+use crate::trace::{MessageId, NoticeKind, OperationId, Outcome, Trace, Verb};
 use crate::value::{ClientId, Key, ServerId, Value, Version};
 
 const LOOK: &str = "look";
@@ -255,4 +257,33 @@ fn staleness_is_counted_from_the_acknowledgement_to_the_answer() {
     assert_eq!(figures[figure::STALE_READS].value, 1.0);
     assert_eq!(figures[figure::STALENESS_MAX].value, 3.0, "one event a millisecond, and three of them");
     assert_eq!((figures[figure::L1_HIT_SHARE].value, figures[figure::READ_P50].value), (1.0, 1.0));
+}
+
+fn figure(script: &Script, id: &str) -> f64 {
+    figures(Part::since(&History::of(&script.0), LOOK))[id].value
+}
+
+#[test]
+fn a_waiter_is_who_did_not_compute_itself() {
+    let computed = Told { kind: RequestKind::Compute, tier: Some(Tier::Computed), ..read(1) };
+    let waited = Told { tier: Some(Tier::L2), ..computed.clone() };
+    let script = Script::default().phase(LOOK).whole(1, &computed).sent(2, &waited).phase("x").phase("y");
+    assert_eq!(figure(&script.done(2, &waited), figure::WAITER_MEAN), 3.0);
+}
+
+#[test]
+fn a_sign_of_life_is_no_notice() {
+    let delivered = |notice| {
+        let kind = Kind::Delivered { notice, from: ServerId(1) };
+        let script = Script::default().phase(LOOK).event(Actor::Server(ServerId(2)), kind, |_| {});
+        figure(&script, figure::BUS_NOTICES)
+    };
+    assert_eq!(delivered(NoticeKind::Invalidate), 1.0);
+    assert_eq!(delivered(NoticeKind::Beat), 0.0);
+}
+
+#[test]
+fn who_was_never_answered_has_no_latency() {
+    let script = Script::default().phase(LOOK).whole(1, &read(1)).sent(2, &read(1));
+    assert_eq!(figure(&script, figure::READ_P50), 1.0);
 }
