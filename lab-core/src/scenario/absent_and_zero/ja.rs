@@ -38,7 +38,7 @@ pub(in crate::scenario) static WORDS: Words = Words {
     ],
     knobs: &[(ROUNDS.name, "読み取りの周回数"), (SETTLE.name, "登録後の待ち時間")],
     checks: &[
-        (ONE_QUERY_A_KEY, "1 キーにつきクエリ 1 回"),
+        (ONE_QUERY_A_KEY, "クエリは 1 キー 1 回"),
         (NEW_ROW_SEEN, "新しい行が見える"),
         (id::ALL_ANSWERED, "すべてに応答"),
     ],

@@ -68,6 +68,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
     switches: &[Switch::ZeroIsAnswer, Switch::AbsentIsAnswer, Switch::CreateInvalidates],
     answers: &[ONE, ONE_A_SERVER, EACH_READ],
     focus: "product:8",
-    figures: &[figure::DB_QUERIES, figure::HIT_SHARE, figure::STALE_READS],
+    figures: &[figure::DB_QUERIES, figure::HIT_SHARE, figure::REDIS_CALLS],
     slow_motion: 100,
 };

@@ -71,6 +71,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
     switches: &[Switch::SequenceNumbers, Switch::Heartbeats, Switch::SilenceLimit],
     answers: &[NEVER, UNTIL_HEALED, STILL],
     focus: "product:1",
-    figures: &[figure::STALE_READS, figure::STALENESS_MAX, figure::L1_HIT_SHARE],
+    figures: &[figure::STALENESS_MAX, figure::L1_HIT_SHARE, figure::BUS_NOTICES],
     slow_motion: 100,
 };

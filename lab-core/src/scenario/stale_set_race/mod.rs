@@ -65,6 +65,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
     switches: &[Switch::DeleteTwice, Switch::CompareVersions, Switch::GuardedFills],
     answers: &[NOBODY, SLOW_ONLY, EVERYBODY],
     focus: "product:1",
-    figures: &[figure::STALE_READS, figure::STALENESS_MAX, figure::DB_QUERIES],
+    figures: &[figure::STALENESS_MAX, figure::L1_HIT_SHARE, figure::DB_QUERIES],
     slow_motion: 100,
 };
