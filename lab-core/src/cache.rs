@@ -16,6 +16,11 @@
 //! * [`signal`]: how a notice wakes who waits for it
 //! * [`metrics`]: hits, misses, errors and latencies
 
+/// The atomics of L1, which a test replaces by some whose every order can be tried.
+mod atomic {
+    pub(super) use std::sync::atomic::{AtomicU64, Ordering};
+}
+
 mod acknowledge;
 mod answer;
 mod compute;

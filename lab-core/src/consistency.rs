@@ -91,7 +91,7 @@ impl Demand {
 
     /// Whether a cached entry with this stamp is good enough.
     #[inline]
-    pub(crate) fn accepts(self, stamp: &Stamp, now: Instant) -> bool {
+    pub fn accepts(self, stamp: &Stamp, now: Instant) -> bool {
         self.level.accepts(stamp, now, self.floor)
     }
 }

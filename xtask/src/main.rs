@@ -7,11 +7,12 @@
 //! - [`workspace`]: where things are, and the environment in which every command runs
 //! - [`command`]: run a command, show its command line, say how it failed
 //! - [`setup`]: what a machine lacks, and how to get it
-//! - [`serve`], [`test`], [`bench`], [`soak`], [`compare`]: the jobs
+//! - [`serve`], [`test`], [`bench`], [`soak`], [`compare`], [`mutants`]: the jobs
 
 mod bench;
 mod command;
 mod compare;
+mod mutants;
 mod serve;
 mod setup;
 mod soak;
@@ -42,6 +43,7 @@ Examples:
   cargo xtask test --list               the stages of the tests
   cargo xtask test --only clippy size   some of them, in their usual order
   cargo xtask soak --seeds 100000       random faults against every green policy
+  cargo xtask mutants                   protections left out one at a time: who notices
   cargo xtask compare                   random commands, on a real Redis and in the simulator
   cargo xtask bench                     what the lab costs, natively and in the browser
 
@@ -70,6 +72,9 @@ enum Job {
     /// Look for a run in which a green policy does not keep its promise
     #[command(after_help = soak::AFTER_HELP)]
     Soak(soak::Options),
+    /// Leave each protection out, one at a time, and see who notices
+    #[command(after_help = mutants::AFTER_HELP)]
+    Mutants(mutants::Options),
     /// Hold the simulator's Redis against a real one
     #[command(after_help = compare::AFTER_HELP)]
     Compare(compare::Options),
@@ -97,6 +102,7 @@ fn run(job: Job) -> anyhow::Result<()> {
         Job::Test(options) => test::run(&workspace, &options),
         Job::Bench(options) => bench::run(&workspace, &options),
         Job::Soak(options) => soak::run(&workspace, &options),
+        Job::Mutants(options) => mutants::run(&workspace, &options),
         Job::Compare(options) => compare::run(&workspace, &options),
     }
 }

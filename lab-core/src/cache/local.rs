@@ -4,12 +4,12 @@
 //! is the same everywhere; versions, ages, expiry and epochs are ours, because no cache crate takes a virtual clock.
 
 use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
+use super::atomic::{AtomicU64, Ordering};
 use crate::consistency::Demand;
 use crate::policy::{Acknowledge, AnswerRule, Policy};
 use crate::trace::Why;
@@ -159,8 +159,10 @@ impl LocalCache {
 
     /// Advances the key's epoch and forgets the key.
     pub(super) fn invalidate(&self, key: &Key) -> Invalidated {
+        let too_early = !kept!("invalidate.epoch-first") && self.store.remove(key).is_some();
         let before = self.stripe(key).fetch_add(u64::from(kept!("invalidate.epoch")), Ordering::AcqRel);
-        let held = kept!("invalidate.l1") && self.store.remove(key).is_some();
+        let last = kept!("invalidate.l1") && kept!("invalidate.epoch-first");
+        let held = too_early || (last && self.store.remove(key).is_some());
         Invalidated { held, before: Epoch(before), after: Epoch(before.wrapping_add(1)) }
     }
 

@@ -14,7 +14,7 @@ use lab_core::value::{Key, Tier, Value, Version};
 type Cache = TieredCache<SimPorts>;
 
 /// Whether what a body asserts over so many started caches is broken.
-fn broken<F>(seed: u64, servers: u8, policy: &Policy, body: impl Fn(Vec<Cache>) -> F) -> bool
+pub(crate) fn broken<F>(seed: u64, servers: u8, policy: &Policy, body: impl Fn(Vec<Cache>) -> F) -> bool
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -36,7 +36,7 @@ fn key() -> Key {
 }
 
 async fn commit(cache: &Cache, value: &str) -> Version {
-    let committed = cache.ports().database().update(&key(), &Value::new(value)).await;
+    let committed = cache.ports().database().update(&key(), &Value::new(value), None).await;
     committed.expect("the primary is there").version
 }
 

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{caches, traces};
+use super::{caches, leases, threads, traces};
 use lab_core::nemesis::{self, Plan};
 use lab_core::policy::{Policy, Switch};
 use lab_core::ports::contract;
@@ -41,12 +41,15 @@ const fn property(name: &'static str, by: Sees, seeds: u64, broken: fn(u64) -> b
     Property { name, sees: by, seeds, broken }
 }
 
+/// Seeds of the nemesis: it is the slowest to ask.
+const NEMESIS: u64 = 150;
+
 /// Every property.
 pub(crate) const PROPERTIES: &[Property] = &[
     property("verify: a role of the catalogue", Sees::Verify, 60, light_role),
     property("verify: a role of the herd", Sees::Verify, 4, herd_role),
     property("verify: a wrong fix that no seed breaks", Sees::Verify, 1, wrong_never_breaks),
-    property("nemesis: acknowledged", Sees::Tests, 400, |seed| nemesis(&acknowledged(), seed)),
+    property("nemesis: acknowledged", Sees::Tests, NEMESIS, |seed| nemesis(&acknowledged(), seed)),
     property("nemesis: strong reads", Sees::Tests, 400, |seed| {
         nemesis(&switched(&[Switch::StrongReads]), seed)
     }),
@@ -69,6 +72,17 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("cache: a bound in every tier", Sees::Tests, 5, caches::bounded),
     property("session: its floor", Sees::Tests, 1, caches::session),
     property("cache: flights", Sees::Tests, 5, caches::flights),
+    property("lease: its waiters are woken", Sees::Tests, 100, leases::woken),
+    property("lease: waiters are served in time", Sees::Tests, 3, leases::served_in_time),
+    property("lease: what is owed goes back", Sees::Tests, 10, leases::owed_leases),
+    property("lock: waiters are told, or end in time", Sees::Tests, 3, leases::computation),
+    property("lock: overtaken by the next holder", Sees::Tests, 3, leases::overtaken_lock),
+    property("lock: a result that L2 did not take", Sees::Tests, 3, leases::untaken_result),
+    property("member: L1 ends with the lease", Sees::Tests, 3, leases::lease_of_a_member),
+    property("threads: an invalidation is complete", Sees::Tests, 1, threads::invalidation),
+    property("threads: a flush is complete", Sees::Tests, 1, threads::flush),
+    property("L1: never back to an older version", Sees::Tests, 1, threads::never_back),
+    property("L1: served by members only", Sees::Tests, 1, threads::membership),
     property("the lesson breaks its promises", Sees::Tests, 1, lesson_holds),
 ];
 

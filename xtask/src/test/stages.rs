@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, ensure};
 
 use crate::{
-    command,
+    command, mutants,
     setup::debian,
     workspace::{QUICK_RELEASE, Workspace},
 };
@@ -43,6 +43,11 @@ pub(super) const STAGES: &[Stage] = &[
     Stage { name: "clippy", goal: "no lint in the native crates", run: clippy },
     Stage { name: "clippy-wasm", goal: "no lint in what the browser runs", run: clippy_wasm },
     Stage { name: "test", goal: "the native tests, on real servers where they ask for them", run: test },
+    Stage {
+        name: "mutants",
+        goal: "some property notices when a protection is left out (a share)",
+        run: mutants,
+    },
     Stage { name: "wasm-core", goal: "the same digests in wasm as natively", run: wasm_core },
     Stage { name: "wasm-web", goal: "the tests of the page, in headless Chromium", run: wasm_web },
     Stage { name: "build", goal: "the release build of the page, into dist/", run: build },
@@ -79,6 +84,11 @@ fn clippy_wasm(workspace: &Workspace) -> anyhow::Result<Report> {
 fn test(workspace: &Workspace) -> anyhow::Result<Report> {
     let tests = workspace.cargo(["test", "--workspace", "--exclude", "lab-web"]);
     count_tests(tests)
+}
+
+fn mutants(workspace: &Workspace) -> anyhow::Result<Report> {
+    command::run(mutants::table(workspace).arg("--share"))?;
+    Ok(Report::default())
 }
 
 /// Runs the tests and counts them. No test at all is a failure: a stage that checks nothing must not look green.
