@@ -73,6 +73,14 @@ fn name(trouble: Trouble) -> &'static str {
         Trouble::Cut(_) => "cut",
         Trouble::BlackHole(_) => "black hole",
         Trouble::Kill(_) => "kill",
+        Trouble::Bounce(_) => "restart",
+        Trouble::Pause(_) => "pause",
+        Trouble::Skew(..) => "skew",
+        Trouble::Reset(_) => "reset",
+        Trouble::Hold(_) => "hold",
+        Trouble::Slow(_) => "slow",
+        Trouble::BouncePrimary => "primary restart",
+        Trouble::PausePrimary => "primary pause",
     }
 }
 

@@ -28,7 +28,7 @@ mod shrink;
 
 pub use body::play;
 pub use plan::{Action, Plan, Step, Strike, Trouble};
-pub use promise::{Promise, Violation, judge, promised};
+pub use promise::{Promise, Violation, judge, promised, survives};
 pub use shrink::shrink;
 
 use crate::sim;
@@ -46,12 +46,17 @@ pub struct Found {
     pub checked: u64,
 }
 
-/// Carries a plan out in the simulator and holds it against what its policy promises.
+/// Carries a plan out in the simulator and holds it against what its policy promises to keep under these
+/// faults.
 ///
 /// # Errors
 /// When a request waits for ever: that is a violation of its own kind, told with who waits for what.
 pub fn run(plan: &Plan) -> Result<Found, WorldError> {
-    run_against(&promised(&plan.policy), plan)
+    let survives_all = |promise: &Promise| {
+        plan.strikes.iter().all(|strike| survives(&plan.policy, *promise, strike.trouble))
+    };
+    let promises: Vec<_> = promised(&plan.policy).into_iter().filter(survives_all).collect();
+    run_against(&promises, plan)
 }
 
 /// Carries a plan out in the simulator and holds it against these promises.

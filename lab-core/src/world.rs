@@ -85,6 +85,12 @@ pub enum WorldError {
         /// The state.
         why: String,
     },
+    /// The world cannot run this policy.
+    #[error("this world cannot run the policy: {why}")]
+    Unfit {
+        /// What is not possible here, and what is.
+        why: String,
+    },
     /// The world did not start, or broke under way.
     #[error("{0}")]
     Broken(String),

@@ -125,9 +125,19 @@ fn a_server_follows_a_key_that_has_moved() {
 fn what_a_world_cannot_do_is_a_typed_answer() {
     under_seeds(|world| async move {
         started(&world).await;
-        let fault = Fault::Kill(Actor::Primary);
+        let fault = Fault::Kill(Actor::RedisMaster(0));
         let answer = world.inject(fault).await;
         assert!(matches!(answer, Err(WorldError::Unsupported { fault: asked, .. }) if asked == fault));
+    });
+}
+
+#[test]
+fn l1_has_one_shard_in_the_simulator() {
+    under_seeds(|world| async move {
+        let mut policy = Policy::lesson();
+        policy.local.shards = 2;
+        let started = world.start(ClusterSpec::new(policy)).await;
+        assert!(matches!(started, Err(WorldError::Unfit { .. })), "{started:?}");
     });
 }
 

@@ -8,7 +8,7 @@ use super::plan::{Action, Plan, Step, Strike, Trouble};
 use crate::cluster::Topology;
 use crate::service::Request;
 use crate::value::{ClientId, ServerId, Value};
-use crate::world::{ClusterSpec, Route, World, WorldError};
+use crate::world::{ClusterSpec, Fault, Route, World, WorldError};
 
 /// The client that looks once more when all is quiet.
 const WITNESS: ClientId = ClientId(1_000);
@@ -35,6 +35,7 @@ pub async fn play<W: World>(world: &W, plan: &Plan) -> Result<(), WorldError> {
     struck?;
 
     world.phase("quiet");
+    world.heal_all().await?;
     world.sleep(QUIET).await;
 
     world.phase("look again");
@@ -60,16 +61,21 @@ async fn follow<W: World>(world: &W, client: ClientId, steps: &[Step]) {
 
 async fn carry_out<W: World>(world: &W, strike: Strike) -> Result<(), WorldError> {
     world.sleep(Duration::from_millis(strike.at_ms)).await;
-    let begins = strike.trouble.begins();
-    match world.inject(begins).await {
-        // The dead do not die twice.
-        Err(WorldError::NotNow { .. }) => return Ok(()),
-        begun => begun?,
+    if !strikes(world, strike.trouble.begins()).await? {
+        return Ok(());
     }
     world.sleep(Duration::from_millis(strike.for_ms)).await;
-    match strike.trouble.ends() {
-        Some(end) => world.inject(end).await,
-        None => Ok(()),
+    if let Some(end) = strike.trouble.ends() {
+        strikes(world, end).await?;
+    }
+    Ok(())
+}
+
+/// Whether the fault came about: the dead do not die twice, and another strike may have ended this one.
+async fn strikes<W: World>(world: &W, fault: Fault) -> Result<bool, WorldError> {
+    match world.inject(fault).await {
+        Err(WorldError::NotNow { .. }) => Ok(false),
+        struck => struck.map(|()| true),
     }
 }
 

@@ -32,6 +32,13 @@ const FOCUS_PERCENT: u32 = 60;
 /// Faults of a run, at most.
 const STRIKES_MAX: u32 = 3;
 
+/// Faults of nodes, clocks and connections besides, at most.
+const NODE_STRIKES_MAX: u32 = 2;
+/// How much longer slow statements take, in milliseconds: a nuisance, or beyond their deadline.
+const SLOW_MS: [(u64, u64); 2] = [(5, 300), (2_000, 4_000)];
+/// How far a clock is off at most, in milliseconds.
+const SKEW_MS: u64 = 3_000;
+
 /// Everything that decides a run of the nemesis: the same plan, the same run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -95,6 +102,22 @@ pub enum Trouble {
     BlackHole(Link),
     /// A server dies.
     Kill(ServerId),
+    /// A server dies and is started again.
+    Bounce(ServerId),
+    /// A server stands still.
+    Pause(ServerId),
+    /// A server's clock is ahead, or behind, in milliseconds.
+    Skew(ServerId, i64),
+    /// Connections end.
+    Reset(Link),
+    /// A link holds back what is sent, and lets connections be opened.
+    Hold(Link),
+    /// The primary's statements take longer, in milliseconds.
+    Slow(u64),
+    /// The primary dies and is started again.
+    BouncePrimary,
+    /// The primary stands still.
+    PausePrimary,
 }
 
 impl Trouble {
@@ -104,15 +127,23 @@ impl Trouble {
             Self::Delay(link, by_ms) => Fault::Delay { link, by_ms },
             Self::Cut(link) => Fault::Cut(link),
             Self::BlackHole(link) => Fault::BlackHole(link),
-            Self::Kill(server) => Fault::Kill(Actor::Server(server)),
+            Self::Kill(server) | Self::Bounce(server) => Fault::Kill(Actor::Server(server)),
+            Self::Pause(server) => Fault::Pause(Actor::Server(server)),
+            Self::Skew(server, by_ms) => Fault::Skew { server, by_ms },
+            Self::Reset(link) => Fault::Reset(link),
+            Self::Hold(link) => Fault::Hold(link),
+            Self::Slow(by_ms) => Fault::SlowStatements { by_ms },
+            Self::BouncePrimary => Fault::Kill(Actor::Primary),
+            Self::PausePrimary => Fault::Pause(Actor::Primary),
         }
     }
 
     /// The fault that ends it, if anything does.
     pub fn ends(self) -> Option<Fault> {
         match self {
-            Self::Delay(link, _) | Self::Cut(link) | Self::BlackHole(link) => Some(Fault::Heal(link)),
+            // A death is for good.
             Self::Kill(_) => None,
+            other => other.begins().remedy(),
         }
     }
 }
@@ -179,15 +210,45 @@ impl Mood {
     }
 }
 
+impl Mood {
+    fn node_strike(&self, chance: &mut Stream) -> Strike {
+        let at_ms = chance.between(STRIKE_AT_MS.0, STRIKE_AT_MS.1);
+        let (least, most) = STRIKE_FOR_MS[chance.below(3) as usize];
+        let for_ms = chance.between(least, most);
+        let server = self.server(chance, FOCUS_PERCENT);
+        let link = any_link(chance, server);
+        let (least, most) = SLOW_MS[chance.below(2) as usize];
+        let slow_ms = chance.between(least, most);
+        let skew_ms = i64::try_from(chance.between(1, SKEW_MS)).unwrap_or(i64::MAX);
+        let skew_ms = if chance.chance(50) { skew_ms } else { -skew_ms };
+        let trouble = match chance.below(16) {
+            0..=2 => Trouble::Bounce(server),
+            3..=5 => Trouble::Pause(server),
+            6..=7 => Trouble::Skew(server, skew_ms),
+            8..=10 => Trouble::Reset(link),
+            11..=12 => Trouble::Hold(link),
+            13 => Trouble::Slow(slow_ms),
+            14 => Trouble::BouncePrimary,
+            _ => Trouble::PausePrimary,
+        };
+        Strike { at_ms, for_ms, trouble }
+    }
+}
+
 impl Plan {
-    /// Draws a plan: one to eight clients, one or two rows, one to three faults.
+    /// Draws a plan: clients, one or two rows, one to three faults on links or deaths, and up to two of nodes, clocks and
+    /// connections.
     pub fn draw(policy: &Policy, seed: u64) -> Self {
         let mut chance = Stream::new(seed, Purpose::Nemesis);
         let mood = Mood::draw(&mut chance);
         let clients = one_to(&mut chance, CLIENTS_MAX);
         let clients = (0..clients).map(|_| mood.steps(&mut chance)).collect();
         let strikes = one_to(&mut chance, STRIKES_MAX);
-        let strikes = (0..strikes).map(|_| mood.strike(&mut chance)).collect();
+        let strikes = (0..strikes).map(|_| mood.strike(&mut chance));
+        let mut strikes: Vec<_> = strikes.collect();
+        // From a stream of their own, so that everything else of a seed is as it is without them.
+        let mut chance = Stream::new(seed, Purpose::NemesisNodes);
+        strikes.extend((0..chance.below(NODE_STRIKES_MAX + 1)).map(|_| mood.node_strike(&mut chance)));
         Self { policy: policy.clone(), seed, servers: SERVERS, keys: mood.keys, clients, strikes }
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::Trouble;
 use crate::check::{History, Part, Request};
 use crate::consistency::Level;
 use crate::policy::{Acknowledge, Outbox, Policy};
@@ -64,6 +65,17 @@ pub fn promised(policy: &Policy) -> Vec<Promise> {
         (Promise::NothingInvented, true),
     ];
     promises.into_iter().filter_map(|(promise, made)| made.then_some(promise)).collect()
+}
+
+/// Whether a policy keeps a promise under this trouble, too.
+///
+/// Who waits for acknowledgements waits for the members of a table, and a member serves L1 as long as its own clock says
+/// that its lease runs. A clock that stands still, as one does that was ahead and is set right, makes the lease longer than
+/// the database thinks: for so long that server may answer what is old.
+pub fn survives(policy: &Policy, promise: Promise, trouble: Trouble) -> bool {
+    let by_lease = matches!(promise, Promise::FreshAfterAcknowledgement | Promise::ReadYourWrites)
+        && policy.level != Level::Strong;
+    !(by_lease && matches!(trouble, Trouble::Skew(..)))
 }
 
 /// Holds a run against promises, its policy's own or others. Answers with the violations, in the order of [`Promise`], and

@@ -1,7 +1,6 @@
 //! The ports over the simulator: thin, since the kernel does the work.
 
 use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::kernel::{Kernel, Number, Pending, Reply as Told};
@@ -283,15 +282,14 @@ pub struct SimSubscription {
 
 impl Subscription for SimSubscription {
     async fn next(&mut self) -> Arrival {
-        poll_fn(|cx| match self.kernel.state().next_notice(self.server, self.connection, cx.waker()) {
-            Some(Some((notice, delivery))) => {
+        let next = poll_fn(|cx| self.kernel.state().next_notice(self.server, self.connection, cx.waker()));
+        match next.await {
+            Some((notice, delivery)) => {
                 trace::set_cause(delivery);
-                Poll::Ready(Arrival::Notice(notice, delivery))
+                Arrival::Notice(notice, delivery)
             }
-            Some(None) => Poll::Ready(Arrival::Closed),
-            None => Poll::Pending,
-        })
-        .await
+            None => Arrival::Closed,
+        }
     }
 }
 

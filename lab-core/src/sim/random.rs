@@ -21,6 +21,8 @@ pub(crate) enum Purpose {
     Service = 5,
     /// What the nemesis does.
     Nemesis = 6,
+    /// What it does to nodes, clocks and connections besides.
+    NemesisNodes = 7,
 }
 
 /// A stream of chance.

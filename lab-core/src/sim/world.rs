@@ -78,6 +78,11 @@ impl World for SimWorld {
         let (kernel, line) = (self.kernel.clone(), Location::caller());
         async move {
             spec.topology.validate().map_err(|error| WorldError::Broken(error.to_string()))?;
+            if spec.policy.local.shards > 1 {
+                let why =
+                    "L1 has one shard in the simulator, which runs on one thread; ask for one".to_owned();
+                return Err(WorldError::Unfit { why });
+            }
             kernel.state().configure(&spec);
             self.note(Note::new(Kind::Started { topology: spec.topology.clone() }), line);
             for server in (1..=spec.topology.servers).map(ServerId) {
@@ -130,13 +135,11 @@ impl World for SimWorld {
                 Ok(sent) => sent,
                 Err(nobody) => return refused(nobody),
             };
-            match Pending::new(self.kernel.clone(), call).await {
-                Reply::Response(response) => response,
-                _ => {
-                    self.kernel.state().balancer.closed(server);
-                    Response::Unknown
-                }
+            if let Reply::Response(response) = Pending::new(self.kernel.clone(), call).await {
+                return response;
             }
+            self.kernel.state().balancer.closed(server);
+            Response::Unknown
         }
     }
 

@@ -35,7 +35,7 @@ pub const SUBSCRIBE: Duration = Duration::from_secs(3);
 pub fn quiet(policy: &Policy) -> Duration {
     let lease = match policy.write.acknowledge {
         Acknowledge::Members { lease_ms, .. } => Duration::from_millis(lease_ms),
-        _ => Duration::ZERO,
+        Acknowledge::No => Duration::ZERO,
     };
     let silence = Duration::from_millis(policy.bus.silence_ms);
     let calls = REDIS + RESEND + OPEN + STATEMENT + SUBSCRIBE;

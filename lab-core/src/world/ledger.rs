@@ -208,10 +208,14 @@ mod tests {
             Fault::Skew { server: ServerId(1), by_ms: -5 },
             Fault::Kill(Actor::Server(ServerId(2))),
         ];
-        faults.into_iter().for_each(|fault| ledger.note(fault));
+        for fault in faults {
+            ledger.note(fault);
+        }
         let remedies = ledger.remedies();
         assert_eq!(remedies.len(), 5, "{remedies:?}");
-        remedies.into_iter().for_each(|remedy| ledger.note(remedy));
+        for remedy in remedies {
+            ledger.note(remedy);
+        }
         assert_eq!(ledger.remedies(), []);
     }
 }

@@ -15,7 +15,7 @@ impl State {
     /// Begins a fault, or ends one.
     pub(in crate::sim) fn inject(&mut self, fault: Fault) -> Result<(), WorldError> {
         self.ledger.admit(fault)?;
-        if !self.can(fault) {
+        if !can(fault) {
             let why = "the simulator has no such fault".to_owned();
             return Err(WorldError::Unsupported { fault, why });
         }
@@ -41,23 +41,6 @@ impl State {
             self.stream_anew();
         }
         Ok(())
-    }
-
-    /// What it cannot do: a Redis node that dies, since nobody would be elected in its place.
-    fn can(&self, fault: Fault) -> bool {
-        let is_redis = |actor| matches!(actor, Actor::RedisMaster(_) | Actor::RedisReplica(_));
-        match (fault, fault.link()) {
-            (Fault::Kill(actor) | Fault::Restart(actor), _) => {
-                matches!(actor, Actor::Server(_) | Actor::Primary | Actor::Replica(_))
-            }
-            (Fault::Pause(actor), _) => {
-                matches!(actor, Actor::Server(_) | Actor::Primary | Actor::Replica(_))
-            }
-            (_, Some(Link::From(from, to))) => {
-                !(is_redis(from) && is_redis(to) && fault == Fault::Reset(Link::From(from, to)))
-            }
-            _ => true,
-        }
     }
 
     /// Every connection over the link ends; a client's request has one of its own.
@@ -119,7 +102,9 @@ impl State {
                 .numbers(is_its)
                 .into_iter()
                 .partition(|open| self.connections.get(*open).is_some_and(Connection::is_dumb));
-            mute.into_iter().for_each(|mute| self.close(mute));
+            for mute in mute {
+                self.close(mute);
+            }
             if !live.is_empty() {
                 continue;
             }
@@ -166,6 +151,23 @@ impl State {
     pub(in crate::sim) fn started(&mut self, server: ServerId, call: Number) -> Option<Waker> {
         self.server(server).ready = true;
         self.answer(call, Reply::Started, None)
+    }
+}
+
+/// What it cannot do: a Redis node that dies, since nobody would be elected in its place.
+fn can(fault: Fault) -> bool {
+    let is_redis = |actor| matches!(actor, Actor::RedisMaster(_) | Actor::RedisReplica(_));
+    match (fault, fault.link()) {
+        (Fault::Kill(actor) | Fault::Restart(actor), _) => {
+            matches!(actor, Actor::Server(_) | Actor::Primary | Actor::Replica(_))
+        }
+        (Fault::Pause(actor), _) => {
+            matches!(actor, Actor::Server(_) | Actor::Primary | Actor::Replica(_))
+        }
+        (_, Some(Link::From(from, to))) => {
+            !(is_redis(from) && is_redis(to) && fault == Fault::Reset(Link::From(from, to)))
+        }
+        _ => true,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is sent: a server's calls, a client's requests; and what the scenario does by hand.
 
 use std::panic::Location;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::connections::{Connection, Purpose};
@@ -199,23 +199,23 @@ impl State {
         }
     }
 
-    /// Takes the next notice out of a server's inbox, or its end; where there is neither, `waker` is called when one comes.
+    /// What a server's inbox has for whoever listens; where there is nothing, `waker` is called when something comes.
     pub(in crate::sim) fn next_notice(
         &mut self,
         server: ServerId,
         connection: Number,
         waker: &Waker,
-    ) -> Option<Option<(Notice, Option<EventId>)>> {
+    ) -> Poll<Option<(Notice, Option<EventId>)>> {
         let inbox = self.server(server).subscription.as_mut();
         let Some(inbox) = inbox.filter(|inbox| inbox.connection == connection) else {
-            return Some(None);
+            return Poll::Ready(None);
         };
         let next = inbox.notices.pop_front();
         if next.is_none() && !inbox.closed {
             inbox.waker = Some(waker.clone());
-            return None;
+            return Poll::Pending;
         }
-        Some(next)
+        Poll::Ready(next)
     }
 }
 
