@@ -9,6 +9,8 @@
 //! * [`single_flight`]: requests of one server share one read
 //! * [`write`]: the order of a write's effects
 //! * [`acknowledge`]: a write that returns when everybody has forgotten the old value
+//! * [`hearing`]: who is heard on the bus, and who should be
+//! * [`seen_through`]: what follows a commit happens although the caller goes away
 //! * [`subscriber`]: what arrives on the bus, and what is missing
 //! * [`outbox`]: a committed write is told to everybody, whatever becomes of its writer
 //! * [`owed`]: locks and leases that are given back on every way out
@@ -24,12 +26,14 @@ mod atomic {
 mod acknowledge;
 mod answer;
 mod compute;
+mod hearing;
 mod lease;
 mod local;
 mod metrics;
 mod outbox;
 mod owed;
 mod read;
+mod seen_through;
 mod signal;
 mod single_flight;
 mod subscriber;
@@ -37,7 +41,7 @@ mod write;
 
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use crate::policy::Policy;
 use crate::ports::{Observer, Ports};
@@ -49,7 +53,8 @@ pub use compute::ComputeError;
 pub use metrics::{Answered, Metrics, TierMetrics};
 pub use write::WriteError;
 
-use acknowledge::Acknowledgements;
+use acknowledge::{Acknowledgements, Roster};
+use answer::Arrived;
 use local::{Invalidated, LocalCache};
 use signal::Signals;
 use single_flight::Flights;
@@ -65,13 +70,17 @@ struct Shared<P: Ports> {
     /// L1.
     local: LocalCache,
     /// Reads in progress that later requests may join.
-    flights: Flights,
+    flights: Flights<Key, Arrived>,
+    /// Questions who is live that later writes may join.
+    rosters: Flights<(), Roster>,
     /// Who waits for somebody else's fill.
     fills: Signals,
     /// Invalidations that wait for acknowledgements.
     acknowledgements: Acknowledgements,
     /// Broadcasts of this server so far: the number of the next one is one more.
     broadcasts: AtomicU64,
+    /// This server is about to go: it serves L1 no more, and is no member.
+    departing: AtomicBool,
     metrics: Metrics,
 }
 
@@ -91,6 +100,8 @@ impl<P: Ports> TieredCache<P> {
                 policy,
                 local,
                 flights: Flights::default(),
+                rosters: Flights::default(),
+                departing: AtomicBool::new(false),
                 fills: Signals::default(),
                 acknowledgements: Acknowledgements::default(),
                 broadcasts: AtomicU64::new(0),

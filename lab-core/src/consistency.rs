@@ -3,7 +3,7 @@
 //! A level is a promise to the reader, kept by asking of every tier's stamp whether it is good enough. The as-of
 //! time travels with the entry from the database through the tiers, so a copy is as old as what it was copied from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -47,21 +47,46 @@ impl Level {
     }
 }
 
-/// What one client has seen: the lowest version of each key that it may be answered at [`Level::Session`].
+/// Keys that a session remembers at most.
+const FLOORS_MAX: usize = 1_024;
+
+/// What one client has seen: the lowest version of each key that it may be answered at [`Level::Session`]. It remembers the
+/// keys that it saw first least: of one that it may have forgotten, only the primary's answer is good enough.
 #[derive(Debug, Default)]
-pub struct Session(Mutex<BTreeMap<Key, Version>>);
+pub struct Session(Mutex<Floors>);
+
+#[derive(Debug, Default)]
+struct Floors {
+    by_key: BTreeMap<Key, Version>,
+    /// In the order in which they came.
+    order: VecDeque<Key>,
+    forgets: bool,
+}
 
 impl Session {
-    /// The lowest version that keeps the session's promise for `key`; 0 if it has neither read nor written it.
+    /// The lowest version that keeps the session's promise for `key`; 0 if it has neither read nor written it, and more than
+    /// any cache can hold if it may have forgotten.
     pub fn floor(&self, key: &Key) -> Version {
-        self.0.lock().expect("no holder panics").get(key).copied().unwrap_or_default()
+        let floors = self.0.lock().expect("no holder panics");
+        let unknown = if floors.forgets { Version(u64::MAX) } else { Version(0) };
+        floors.by_key.get(key).copied().unwrap_or(unknown)
     }
 
     /// Notes that the session wrote or read `version`.
     pub fn saw(&self, key: &Key, version: Version) {
         let mut floors = self.0.lock().expect("no holder panics");
-        let floor = floors.entry(key.clone()).or_default();
-        *floor = if kept!("session.never-back") { version.max(*floor) } else { version };
+        if let Some(floor) = floors.by_key.get_mut(key) {
+            *floor = if kept!("session.never-back") { version.max(*floor) } else { version };
+            return;
+        }
+        if floors.order.len() == FLOORS_MAX
+            && let Some(oldest) = floors.order.pop_front()
+        {
+            floors.by_key.remove(&oldest);
+            floors.forgets = true;
+        }
+        floors.by_key.insert(key.clone(), version);
+        floors.order.push_back(key.clone());
     }
 }
 
@@ -93,5 +118,28 @@ impl Demand {
     #[inline]
     pub fn accepts(self, stamp: &Stamp, now: Instant) -> bool {
         self.level.accepts(stamp, now, self.floor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: usize) -> Key {
+        Key::new(format!("row:{number}"))
+    }
+
+    #[test]
+    fn a_session_is_bounded_and_trusts_no_cache_for_what_it_forgot() {
+        let session = Session::default();
+        for number in 0..FLOORS_MAX {
+            session.saw(&key(number), Version(7));
+        }
+        assert_eq!((session.floor(&key(0)), session.floor(&key(FLOORS_MAX))), (Version(7), Version(0)));
+        session.saw(&key(FLOORS_MAX), Version(1));
+        assert_eq!((session.floor(&key(0)), session.floor(&key(1))), (Version(u64::MAX), Version(7)));
+        assert_eq!(session.0.lock().expect("no holder panics").by_key.len(), FLOORS_MAX);
+        session.saw(&key(0), Version(9));
+        assert_eq!(session.floor(&key(0)), Version(9), "what the primary answered is known again");
     }
 }

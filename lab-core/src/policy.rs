@@ -47,7 +47,7 @@ pub struct Local {
     /// Independently locked parts of the store. A part is evicted from by itself, and which part a key falls into
     /// depends on the platform's word size: with more than one, runs that evict differ between platforms.
     pub shards: u16,
-    /// Whether a value is refused when an invalidation came while it was on its way.
+    /// Whether a value is refused when an invalidation came while it was on its way; see also [`Policy::needs_epochs`].
     pub epochs: bool,
 }
 
@@ -226,7 +226,7 @@ pub enum LockWait {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BusRule {
-    /// Whether L1 is emptied when a notice's sequence number shows a hole.
+    /// Whether L1 is emptied when a notice's sequence number shows a hole; see also [`Policy::needs_gaps`].
     pub gaps: bool,
     /// How often a server publishes a sign of life with its last sequence number, in milliseconds; 0 = never.
     pub beat_ms: u64,
@@ -238,18 +238,31 @@ const DAY_MS: u64 = 86_400_000;
 /// A wait shorter than this would melt the machine that the servers run on, instead of the simulated one.
 const PAUSE_MIN_MS: u64 = 5;
 
-/// A number of a policy that no server can live with.
+/// A policy that no server can live with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} must be between {min} and {max}, not {value}")]
-pub struct PolicyError {
-    /// Which number.
-    pub what: &'static str,
-    /// What it is.
-    pub value: u64,
-    /// The least that it may be.
-    pub min: u64,
-    /// The most that it may be.
-    pub max: u64,
+pub enum PolicyError {
+    /// A number is out of its bounds.
+    #[error("{what} must be between {min} and {max}, not {value}")]
+    OutOfBounds {
+        /// Which number.
+        what: &'static str,
+        /// What it is.
+        value: u64,
+        /// The least that it may be.
+        min: u64,
+        /// The most that it may be.
+        max: u64,
+    },
+    /// Two choices that do not go together.
+    #[error("{one} does not go with {other}: {why}")]
+    Contradiction {
+        /// A choice.
+        one: &'static str,
+        /// Another.
+        other: &'static str,
+        /// What would happen.
+        why: &'static str,
+    },
 }
 
 impl Policy {
@@ -299,11 +312,11 @@ impl Policy {
     /// Whether every number of it is one that a server can live with: a policy may come from a link or a request.
     ///
     /// # Errors
-    /// The first number that is out of bounds.
+    /// The first number that is out of bounds, or else the first two choices that contradict each other.
     pub fn validate(&self) -> Result<(), PolicyError> {
         let within = |what: &'static str, value: u64, min: u64, max: u64| {
             let fits = (min..=max).contains(&value);
-            if fits { Ok(()) } else { Err(PolicyError { what, value, min, max }) }
+            if fits { Ok(()) } else { Err(PolicyError::OutOfBounds { what, value, min, max }) }
         };
         within("local.capacity", self.local.capacity.into(), 16, 1_000_000)?;
         within("local.shards", self.local.shards.into(), 1, 64)?;
@@ -342,7 +355,43 @@ impl Policy {
         if let Level::Bounded { within_ms } = self.level {
             within("level.bounded.within_ms", within_ms, 1, DAY_MS)?;
         }
-        Ok(())
+        self.contradiction().map_or(Ok(()), Err)
+    }
+
+    /// Two choices that are fine by themselves and not together.
+    fn contradiction(&self) -> Option<PolicyError> {
+        let acknowledged = self.write.acknowledge != Acknowledge::No;
+        let BusRule { beat_ms, silence_ms, .. } = self.bus;
+        let pairs = [
+            (
+                acknowledged && self.write.publish == Publish::BeforeCommit,
+                ("write.acknowledge", "write.publish = before-commit"),
+                "everybody would confirm to have forgotten the old row while it is still the newest",
+            ),
+            (
+                acknowledged && (beat_ms == 0 || silence_ms == 0),
+                ("write.acknowledge", "bus.beat_ms = 0 or bus.silence_ms = 0"),
+                "a server that hears nothing would stay a member, and each write would wait for it; set both",
+            ),
+            (
+                beat_ms > 0 && silence_ms > 0 && silence_ms <= beat_ms,
+                ("bus.silence_ms", "bus.beat_ms that is as long or longer"),
+                "every server would be taken for silent between two of its signs of life",
+            ),
+        ];
+        let found = pairs.into_iter().find(|(contradicts, ..)| *contradicts);
+        found.map(|(_, (one, other), why)| PolicyError::Contradiction { one, other, why })
+    }
+
+    /// Whether L1 refuses what was on its way while an invalidation came: where the policy says so, and where something else
+    /// rests on it.
+    pub fn needs_epochs(&self) -> bool {
+        self.local.epochs || self.write.acknowledge != Acknowledge::No || self.miss.fleet != Fleet::None
+    }
+
+    /// Whether a hole in the notices empties L1: where the policy says so, and where something else rests on it.
+    pub fn needs_gaps(&self) -> bool {
+        self.bus.gaps || self.write.acknowledge != Acknowledge::No
     }
 
     /// This policy with one switch turned.
@@ -350,5 +399,33 @@ impl Policy {
     pub fn with(mut self, switch: Switch, on: bool) -> Self {
         switch.set(&mut self, on);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_go_together_is_refused_by_its_names() {
+        let acknowledged = Policy::lesson().with(Switch::AcknowledgedInvalidation, true);
+        let changed = |change: fn(&mut Policy)| {
+            let mut policy = acknowledged.clone();
+            change(&mut policy);
+            policy.validate().map_err(|error| error.to_string())
+        };
+        assert_eq!(changed(|_| ()), Ok(()));
+        for (change, names) in [
+            (
+                (|policy| policy.write.publish = Publish::BeforeCommit) as fn(&mut Policy),
+                ["write.acknowledge", "write.publish"],
+            ),
+            (|policy| policy.bus.beat_ms = 0, ["write.acknowledge", "bus.beat_ms"]),
+            (|policy| policy.bus.silence_ms = 0, ["write.acknowledge", "bus.silence_ms"]),
+            (|policy| policy.bus.silence_ms = policy.bus.beat_ms, ["bus.silence_ms", "bus.beat_ms"]),
+        ] {
+            let refused = changed(change).expect_err("they contradict each other");
+            assert!(names.iter().all(|name| refused.contains(name)), "{refused}");
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::value::ServerId;
 pub use bus::{Arrival, Audience, Body, Bus, BusError, Notice, Published, Subscription};
 pub use database::{Committed, Database, DatabaseError, ReadFrom, Row, Settled, Unpublished};
 pub use l2::{Leased, Locked, Replaced, Stored, Unlocked};
-pub use membership::{Member, Membership};
+pub use membership::{Member, Membership, Renewal};
 pub use observer::{Observer, Silent};
 pub use shared_cache::{SharedCache, SharedError};
 pub use time::{BoxFuture, Clock, Entropy, Tasks};

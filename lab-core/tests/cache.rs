@@ -1,14 +1,15 @@
 //! What single policies of the cache promise, each alone, over the simulated stores and under many seeds.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, select};
 use lab_core::cache::{Answered, Read, TieredCache};
 use lab_core::consistency::{Demand, Level, Session};
-use lab_core::policy::{Policy, SharedWrite, Switch};
-use lab_core::ports::{Audience, Body, Bus, Clock, Database, Notice, Ports};
+use lab_core::policy::{Fleet, Policy, SharedWrite, Switch};
+use lab_core::ports::{Audience, Body, Bus, Clock, Database, Notice, Ports, SharedCache};
 use lab_core::sim::{self, SimPorts};
 use lab_core::value::{Key, Tier, Value, Version};
 
@@ -237,4 +238,52 @@ fn a_session_never_reads_below_what_it_saw() {
         let other = caches[1].read(&key(), other).await.expect("the stores are there");
         assert!(other.entry.stamp.version <= written);
     });
+}
+
+/// The caller goes away at some instant of its write: what follows the commit happens all the same.
+#[test]
+fn a_write_whose_caller_goes_away_is_told_to_everybody() {
+    let policy = Policy::lesson().with(Switch::AcknowledgedInvalidation, true);
+    let committed = Arc::new(AtomicUsize::new(0));
+    under_seeds(2, &policy, |caches| {
+        let committed = Arc::clone(&committed);
+        async move {
+            for turn in 0..20 {
+                let before = commit(&caches[0], "old").await;
+                // The operator's commit is told to nobody.
+                caches.iter().for_each(|cache| cache.forget(&key()));
+                caches[0].ports().shared().delete(&key()).await.expect("L2 is there");
+                join_all(caches.iter().map(|cache| read(cache, Level::Eventual))).await;
+                let (key, new) = (key(), Value::new("new"));
+                let gone = caches[0].ports().clock().sleep(Duration::from_micros(turn * 150));
+                select(pin!(caches[0].write(&key, &new)), pin!(gone)).await;
+                sleep(&caches[0], 500).await;
+                let newest = read(&caches[0], Level::Strong).await.entry.stamp.version;
+                committed.fetch_add(usize::from(newest > before), Ordering::Relaxed);
+                for cache in &caches {
+                    assert_eq!(read(cache, Level::Eventual).await.entry.stamp.version, newest);
+                }
+            }
+        }
+    });
+    assert!(committed.load(Ordering::Relaxed) > 100, "hardly a write was committed");
+}
+
+/// L2 keeps an entry for an hour, and a reader wants it no older than a second.
+#[test]
+fn what_is_too_old_is_replaced_under_a_lease() {
+    let mut policy = Policy::lesson().with(Switch::FleetLease, true);
+    for shared in [SharedWrite::Set, SharedWrite::ReplaceOlder] {
+        policy.write.shared = shared;
+        policy.miss.fleet = if shared == SharedWrite::Set { policy.miss.fleet } else { Fleet::None };
+        under_seeds(2, &policy, |caches| async move {
+            let level = Level::Bounded { within_ms: 1_000 };
+            commit(&caches[0], "50").await;
+            read(&caches[0], level).await;
+            sleep(&caches[0], 2_000).await;
+            assert_eq!(read(&caches[0], level).await.tier, Tier::Database);
+            assert_eq!(read(&caches[0], level).await.tier, Tier::L1);
+            assert_eq!(read(&caches[1], level).await.tier, Tier::L2, "the others find it fresh");
+        });
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lab_core::ports::l2::{Command, Reply, Slot};
 use lab_core::ports::{
     Arrival, Audience, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy, Member,
-    Membership, Notice, Ports, Published, ReadFrom, Row, Settled, SharedCache, SharedError, Silent,
+    Membership, Notice, Ports, Published, ReadFrom, Renewal, Row, Settled, SharedCache, SharedError, Silent,
     Subscription, Tasks, Unpublished,
 };
 use lab_core::trace::Actor;
@@ -132,7 +132,15 @@ impl Database for BenchPorts {
 }
 
 impl Membership for BenchPorts {
-    async fn renew(&self, _: Duration) -> Result<(), DatabaseError> {
+    async fn renew(&self, _: Duration) -> Result<Renewal, DatabaseError> {
+        Ok(Renewal::Member(Vec::new()))
+    }
+
+    async fn bar(&self, _: Vec<Member>) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    async fn leave(&self) -> Result<(), DatabaseError> {
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What a read answers, and why it may not.
 
 use crate::ports::DatabaseError;
+use crate::trace::EventId;
 use crate::value::{Entry, Tier};
 
 /// An answer to a reader.
@@ -22,3 +23,6 @@ pub enum ReadError {
 
 /// The result of a read, alone or shared.
 pub(super) type Landing = Result<Read, ReadError>;
+
+/// A landing, and the last event of the read, from which the passengers' next events follow.
+pub(super) type Arrived = (Landing, Option<EventId>);

@@ -41,7 +41,7 @@ impl<P: Ports> TieredCache<P> {
                 Ok(Leased::Found(entry)) => {
                     owed.settle();
                     let Some(entry) = self.fit(Lookup::from(Some(entry)), demand) else {
-                        return self.read_database(key).await;
+                        return self.refresh(key, epoch).await;
                     };
                     self.store_local(key, &entry, epoch);
                     return Ok(Read { entry, tier: Tier::L2 });
@@ -76,13 +76,16 @@ impl<P: Ports> TieredCache<P> {
             Ok(Leased::Granted) => return self.fill(key, owed, epoch).await,
             // L2 could not be asked.
             Err(_) => return self.read_database(key).await,
-            Ok(Leased::Found(entry)) => self.fit(Lookup::from(Some(entry)), demand),
+            Ok(Leased::Found(entry)) => entry,
             // Somebody else fills.
-            Ok(Leased::Held) => None,
+            Ok(Leased::Held) => {
+                owed.settle();
+                return self.read_database(key).await;
+            }
         };
         owed.settle();
-        let Some(entry) = found else {
-            return self.read_database(key).await;
+        let Some(entry) = self.fit(Lookup::from(Some(found)), demand) else {
+            return self.refresh(key, epoch).await;
         };
         self.store_local(key, &entry, epoch);
         Ok(Read { entry, tier: Tier::L2 })

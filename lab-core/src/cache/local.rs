@@ -10,6 +10,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
 use quick_cache::{OptionsBuilder, UnitWeighter};
 
 use super::atomic::{AtomicU64, Ordering};
+use super::hearing::Hearing;
 use crate::consistency::Demand;
 use crate::policy::{Acknowledge, AnswerRule, Policy};
 use crate::trace::Why;
@@ -60,9 +61,8 @@ pub(super) struct LocalCache {
     guards_epochs: bool,
     /// Until when this server's membership lets it serve L1; the far future where membership does not matter.
     lease_until: AtomicU64,
-    /// When the bus last gave a sign of life.
-    heard: AtomicU64,
-    silence_max: Option<Duration>,
+    /// Who is heard on the bus, and who should be.
+    pub(super) hearing: Hearing,
 }
 
 impl LocalCache {
@@ -80,10 +80,11 @@ impl LocalCache {
             epochs: (0..EPOCH_STRIPES).map(|_| AtomicU64::new(0)).collect(),
             ttl: Duration::from_millis(policy.local.ttl_ms),
             answers: policy.answers.clone(),
-            guards_epochs: policy.local.epochs,
+            guards_epochs: policy.needs_epochs(),
             lease_until: AtomicU64::new(if leased && kept!("l1.members-only") { 0 } else { u64::MAX }),
-            heard: AtomicU64::new(0),
-            silence_max: (policy.bus.silence_ms > 0).then(|| Duration::from_millis(policy.bus.silence_ms)),
+            hearing: Hearing::new(
+                (policy.bus.silence_ms > 0).then(|| Duration::from_millis(policy.bus.silence_ms)),
+            ),
         }
     }
 
@@ -112,9 +113,7 @@ impl LocalCache {
         if kept!("l1.lease") && !self.is_member(now) {
             return Some(Why::LeaseRanOut);
         }
-        let limit = self.silence_max?;
-        let silent = now.since(Instant(self.heard.load(Ordering::Acquire))) > limit;
-        (kept!("l1.silence") && silent).then_some(Why::Silence)
+        (kept!("l1.silence") && self.hearing.misses_somebody(now)).then_some(Why::Silence)
     }
 
     /// The epoch of a key, to be taken before a read begins.
@@ -194,17 +193,9 @@ impl LocalCache {
         );
     }
 
-    /// The bus gave a sign of life.
-    pub(super) fn heard(&self, now: Instant) {
-        self.heard.fetch_max(now.0, Ordering::AcqRel);
-    }
-
-    /// Whether the bus has been silent for too long.
-    pub(super) fn deaf(&self, now: Instant) -> bool {
-        kept!("renew.deaf")
-            && self
-                .silence_max
-                .is_some_and(|limit| now.since(Instant(self.heard.load(Ordering::Acquire))) > limit)
+    /// This server is no member any more.
+    pub(super) fn leave(&self) {
+        self.lease_until.store(0, Ordering::Release);
     }
 
     fn stripe(&self, key: &Key) -> &AtomicU64 {

@@ -7,10 +7,10 @@ use futures_util::FutureExt;
 use super::TieredCache;
 use super::answer::{Landing, Read, ReadError};
 use super::local::{Epoch, Found};
-use super::single_flight::Seat;
+use super::single_flight::{Boarding, Seat};
 use crate::consistency::Demand;
 use crate::policy::{Fleet, SharedWrite};
-use crate::ports::{Clock, Database, Ports, ReadFrom, SharedCache, Stored};
+use crate::ports::{Clock, Database, Ports, ReadFrom, Replaced, SharedCache, Stored};
 use crate::trace::{self, Kind, WaitFor, Why};
 use crate::value::{Entry, Instant, Key, Lookup, Tier};
 
@@ -36,10 +36,11 @@ impl<P: Ports> TieredCache<P> {
         }
         let read = if kept!("strong.primary") && demand.is_strong() {
             self.read_database(key).await
-        } else if self.shared.policy.miss.single_flight
-            && (self.shared.local.withheld(started).is_none() || !kept!("flight.not-withheld"))
-        {
-            self.read_together(key, demand).await
+        } else if self.shared.policy.miss.single_flight {
+            // While L1 is withheld no invalidation may come to part a reader from a read that began before it.
+            let withheld = kept!("flight.not-withheld") && self.shared.local.withheld(started).is_some();
+            let boarding = if withheld { Boarding::BeforeDeparture } else { Boarding::Any };
+            self.read_together(key, demand, boarding).await
         } else {
             self.read_through(key, demand).await
         };
@@ -71,7 +72,7 @@ impl<P: Ports> TieredCache<P> {
     }
 
     /// Reads for every request of this server that wants the key, or joins the one that already does.
-    async fn read_together(&self, key: &Key, demand: Demand) -> Landing {
+    async fn read_together(&self, key: &Key, demand: Demand, boarding: Boarding) -> Landing {
         let fly = || {
             let (cache, key) = (self.clone(), key.clone());
             let read = async move {
@@ -80,7 +81,7 @@ impl<P: Ports> TieredCache<P> {
             };
             trace::scope(trace::current(), trace::cause(), read).boxed()
         };
-        match self.shared.flights.board(key, fly) {
+        match self.shared.flights.board(key, boarding, fly) {
             Seat::Leads(departure, flight) => {
                 self.note(Kind::FlightLed, key, None);
                 let (landing, last) = flight.await;
@@ -146,6 +147,20 @@ impl<P: Ports> TieredCache<P> {
     pub(super) async fn read_database(&self, key: &Key) -> Landing {
         let row = self.shared.ports.database().read(key, ReadFrom::Primary).await?;
         Ok(Read { entry: row.into_entry(), tier: Tier::Database })
+    }
+
+    /// L2 holds what is not fresh enough: the primary is read, and what it answers stands in L2 then, unless something newer
+    /// does. L2 is not emptied for it, so nobody waits.
+    pub(super) async fn refresh(&self, key: &Key, epoch: Epoch) -> Landing {
+        let read = self.read_database(key).await?;
+        let replaced =
+            self.shared.ports.shared().replace_older(key, &read.entry, self.shared_ttl(&read.entry)).await;
+        if replaced == Ok(Replaced::Stored) {
+            self.store_local(key, &read.entry, epoch);
+        } else {
+            self.refuse_local(key, &read.entry);
+        }
+        Ok(read)
     }
 
     /// The entry that L2 found, if it is good enough for the reader.

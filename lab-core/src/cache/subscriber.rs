@@ -1,44 +1,23 @@
 //! What arrives on the bus, and what is missing; and the tasks that keep a server a member.
 
-use std::collections::BTreeMap;
+use std::future::pending;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use super::TieredCache;
 use crate::policy::{Acknowledge, Outbox};
 use crate::ports::{
-    Arrival, Audience, Body, Bus, BusError, Clock, Member, Membership, Notice, Ports, Subscription, Tasks,
+    Arrival, Audience, Body, Bus, BusError, Clock, DatabaseError, Member, Membership, Notice, Ports, Renewal,
+    Subscription, Tasks,
 };
 use crate::trace::{self, Kind, Why};
-use crate::value::{Key, ServerId};
+use crate::value::{Instant, Key, ServerId};
 
 /// How long a server waits before it subscribes or renews anew after a failure.
 pub(super) const RETRY: Duration = Duration::from_millis(100);
-
-/// The last number heard of each publisher's life.
-#[derive(Default)]
-struct Heard(BTreeMap<ServerId, (u64, u64)>);
-
-impl Heard {
-    /// Takes in a number and says how many are missing before it. Of a life that is new to us everything before
-    /// counts as missing: L1 may have been filled since we subscribed, and nobody knows what was said meanwhile.
-    fn missing(&mut self, notice: &Notice) -> u64 {
-        let life = notice.incarnation;
-        let known = self.0.get(&notice.from).filter(|(incarnation, _)| *incarnation == life);
-        let last = known.map_or(0, |(_, last)| *last);
-        let last = if kept!("gap.new-life") || known.is_some() { last } else { notice.number };
-        self.0.insert(
-            notice.from,
-            (life, if kept!("gap.never-back") { last.max(notice.number) } else { notice.number }),
-        );
-        // A beat and an acknowledgement repeat the last number; a broadcast is the next one.
-        notice.number.saturating_sub(last).saturating_sub(u64::from(is_broadcast(&notice.body)))
-    }
-}
-
-fn is_broadcast(body: &Body) -> bool {
-    matches!(body, Body::Invalidate { .. } | Body::Filled { .. })
-}
 
 impl<P: Ports> TieredCache<P> {
     /// Subscribes, becomes a member where the policy needs it, and starts what runs beside requests.
@@ -48,15 +27,15 @@ impl<P: Ports> TieredCache<P> {
     pub async fn start(&self) -> Result<(), BusError> {
         let ports = &self.shared.ports;
         let subscription = ports.bus().subscribe().await?;
-        self.shared.local.heard(self.now());
+        self.shared.local.hearing.listens(self.now());
         let subscriber = self.clone();
         ports.tasks().spawn(Box::pin(async move { subscriber.follow(subscription).await }));
         if let Acknowledge::Members { lease_ms, renew_ms, .. } = self.shared.policy.write.acknowledge {
             let lease = Duration::from_millis(lease_ms);
             // A server that is no member yet does not serve L1: the task below tries again.
-            let sent = self.now();
-            if ports.membership().renew(lease).await.is_ok() || !kept!("join.renewed") {
-                self.shared.local.renewed(sent, lease);
+            self.renew(lease).await;
+            if !kept!("join.renewed") {
+                self.shared.local.renewed(self.now(), lease);
             }
             let member = self.clone();
             let every = Duration::from_millis(renew_ms);
@@ -74,21 +53,49 @@ impl<P: Ports> TieredCache<P> {
         Ok(())
     }
 
-    /// Carries out what arrives, for ever; subscribes anew when the subscription ends.
+    /// Carries out what arrives, for ever; subscribes anew when the subscription ends, or when nothing comes that should.
     async fn follow(&self, mut subscription: <P::Bus as Bus>::Subscription) {
-        let mut heard = Heard::default();
         loop {
-            match subscription.next().await {
+            let why = self.follow_one(&mut subscription).await;
+            // Before the next is opened: a bus that still holds the old one may take both for one.
+            drop(subscription);
+            subscription = self.subscribe_anew().await;
+            self.shared.local.hearing.listens(self.now());
+            // What was published in between is lost, and nobody knows what it was.
+            if kept!("gap.closed") {
+                self.lose_notices(why);
+            }
+        }
+    }
+
+    /// Carries out what arrives until the subscription ends, and says why it did.
+    async fn follow_one(&self, subscription: &mut <P::Bus as Bus>::Subscription) -> Why {
+        let mut silence = pin!(self.silence());
+        loop {
+            let arrived = match select(pin!(subscription.next()), silence.as_mut()).await {
+                Either::Left((arrived, _)) => arrived,
+                Either::Right(((), _)) => return Why::Silence,
+            };
+            match arrived {
                 Arrival::Notice(notice, delivery) => {
-                    trace::scope(None, delivery, async { self.receive(&mut heard, notice) }).await;
+                    trace::scope(None, delivery, async { self.receive(notice) }).await;
                 }
-                Arrival::Closed => {
-                    subscription = self.subscribe_anew().await;
-                    // What was published in between is lost, and nobody knows what it was.
-                    if kept!("gap.closed") {
-                        self.lose_notices();
-                    }
-                }
+                Arrival::Closed => return Why::Gap,
+            }
+        }
+    }
+
+    /// Waits until nobody is heard although others are live: the connection may be half open, and then nothing tells of its
+    /// end. It is found after twice the limit at the latest.
+    async fn silence(&self) {
+        let limit = match self.shared.policy.bus.silence_ms {
+            0 => return pending().await,
+            limit => Duration::from_millis(limit),
+        };
+        loop {
+            self.shared.ports.clock().sleep(limit).await;
+            if self.shared.local.hearing.is_deaf(self.now()) {
+                return;
             }
         }
     }
@@ -103,16 +110,17 @@ impl<P: Ports> TieredCache<P> {
     }
 
     /// Carries out a notice. It waits for nothing: what comes behind it must not be late because of it.
-    fn receive(&self, heard: &mut Heard, notice: Notice) {
+    fn receive(&self, notice: Notice) {
         let own = notice.from == self.shared.ports.server();
-        let missed = heard.missing(&notice);
-        if kept!("gap.noticed") && missed > 0 && !own {
-            self.note_bare(Kind::GapNoticed { from: notice.from, missed });
-            self.lose_notices();
-        }
-        // After the hole: L1 may have been withheld for silence, and must not be served again before it is emptied.
-        if kept!("silence.heard") {
-            self.shared.local.heard(self.now());
+        if !own {
+            let hearing = &self.shared.local.hearing;
+            let missed = hearing.missing(&notice);
+            if kept!("gap.noticed") && missed > 0 {
+                self.note_bare(Kind::GapNoticed { from: notice.from, missed });
+                self.lose_notices(Why::Gap);
+            }
+            // After the hole: L1 may have been withheld for silence, and must not be served again before it is emptied.
+            hearing.heard(&notice, if kept!("silence.heard") { self.now() } else { Instant::default() });
         }
         match notice.body {
             Body::Invalidate { .. } if own => {}
@@ -153,35 +161,64 @@ impl<P: Ports> TieredCache<P> {
     }
 
     /// Notices were missed: whatever L1 holds may be old.
-    fn lose_notices(&self) {
-        if self.shared.policy.bus.gaps {
-            self.empty_local(Why::Gap);
+    fn lose_notices(&self, why: Why) {
+        if self.shared.policy.needs_gaps() {
+            self.empty_local(why);
         }
     }
 
-    /// Renews the membership, for ever; but not while the bus is silent: a server that cannot hear an invalidation
-    /// must not be waited for.
+    /// Renews the membership, for ever; but not while nobody is heard, or the bus takes nothing: a server that cannot hear an
+    /// invalidation, or cannot say that it did, must not be waited for.
     async fn stay(&self, lease: Duration, every: Duration) {
         loop {
             self.shared.ports.clock().sleep(every).await;
-            if !self.shared.local.deaf(self.now()) {
+            if self.shared.departing.load(Ordering::Acquire) {
+                return;
+            }
+            let (hearing, now) = (&self.shared.local.hearing, self.now());
+            if !kept!("renew.deaf") || !hearing.is_deaf(now) && !hearing.is_mute(now) {
                 self.renew(lease).await;
+            } else if let Ok(live) = self.shared.ports.membership().live().await {
+                // Whoever is not heard may be gone.
+                hearing.members(&live, self.shared.ports.server(), self.now());
             }
         }
     }
 
     async fn renew(&self, lease: Duration) {
-        let sent = self.now();
-        // A failed renewal is tried again at the next turn; meanwhile the lease runs on.
-        if self.shared.ports.membership().renew(lease).await.is_ok() {
-            // While it was no member, nobody waited for its acknowledgement: whoever joins does so with an empty L1, and
-            // with nothing on its way into it.
-            if kept!("join.empty") && !self.shared.local.is_member(self.now()) {
-                self.empty_local(Why::LeaseRanOut);
+        let (local, sent) = (&self.shared.local, self.now());
+        match self.shared.ports.membership().renew(lease).await {
+            Ok(Renewal::Member(live)) => {
+                // While it was no member, nobody waited for its acknowledgement: whoever joins does so with an empty L1, and
+                // with nothing on its way into it.
+                if kept!("join.empty") && !local.is_member(self.now()) {
+                    self.empty_local(Why::LeaseRanOut);
+                }
+                local.hearing.members(&live, self.shared.ports.server(), self.now());
+                if !self.shared.departing.load(Ordering::Acquire) {
+                    local.renewed(if kept!("renew.from-sending") { sent } else { self.now() }, lease);
+                }
             }
-            let since = if kept!("renew.from-sending") { sent } else { self.now() };
-            self.shared.local.renewed(since, lease);
+            // Somebody waits for nothing but the end of this lease.
+            Ok(Renewal::Barred) => local.leave(),
+            // It is tried again at the next turn; meanwhile the lease runs on.
+            Err(_) => {}
         }
+    }
+
+    /// Stops to serve L1 and gives the membership back, so that no write waits for a server that goes. What it is doing goes
+    /// on, without L1.
+    ///
+    /// # Errors
+    /// When the table of members could not be asked; then the lease runs out by itself.
+    pub async fn depart(&self) -> Result<(), DatabaseError> {
+        if self.shared.policy.write.acknowledge == Acknowledge::No {
+            return Ok(());
+        }
+        self.shared.departing.store(true, Ordering::Release);
+        self.shared.local.leave();
+        self.empty_local(Why::LeaseRanOut);
+        self.shared.ports.membership().leave().await
     }
 
     /// Publishes a sign of life, for ever.
@@ -190,8 +227,11 @@ impl<P: Ports> TieredCache<P> {
         let every = if kept!("bus.beats") { every } else { Duration::MAX };
         loop {
             self.shared.ports.clock().sleep(every).await;
-            let last = self.shared.broadcasts.load(Ordering::Acquire);
-            let _ = self.shared.ports.bus().publish(Audience::All, self.notice(last, Body::Beat)).await;
+            let (last, sent) = (self.shared.broadcasts.load(Ordering::Acquire), self.now());
+            let notice = self.notice(last, Body::Beat);
+            if self.shared.ports.bus().publish(Audience::All, notice).await.is_ok() {
+                self.shared.local.hearing.spoke(sent);
+            }
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::TieredCache;
 use super::local::Epoch;
+use super::seen_through::SeenThrough;
 use crate::policy::{Acknowledge, Created, LocalWrite, Publish, SharedWrite};
 use crate::ports::{Clock, Database, DatabaseError, Ports, Replaced, Settled, SharedCache, Stored, Tasks};
 use crate::trace::{self, Kind, Why};
@@ -27,11 +30,16 @@ pub enum WriteError {
 }
 
 impl<P: Ports> TieredCache<P> {
-    /// Writes a row, and returns when the policy's promise about the caches holds.
+    /// Writes a row, and returns when the policy's promise about the caches holds. If the caller goes away, it goes on.
     ///
     /// # Errors
     /// When the database refused, when nobody knows whether it committed, or when a server did not confirm.
     pub async fn write(&self, key: &Key, value: &Value) -> Result<Version, WriteError> {
+        let (cache, key, value) = (self.clone(), key.clone(), value.clone());
+        SeenThrough::new(self, async move { cache.write_row(&key, &value).await }.boxed()).await
+    }
+
+    async fn write_row(&self, key: &Key, value: &Value) -> Result<Version, WriteError> {
         let epoch = self.shared.local.epoch(key);
         let early = self.shared.policy.write.publish == Publish::BeforeCommit;
         if early {

@@ -122,7 +122,7 @@ impl Switch {
             Self::ZeroIsAnswer => policy.answers.hit != HitTest::Truthy,
             Self::AbsentIsAnswer => policy.answers.hit == HitTest::Known,
             Self::CreateInvalidates => policy.answers.created == Created::Invalidates,
-            Self::GuardedFills => policy.write.shared == SharedWrite::ReplaceOlder && policy.local.epochs,
+            Self::GuardedFills => policy.write.shared == SharedWrite::ReplaceOlder && policy.needs_epochs(),
             Self::CompareVersions => policy.write.shared == SharedWrite::SetIfNewer,
             Self::DeleteTwice => policy.write.again_ms > 0,
             Self::Outbox => policy.write.outbox != Outbox::None,
@@ -207,12 +207,10 @@ impl Switch {
         policy.local.epochs = on;
     }
 
-    /// What the switches rest on. Acknowledged invalidation: nobody keeps what was on its way while an invalidation
-    /// came, L2 never goes back, and a hole in the notices or their silence is noticed. A lease: the first of these.
+    /// What acknowledged invalidation sets beside itself: L2 never goes back, and silence is noticed. What else it rests on is
+    /// derived where it is asked ([`Policy::needs_epochs`], [`Policy::needs_gaps`]).
     fn underpin(policy: &mut Policy) {
         let acknowledged = policy.write.acknowledge != Acknowledge::No;
-        policy.local.epochs = acknowledged || policy.miss.fleet != Fleet::None;
-        policy.bus.gaps = acknowledged;
         (policy.bus.beat_ms, policy.bus.silence_ms) =
             if acknowledged { (BEAT_MS, SILENCE_MS) } else { (0, 0) };
         policy.write.shared = match policy.write.shared {
@@ -268,7 +266,7 @@ mod tests {
         let again = policy.clone().with(Switch::WriteShared, false).with(Switch::WriteShared, true);
         assert_eq!(again, policy, "L2 still never goes back");
         let leased = policy.with(Switch::FleetLease, true).with(Switch::FleetLease, false);
-        assert!(leased.local.epochs, "epochs stay while somebody needs them");
+        assert!(leased.needs_epochs(), "epochs stay while somebody needs them");
     }
 
     #[test]

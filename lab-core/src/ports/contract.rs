@@ -11,7 +11,7 @@ use futures_util::future::join;
 
 use super::{
     Arrival, Audience, Body, Bus, Clock, Database, DatabaseError, Entropy, Member, Membership, Notice, Ports,
-    ReadFrom, Settled, Subscription, Unpublished, l2,
+    ReadFrom, Renewal, Settled, Subscription, Unpublished, l2,
 };
 use crate::value::{Entry, Instant, Key, Stamp, Value, Version, WriteId};
 
@@ -20,6 +20,8 @@ pub(super) const LONG: Duration = Duration::from_mins(1);
 /// How long a value lives that shall run out, and how long to wait for that.
 pub(super) const SHORT: Duration = Duration::from_millis(100);
 pub(super) const PAST_SHORT: Duration = Duration::from_millis(400);
+/// How long a lease runs that shall run out, but not while a few questions are asked.
+const BRIEF: Duration = Duration::from_secs(3);
 /// After so long without what must come, it will not come.
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -56,6 +58,8 @@ pub async fn suite<P: Ports>(one: &P, other: &P) -> Result<(), Violation> {
     broadcast(one, other).await.map_err(clause("a broadcast reaches every subscriber, in order"))?;
     addressed(one, other).await.map_err(clause("a notice for one server reaches no other"))?;
     members(one, other).await.map_err(clause("a member is live until its lease runs out"))?;
+    barring(one, other).await.map_err(clause("who is barred comes back when its lease has run out"))?;
+    leaving(one, other).await.map_err(clause("who has left is no member"))?;
     Ok(())
 }
 
@@ -242,13 +246,41 @@ async fn addressed<P: Ports>(one: &P, other: &P) -> Kept {
     same(next_from(&mut here, one, one).await, &acknowledge(2))
 }
 
+fn member(ports: &impl Ports) -> Member {
+    Member { server: ports.server(), incarnation: ports.incarnation() }
+}
+
 async fn members(one: &impl Ports, other: &impl Ports) -> Kept {
     must(one.membership().renew(LONG).await)?;
-    must(other.membership().renew(SHORT).await)?;
+    let both = Renewal::Member(vec![member(one), member(other)]);
+    same(other.membership().renew(SHORT).await, &both)?;
     one.clock().sleep(PAST_SHORT).await;
     let live = must(one.membership().live().await)?;
-    let is_live = |server, incarnation| live.contains(&Member { server, incarnation });
-    let here = is_live(one.server(), one.incarnation());
-    let there = is_live(other.server(), other.incarnation());
-    same::<_, ()>(Ok((here, there)), &(true, false))
+    same::<_, ()>(Ok((live.contains(&member(one)), live.contains(&member(other)))), &(true, false))
+}
+
+async fn barring(one: &impl Ports, other: &impl Ports) -> Kept {
+    must(one.membership().renew(LONG).await)?;
+    must(other.membership().renew(BRIEF).await)?;
+    // Another life of the same server is not meant.
+    let dead = Member { incarnation: other.incarnation().wrapping_add(1), ..member(other) };
+    must(one.membership().bar(vec![dead]).await)?;
+    let both = vec![member(one), member(other)];
+    same(other.membership().renew(BRIEF).await, &Renewal::Member(both.clone()))?;
+    must(one.membership().bar(vec![member(other)]).await)?;
+    same(other.membership().renew(LONG).await, &Renewal::Barred)?;
+    // It is waited for as long as its lease runs.
+    same(one.membership().live().await, &both)?;
+    one.clock().sleep(BRIEF + PAST_SHORT).await;
+    same(one.membership().live().await, &vec![member(one)])?;
+    same(other.membership().renew(LONG).await, &Renewal::Member(both.clone()))?;
+    same(other.membership().renew(LONG).await, &Renewal::Member(both))
+}
+
+async fn leaving(one: &impl Ports, other: &impl Ports) -> Kept {
+    must(one.membership().renew(LONG).await)?;
+    must(other.membership().renew(LONG).await)?;
+    must(other.membership().leave().await)?;
+    same(one.membership().live().await, &vec![member(one)])?;
+    must(other.membership().leave().await)
 }

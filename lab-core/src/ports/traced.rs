@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     Audience, Body, Bus, BusError, Committed, Database, DatabaseError, Member, Membership, Notice, Observer,
-    Ports, Published, ReadFrom, Row, Settled, SharedCache, SharedError, Unpublished,
+    Ports, Published, ReadFrom, Renewal, Row, Settled, SharedCache, SharedError, Unpublished,
     l2::{Command, Reply},
 };
 use crate::trace::{self, Actor, Kind, MessageId, Note, Outcome, Verb};
@@ -132,6 +132,11 @@ impl<'k> Call<'k> {
             Some(key) => note.key(key),
             None => note,
         }
+    }
+
+    /// A statement that is about no row.
+    fn to_primary(verb: Verb, line: &'static Location<'static>) -> Self {
+        Self { to: Actor::Primary, verb, key: None, value: None, version: None, token: None, line }
     }
 
     /// Notes that the call is made, awaits it, and notes what came back.
@@ -271,6 +276,15 @@ impl Told for Settled {
 impl Told for Published {
     fn told(&self, _: Option<Token>) -> Telling {
         only(Outcome::Receivers(self.receivers))
+    }
+}
+
+impl Told for Renewal {
+    fn told(&self, token: Option<Token>) -> Telling {
+        match self {
+            Self::Member(live) => live.told(token),
+            Self::Barred => only(Outcome::Refused),
+        }
     }
 }
 

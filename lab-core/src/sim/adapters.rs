@@ -10,8 +10,8 @@ use crate::cluster::slot;
 use crate::ports::l2::{Command, Reply};
 use crate::ports::{
     Arrival, Audience, Body, BoxFuture, Bus, BusError, Clock, Committed, Database, DatabaseError, Entropy,
-    Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Row, Settled, SharedCache, SharedError,
-    Subscription, Tasks, Unpublished,
+    Member, Membership, Notice, Observer, Ports, Published, ReadFrom, Renewal, Row, Settled, SharedCache,
+    SharedError, Subscription, Tasks, Unpublished,
 };
 use crate::trace::{self, Actor, EventId, MessageId, Note, Verb};
 use crate::value::{Instant, Key, ServerId, Value, WriteId};
@@ -124,7 +124,8 @@ impl Clock for SimPorts {
 
 impl Tasks for SimPorts {
     fn spawn(&self, task: BoxFuture) {
-        self.kernel.state().spawn(Actor::Server(self.server), task);
+        let refused = self.kernel.state().spawn(Actor::Server(self.server), task);
+        drop(refused);
     }
 }
 
@@ -226,10 +227,18 @@ impl Database for SimPorts {
     }
 }
 
+impl SimPorts {
+    fn member(&self) -> Member {
+        Member { server: self.server, incarnation: self.incarnation() }
+    }
+}
+
 impl Membership for SimPorts {
-    async fn renew(&self, lease: Duration) -> Result<(), DatabaseError> {
-        let statement = Statement::Renew(self.server, self.incarnation(), lease);
-        self.statement(Verb::Renew, statement).await.map(drop)
+    async fn renew(&self, lease: Duration) -> Result<Renewal, DatabaseError> {
+        match self.statement(Verb::Renew, Statement::Renew(self.member(), lease)).await? {
+            Rows::Renewed(renewal) => Ok(renewal),
+            other => Err(DatabaseError::Failed(odd(&other))),
+        }
     }
 
     async fn live(&self) -> Result<Vec<Member>, DatabaseError> {
@@ -237,6 +246,14 @@ impl Membership for SimPorts {
             Rows::Members(members) => Ok(members),
             other => Err(DatabaseError::Failed(odd(&other))),
         }
+    }
+
+    async fn bar(&self, members: Vec<Member>) -> Result<(), DatabaseError> {
+        self.statement(Verb::Bar, Statement::Bar(members)).await.map(drop)
+    }
+
+    async fn leave(&self) -> Result<(), DatabaseError> {
+        self.statement(Verb::Leave, Statement::Leave(self.member())).await.map(drop)
     }
 }
 

@@ -284,9 +284,11 @@ impl Kernel {
         let mut state = self.state();
         let journal = std::mem::take(&mut state.journal);
         let servers = std::mem::take(&mut state.servers);
+        // What a server was about to start when it ended.
+        let spawned = std::mem::take(&mut state.orders.spawned);
         drop(state);
-        // Dropped outside the lock: a cache's parts hold handles to this kernel.
-        drop(servers);
+        // Dropped outside the lock: a cache's parts and tasks hold handles to this kernel.
+        drop((servers, spawned));
         journal.into_trace()
     }
 
@@ -332,11 +334,14 @@ impl State {
         self.connect(server, connections);
     }
 
-    /// Starts a task of an actor.
-    pub(super) fn spawn(&mut self, owner: Actor, task: BoxFuture) {
-        if !self.ledger.is_dead(owner) {
-            self.orders.spawned.push((owner, task));
+    /// Starts a task of an actor. That of a dead one comes back: it may hold handles to this state, and must be dropped
+    /// when the lock is free.
+    pub(super) fn spawn(&mut self, owner: Actor, task: BoxFuture) -> Option<BoxFuture> {
+        if self.ledger.is_dead(owner) {
+            return Some(task);
         }
+        self.orders.spawned.push((owner, task));
+        None
     }
 
     /// The time on a server's clock.

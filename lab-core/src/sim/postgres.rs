@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::ports::{Committed, Member, ReadFrom, Row, Settled, Unpublished};
+use crate::ports::{Committed, Member, ReadFrom, Renewal, Row, Settled, Unpublished};
 use crate::value::{Instant, Key, ServerId, Value, Version, WriteId};
 
 /// Bytes of write-ahead log that a commit of one row makes: a heap record and a commit record.
@@ -23,8 +23,10 @@ pub(super) enum Statement {
     Unpublished(Duration),
     /// Whether its name is to go, too.
     Published(WriteId, bool),
-    Renew(ServerId, u64, Duration),
+    Renew(Member, Duration),
     Members,
+    Bar(Vec<Member>),
+    Leave(Member),
 }
 
 /// What a statement answers.
@@ -37,8 +39,10 @@ pub(super) enum Rows {
     Settled(Settled),
     Unpublished(Vec<Unpublished>),
     Published,
-    Renewed,
+    Renewed(Renewal),
     Members(Vec<Member>),
+    Barred,
+    Left,
 }
 
 /// A row as a commit left it, on its way to the replicas.
@@ -71,6 +75,14 @@ struct Replica {
     lsn: u64,
 }
 
+/// A server's place in the table of members.
+#[derive(Clone, Debug)]
+struct Seat {
+    incarnation: u64,
+    until: Instant,
+    barred: bool,
+}
+
 /// What stands in the outbox under a write's name.
 #[derive(Clone, Debug)]
 enum Posted {
@@ -87,7 +99,7 @@ pub(super) struct Postgres {
     lsn: u64,
     /// Everything committed so far: as long as the run.
     log: Vec<Record>,
-    members: BTreeMap<ServerId, (u64, Instant)>,
+    members: BTreeMap<ServerId, Seat>,
     /// Names stay as long as the run.
     outbox: BTreeMap<WriteId, Posted>,
     replicas: Vec<Replica>,
@@ -149,19 +161,42 @@ impl Postgres {
                 }
                 (Rows::Published, None)
             }
-            Statement::Renew(server, incarnation, lease) => {
-                self.members.insert(server, (incarnation, now.after(lease)));
-                (Rows::Renewed, None)
+            Statement::Renew(member, lease) => (Rows::Renewed(self.renew(member, lease, now)), None),
+            Statement::Members => (Rows::Members(self.live(now)), None),
+            Statement::Bar(members) => {
+                for member in members {
+                    if let Some(seat) = self.seat_of(member) {
+                        seat.barred = true;
+                    }
+                }
+                (Rows::Barred, None)
             }
-            Statement::Members => {
-                let live = self.members.iter().filter(|(_, (_, until))| now < *until);
-                let member = |(server, (incarnation, _)): (&ServerId, &(u64, Instant))| Member {
-                    server: *server,
-                    incarnation: *incarnation,
-                };
-                (Rows::Members(live.map(member).collect()), None)
+            Statement::Leave(member) => {
+                if self.seat_of(member).is_some() {
+                    self.members.remove(&member.server);
+                }
+                (Rows::Left, None)
             }
         }
+    }
+
+    fn renew(&mut self, member: Member, lease: Duration, now: Instant) -> Renewal {
+        if self.seat_of(member).is_some_and(|seat| seat.barred && now < seat.until) {
+            return Renewal::Barred;
+        }
+        let seat = Seat { incarnation: member.incarnation, until: now.after(lease), barred: false };
+        self.members.insert(member.server, seat);
+        Renewal::Member(self.live(now))
+    }
+
+    fn live(&self, now: Instant) -> Vec<Member> {
+        let live = self.members.iter().filter(|(_, seat)| now < seat.until);
+        live.map(|(server, seat)| Member { server: *server, incarnation: seat.incarnation }).collect()
+    }
+
+    fn seat_of(&mut self, member: Member) -> Option<&mut Seat> {
+        let seat = self.members.get_mut(&member.server);
+        seat.filter(|seat| seat.incarnation == member.incarnation)
     }
 
     /// The writes that nobody has taken for so long; they are taken now.
@@ -235,13 +270,14 @@ mod tests {
     #[test]
     fn a_membership_lease_runs_out() {
         let mut postgres = Postgres::new(0);
-        let renew = Statement::Renew(ServerId(1), 7, Duration::from_nanos(10));
+        let member = Member { server: ServerId(1), incarnation: 7 };
+        let renew = Statement::Renew(member, Duration::from_nanos(10));
         postgres.execute(renew, Instant(0), Instant(0));
         let mut live = |now| match postgres.execute(Statement::Members, now, now) {
             (Rows::Members(members), None) => members,
             other => panic!("members are asked for, not {other:?}"),
         };
-        assert_eq!(live(Instant(9)), [Member { server: ServerId(1), incarnation: 7 }]);
+        assert_eq!(live(Instant(9)), [member]);
         assert_eq!(live(Instant(10)), []);
     }
 }

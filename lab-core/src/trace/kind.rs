@@ -275,6 +275,10 @@ pub enum Verb {
     Settle,
     /// Look into the outbox, or tidy it.
     Outbox,
+    /// Bar members that do not acknowledge.
+    Bar,
+    /// Give one's membership back.
+    Leave,
 }
 
 impl Verb {
@@ -300,6 +304,8 @@ impl Verb {
             Self::ReplaceOlder => "REPLACE OLDER",
             Self::Settle => "SETTLE",
             Self::Outbox => "OUTBOX",
+            Self::Bar => "BAR",
+            Self::Leave => "LEAVE",
         }
     }
 

@@ -28,7 +28,8 @@ pub(crate) const SCHEMA: &str = "
         key text PRIMARY KEY, value text NOT NULL, version bigint NOT NULL
     );
     CREATE TABLE cache_lab.members (
-        server smallint PRIMARY KEY, incarnation bigint NOT NULL, lease_until timestamptz NOT NULL
+        server smallint PRIMARY KEY, incarnation bigint NOT NULL, lease_until timestamptz NOT NULL,
+        barred boolean NOT NULL DEFAULT false
     );
     CREATE TABLE cache_lab.outbox (
         id uuid PRIMARY KEY, key text, version bigint, untaken timestamptz,

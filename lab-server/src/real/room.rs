@@ -23,8 +23,9 @@ const OPERATORS: u32 = 2;
 const WITNESSES: u32 = 2;
 /// What an app server opens at a Redis node: one for commands, and at one of them one to subscribe.
 const PER_REDIS_NODE: u32 = 2;
-/// The seat of an app server among those that must acknowledge has a connection of its own.
-const SEATS: u32 = 1;
+/// The seat of an app server among those that must acknowledge has connections of its own: one to renew its lease, one to
+/// ask who is live.
+const SEATS: u32 = 2;
 
 /// How many connections a run opens at once, at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -211,7 +212,7 @@ mod tests {
                 let spec = RunSpec::preset(id, preset.name, 1).expect("a preset");
                 let need = Need::of(&spec).unwrap_or_else(|| panic!("{id} {} starts a cluster", preset.name));
                 // Four servers with five connections and a seat each, and the lab's own two.
-                assert_eq!(need, Need { primary: 26, replica: 2, master: 10, redis_replica: 6 });
+                assert_eq!(need, Need { primary: 30, replica: 2, master: 10, redis_replica: 6 });
             }
         }
     }

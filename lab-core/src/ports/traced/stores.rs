@@ -2,8 +2,8 @@
 
 use super::{
     Actor, Audience, Body, Bus, BusError, Call, Command, Committed, Database, DatabaseError, Duration, Key,
-    Location, Member, Membership, Notice, Ports, Published, ReadFrom, Reply, Row, Settled, SharedCache,
-    SharedError, Unpublished, Value, Verb, WriteId,
+    Location, Member, Membership, Notice, Ports, Published, ReadFrom, Renewal, Reply, Row, Settled,
+    SharedCache, SharedError, Unpublished, Value, Verb, WriteId,
 };
 
 /// L2, each call noted.
@@ -45,16 +45,7 @@ impl<P: Ports> Database for TracedDatabase<P> {
 
     #[track_caller]
     fn settle(&self, id: WriteId) -> impl Future<Output = Result<Settled, DatabaseError>> + Send {
-        let line = Location::caller();
-        let call = Call {
-            to: Actor::Primary,
-            verb: Verb::Settle,
-            key: None,
-            version: None,
-            value: None,
-            token: None,
-            line,
-        };
+        let call = Call::to_primary(Verb::Settle, Location::caller());
         call.through(&self.0, self.0.database().settle(id))
     }
 
@@ -111,32 +102,26 @@ pub struct TracedMembership<P>(pub(super) P);
 
 impl<P: Ports> Membership for TracedMembership<P> {
     #[track_caller]
-    fn renew(&self, lease: Duration) -> impl Future<Output = Result<(), DatabaseError>> + Send {
-        let line = Location::caller();
-        let call = Call {
-            to: Actor::Primary,
-            verb: Verb::Renew,
-            key: None,
-            version: None,
-            value: None,
-            token: None,
-            line,
-        };
+    fn renew(&self, lease: Duration) -> impl Future<Output = Result<Renewal, DatabaseError>> + Send {
+        let call = Call::to_primary(Verb::Renew, Location::caller());
         call.through(&self.0, self.0.membership().renew(lease))
     }
 
     #[track_caller]
     fn live(&self) -> impl Future<Output = Result<Vec<Member>, DatabaseError>> + Send {
-        let line = Location::caller();
-        let call = Call {
-            to: Actor::Primary,
-            verb: Verb::Members,
-            key: None,
-            version: None,
-            value: None,
-            token: None,
-            line,
-        };
+        let call = Call::to_primary(Verb::Members, Location::caller());
         async move { call.through(&self.0, self.0.membership().live()).await }
+    }
+
+    #[track_caller]
+    fn bar(&self, members: Vec<Member>) -> impl Future<Output = Result<(), DatabaseError>> + Send {
+        let call = Call::to_primary(Verb::Bar, Location::caller());
+        async move { call.through(&self.0, self.0.membership().bar(members)).await }
+    }
+
+    #[track_caller]
+    fn leave(&self) -> impl Future<Output = Result<(), DatabaseError>> + Send {
+        let call = Call::to_primary(Verb::Leave, Location::caller());
+        async move { call.through(&self.0, self.0.membership().leave()).await }
     }
 }

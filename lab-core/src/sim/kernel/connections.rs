@@ -19,8 +19,10 @@ pub(super) enum Purpose {
     Subscription,
     /// One of a server's pool: one statement at a time.
     Statements,
-    /// A server's membership, apart from its pool.
+    /// The renewals of a server's membership, apart from its pool.
     Membership,
+    /// A server's questions who is a member: no renewal waits behind them.
+    Roster,
     /// What a Redis master tells its replica.
     Replication,
     /// The write-ahead log on its way to a replica.
@@ -30,7 +32,7 @@ pub(super) enum Purpose {
 impl Purpose {
     /// Whether what is sent over such a connection keeps its order; over the others goes one thing at a time.
     pub(super) fn is_shared(self) -> bool {
-        !matches!(self, Self::Statements | Self::Membership)
+        !matches!(self, Self::Statements | Self::Membership | Self::Roster)
     }
 }
 

@@ -382,7 +382,9 @@ fn statement_key(statement: &Statement) -> Option<Key> {
         | Statement::Unpublished(_)
         | Statement::Published(..)
         | Statement::Renew(..)
-        | Statement::Members => None,
+        | Statement::Members
+        | Statement::Bar(_)
+        | Statement::Leave(_) => None,
     }
 }
 
@@ -400,7 +402,9 @@ fn tell_rows(rows: &Rows, wrote: Option<Value>) -> (Outcome, Told) {
             (Outcome::Done, Told { version: Some(*version), ..Told::default() })
         }
         Rows::Duplicate | Rows::Settled(Settled::Refused) => (Outcome::Refused, Told::default()),
-        Rows::Renewed | Rows::Published | Rows::Unpublished(_) => (Outcome::Done, Told::default()),
+        Rows::Renewed(_) | Rows::Published | Rows::Unpublished(_) | Rows::Barred | Rows::Left => {
+            (Outcome::Done, Told::default())
+        }
         Rows::Members(members) => {
             (Outcome::Members(u32::try_from(members.len()).unwrap_or(u32::MAX)), Told::default())
         }

@@ -42,7 +42,8 @@ impl State {
         let from = Actor::Server(server);
         let envelope = envelope_of_caller(from, to, call, Parcel::Statement(verb, statement, self.now));
         if !is_pooled(verb) {
-            let connection = self.connections.only(from, to, Purpose::Membership);
+            let purpose = if verb == Verb::Renew { Purpose::Membership } else { Purpose::Roster };
+            let connection = self.connections.only(from, to, purpose);
             self.send_over(connection, deadline::STATEMENT, envelope);
         } else if let Some(seat) = self.server(server).pool(to).take() {
             self.send_statement(envelope, seat);

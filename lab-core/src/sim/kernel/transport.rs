@@ -49,7 +49,11 @@ impl State {
         let from = Actor::Server(server);
         let masters =
             (0..self.topology.masters()).map(Actor::RedisMaster).map(|master| (master, Purpose::Commands));
-        let others = [(Actor::Bus, Purpose::Publications), (Actor::Primary, Purpose::Membership)];
+        let others = [
+            (Actor::Bus, Purpose::Publications),
+            (Actor::Primary, Purpose::Membership),
+            (Actor::Primary, Purpose::Roster),
+        ];
         for (to, purpose) in masters.chain(others) {
             let connection = self.connections.only(from, to, purpose);
             self.is_open(connection);
@@ -70,7 +74,7 @@ impl State {
         }
         let conditions = connection.links().map(|link| self.network.condition(link));
         let trips = match connection.purpose {
-            Purpose::Statements | Purpose::Membership => OPENING_TRIPS_SQL,
+            Purpose::Statements | Purpose::Membership | Purpose::Roster => OPENING_TRIPS_SQL,
             _ => OPENING_TRIPS,
         };
         let delay = conditions[0].delay + conditions[1].delay;
@@ -254,7 +258,7 @@ impl State {
 /// How long an opening may take.
 fn opening(purpose: Purpose) -> Duration {
     match purpose {
-        Purpose::Statements | Purpose::Membership => deadline::OPEN,
+        Purpose::Statements | Purpose::Membership | Purpose::Roster => deadline::OPEN,
         _ => deadline::REDIS,
     }
 }

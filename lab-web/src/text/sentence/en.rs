@@ -219,6 +219,8 @@ fn call(verb: Verb, key: &str, to: &str) -> String {
         Verb::Members => format!("asks **{to}** which servers are live"),
         Verb::Settle => format!("asks **{to}** whether its write happened, and else forbids it"),
         Verb::Outbox => format!("looks into the outbox at **{to}**"),
+        Verb::Bar => format!("bars at **{to}** whoever does not acknowledge"),
+        Verb::Leave => format!("gives its membership back to **{to}**"),
     }
 }
 

@@ -220,6 +220,8 @@ fn call(verb: Verb, key: &str, to: &str) -> String {
         Verb::Members => format!(" **{to}** に、生きているサーバーを尋ねます"),
         Verb::Settle => format!(" **{to}** に書き込みが確定したかを尋ね、まだなら取り消します"),
         Verb::Outbox => format!(" **{to}** の送信箱を調べます"),
+        Verb::Bar => format!(" **{to}** で、確認を返さないメンバーを外します"),
+        Verb::Leave => format!(" **{to}** にメンバーの期限を返します"),
     }
 }
 
