@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use std::{env, fs, thread};
 
-use lab_core::{consistency, mutants, policy, trace, value};
+use lab_core::{consistency, mutants, policy, ports, trace, value};
 use list::{EQUIVALENT, Equivalent, OPEN};
 use properties::{PROPERTIES, Property, Sees};
 

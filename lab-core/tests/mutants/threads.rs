@@ -6,6 +6,10 @@ mod atomic {
     pub(super) use shuttle::sync::atomic::{AtomicU64, Ordering};
 }
 
+#[path = "../../src/cache/hearing.rs"]
+#[allow(dead_code, reason = "only what L1 asks of it is tried here")]
+mod hearing;
+
 #[path = "../../src/cache/local.rs"]
 #[allow(dead_code, unused_imports, reason = "only what threads share is tried here")]
 mod local;
@@ -98,12 +102,12 @@ pub(crate) fn membership(_: u64) -> bool {
     shuttle::check_random(
         || {
             let local = LocalCache::new(&Policy::lesson().with(Switch::AcknowledgedInvalidation, true));
-            local.heard(NOW);
+            local.hearing.listens(NOW);
             assert!(local.withheld(NOW).is_some(), "it has joined nothing yet");
             let lease = Duration::from_secs(1);
             local.renewed(NOW, lease);
             let just = |early: u64| NOW.after(lease.saturating_sub(Duration::from_millis(early)));
-            local.heard(just(0));
+            local.hearing.listens(just(0));
             assert!(local.withheld(just(200)).is_none() && local.withheld(just(50)).is_some());
         },
         1,
