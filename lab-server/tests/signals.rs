@@ -221,11 +221,14 @@ impl fmt::Display for Left {
 struct Watch<'a> {
     place: &'a Path,
     inodes: BTreeSet<u32>,
+    /// Segments that were there before: the system gives an inode to one directory after the other.
+    before: Vec<String>,
 }
 
 impl<'a> Watch<'a> {
     fn new(place: &'a Path) -> Self {
-        Self { place, inodes: BTreeSet::new() }
+        let before = segments().iter().filter_map(|line| id_of(line)).collect();
+        Self { place, inodes: BTreeSet::new(), before }
     }
 
     fn look(&mut self) {
@@ -236,10 +239,10 @@ impl<'a> Watch<'a> {
     }
 
     fn left(&self) -> Left {
-        let shared_memory = fs::read_to_string("/proc/sysvipc/shm").expect("Linux has it");
-        let is_ours = |line: &&str| {
+        let is_ours = |line: &String| {
             let key = line.split_whitespace().next().and_then(|key| key.parse::<i32>().ok());
-            key.is_some_and(|key| self.inodes.contains(&key.cast_unsigned()))
+            let is_claimed = key.is_some_and(|key| self.inodes.contains(&key.cast_unsigned()));
+            is_claimed && id_of(line).is_some_and(|id| !self.before.contains(&id))
         };
         Left {
             processes: entries(Path::new("/proc"))
@@ -247,7 +250,7 @@ impl<'a> Watch<'a> {
                 .filter_map(|process| self.named_by(process))
                 .collect(),
             directories: entries(self.place),
-            segments: shared_memory.lines().filter(is_ours).map(str::to_owned).collect(),
+            segments: segments().into_iter().filter(is_ours).collect(),
             hangs: false,
         }
     }
@@ -264,6 +267,16 @@ impl<'a> Watch<'a> {
         let is_named = command.contains(self.place.to_str()?) || links.iter().any(is_there);
         is_named.then(|| format!("{} {command}", process.display()))
     }
+}
+
+/// Every segment of shared memory, a line each.
+fn segments() -> Vec<String> {
+    let text = fs::read_to_string("/proc/sysvipc/shm").expect("Linux has it");
+    text.lines().skip(1).map(str::to_owned).collect()
+}
+
+fn id_of(segment: &str) -> Option<String> {
+    segment.split_whitespace().nth(1).map(str::to_owned)
 }
 
 /// None, where the directory cannot be read.

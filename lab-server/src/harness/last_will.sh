@@ -20,23 +20,38 @@ kill_marked() {
     return $found
 }
 
-looks=0
-while kill_marked && [ $looks -lt 500 ]; do
+# One that was forked while a look went on shows at the next.
+looks=0 clear=0
+while [ $clear -lt 2 ] && [ $looks -lt 500 ]; do
+    if kill_marked; then clear=0; else clear=$((clear + 1)); fi
     looks=$((looks + 1))
     sleep 0.02
 done
 
-# The shared memory of a killed PostgreSQL has the inode of its data directory for a key.
+# The shared memory of a killed PostgreSQL has the inode of its data directory for a key, and is its owner's.
+claims=
 for data in ./postgres/*/; do
     [ -d "$data" ] && [ ! -L "${data%/}" ] || continue
     set -- $(ls -din "$data")
-    inode=$1 owner=$4
+    claims="$claims $(($1 & 0xffffffff)):$4"
+done
+
+# Frees it; fails when none of it is left. While the system takes a dead process apart, it still counts as attached.
+free_claimed() {
+    found=1
     while read -r key id _ _ _ _ attached _ _ creator _; do
-        if [ "$attached" = 0 ] && [ "$creator" = "$owner" ] &&
-            [ $((key & 0xffffffff)) -eq $((inode & 0xffffffff)) ]; then
-            ipcrm -m "$id"
-        fi
+        case $key in *[!0-9-]*) continue ;; esac
+        case "$claims " in *" $((key & 0xffffffff)):$creator "*) ;; *) continue ;; esac
+        found=0
+        [ "$attached" != 0 ] || ipcrm -m "$id"
     done </proc/sysvipc/shm
+    return $found
+}
+
+looks=0
+while free_claimed && [ $looks -lt 500 ]; do
+    looks=$((looks + 1))
+    sleep 0.02
 done
 
 # The lock goes last: a sweep knows by it what is dead.
