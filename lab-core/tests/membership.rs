@@ -125,7 +125,7 @@ fn own_signs_of_life_prove_nothing() {
             cache.ports().clock().sleep(Duration::from_millis(600)).await;
             tier(&cache).await;
             assert_eq!(tier(&cache).await, Tier::L1, "the limit counts from when it is known to be live");
-            cache.ports().clock().sleep(Duration::from_millis(1_000)).await;
+            cache.ports().clock().sleep(Duration::from_secs(1)).await;
             assert_ne!(tier(&cache).await, Tier::L1, "a live member is silent");
         };
         join(silent, reading).await;
@@ -134,7 +134,7 @@ fn own_signs_of_life_prove_nothing() {
         let speaking = live_on(&others[0], 3_000, true);
         let reading = async {
             tier(&cache).await;
-            cache.ports().clock().sleep(Duration::from_millis(2_000)).await;
+            cache.ports().clock().sleep(Duration::from_secs(2)).await;
             assert_eq!(tier(&cache).await, Tier::L1, "everybody is heard");
         };
         join(speaking, reading).await;
