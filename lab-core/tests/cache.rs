@@ -251,7 +251,9 @@ fn a_write_whose_caller_goes_away_is_told_to_everybody() {
             for turn in 0..20 {
                 let before = commit(&caches[0], "old").await;
                 // The operator's commit is told to nobody.
-                caches.iter().for_each(|cache| cache.forget(&key()));
+                for cache in &caches {
+                    cache.forget(&key());
+                }
                 caches[0].ports().shared().delete(&key()).await.expect("L2 is there");
                 join_all(caches.iter().map(|cache| read(cache, Level::Eventual))).await;
                 let (key, new) = (key(), Value::new("new"));
