@@ -272,8 +272,7 @@ fn named_servers_are_used_and_not_broken() {
     let output = run("verify --world real");
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
     let table = String::from_utf8_lossy(&output.stdout).into_owned();
-    let need_faults =
-        [ScenarioId::InvalidationDelay, ScenarioId::LostInvalidation, ScenarioId::StaleSetRace];
+    let need_faults = [ScenarioId::InvalidationDelay, ScenarioId::LostInvalidation, ScenarioId::StaleSetRace];
     let not_run: usize = need_faults.iter().map(|id| id.scenario().presets.len()).sum();
     assert_eq!(table.lines().filter(|line| line.ends_with("not run: it needs faults")).count(), not_run);
     assert_eq!(table.lines().filter(|line| line.ends_with("  ok")).count(), presets() - not_run, "{table}");
