@@ -170,6 +170,7 @@ async fn settling(one: &impl Ports, other: &impl Ports) -> Kept {
     }
     same(other.database().settle(refused).await, &Settled::Refused)?;
     let row = must(other.database().read(&key, ReadFrom::Primary).await)?;
+    must(one.database().published(done, true).await)?;
     same::<_, ()>(Ok((row.value, row.version)), &(Some(value), version))
 }
 
@@ -182,6 +183,8 @@ async fn settling_race(one: &impl Ports, other: &impl Ports) -> Kept {
         match join(written, other.database().settle(id)).await {
             (Ok(committed), Ok(Settled::Committed(version))) if committed.version == version => {
                 wanted = version;
+                // None is left for a later clause to take.
+                must(one.database().published(id, true).await)?;
             }
             (Err(DatabaseError::Failed(_)), Ok(Settled::Refused)) => {}
             answers => return Err(format!("the write and the settling answer {answers:?}")),
