@@ -60,6 +60,22 @@ pub async fn run(
     recorder: Arc<Recorder>,
     interrupted: impl Future<Output = ()>,
 ) -> Result<Run, RunError> {
+    let body =
+        async |world: RealWorld| scenario::play(spec.scenario, &world, &spec.policy, &spec.settings).await;
+    run_with(stores, spec, recorder, interrupted, body).await
+}
+
+/// Like [`run`], with another body than the scenario's: it is judged as the scenario is.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn run_with(
+    stores: &Arc<Stores>,
+    spec: &RunSpec,
+    recorder: Arc<Recorder>,
+    interrupted: impl Future<Output = ()>,
+    body: impl AsyncFnOnce(RealWorld) -> Result<(), WorldError>,
+) -> Result<Run, RunError> {
     if !spec.interventions.is_empty() {
         let why = "interventions are made in the simulator only: run it there, or leave them out";
         return Err(WorldError::Broken(why.to_owned()).into());
@@ -67,7 +83,7 @@ pub async fn run(
     let mut interrupted = pin!(interrupted);
     // What it has begun when it is interrupted is called off by leaving.
     let played = match unless(interrupted.as_mut(), ready(stores, spec)).await.and_then(|ready| Ok(ready?)) {
-        Ok(()) => watched(stores, spec, &recorder, interrupted.as_mut()).await,
+        Ok(()) => watched(stores, &recorder, interrupted.as_mut(), body).await,
         Err(error) => Err(error),
     };
     let left = stores.leave().await;
@@ -97,13 +113,13 @@ fn judge(spec: &RunSpec, trace: Arc<Trace>) -> Result<Run, RunError> {
 /// Plays the scenario, and looks what else happened meanwhile. A node that is asked and silent holds no interrupt up.
 async fn watched(
     stores: &Arc<Stores>,
-    spec: &RunSpec,
     recorder: &Arc<Recorder>,
     mut interrupted: Pin<&mut impl Future<Output = ()>>,
+    body: impl AsyncFnOnce(RealWorld) -> Result<(), WorldError>,
 ) -> Result<(), RunError> {
     let pauses = Pauses::watch().map_err(RunError::Deaf)?;
     let before = unless(interrupted.as_mut(), Vitals::ask(stores)).await?;
-    let (played, mut stopped) = play(stores, spec, recorder, interrupted.as_mut()).await;
+    let (played, mut stopped) = play(stores, recorder, interrupted.as_mut(), body).await;
     // What is not wanted any more, or cannot be done here, has no verdict anyway.
     let unsupported = |error: &RunError| matches!(error, RunError::World(WorldError::Unsupported { .. }));
     if played.as_ref().is_err_and(|error| {
@@ -141,13 +157,13 @@ async fn unless<T>(
 /// somebody else stops: these are answered, since they may go on meanwhile.
 async fn play(
     stores: &Arc<Stores>,
-    spec: &RunSpec,
     recorder: &Arc<Recorder>,
     interrupted: impl Future<Output = ()>,
+    body: impl AsyncFnOnce(RealWorld) -> Result<(), WorldError>,
 ) -> (Result<(), RunError>, Vec<Stopped>) {
     let mut stopped = Vec::new();
     let world = RealWorld::new(Arc::clone(stores), Arc::clone(recorder));
-    let body = trace::scope(None, None, scenario::play(spec.scenario, &world, &spec.policy, &spec.settings));
+    let body = trace::scope(None, None, body(world.clone()));
     // A body that panics must not keep its servers.
     let body = AssertUnwindSafe(body).catch_unwind();
     let played = tokio::select! {

@@ -5,12 +5,14 @@ mod support;
 
 use std::time::Duration;
 
-use lab_core::scenario::{RunSpec, ScenarioId, Settings};
+use lab_core::policy::Policy;
+use lab_core::scenario::{RunSpec, ScenarioId};
 use lab_core::value::{Key, Value};
-use lab_core::world::WorldError;
+use lab_core::world::{ClusterSpec, World, WorldError};
 use lab_server::adapters::observer::Recorder;
 use lab_server::real;
 use lab_server::real::error::{RunError, StoresError};
+use lab_server::real::world::RealWorld;
 use support::owner::Owner;
 use support::runs::{run, slow, spec};
 
@@ -67,11 +69,14 @@ async fn every_ending_leaves_clean_servers_clean(owner: &Owner) {
     assert!(matches!(refused, RunError::World(WorldError::Unsupported { .. })), "{refused}");
     owner.expect_clean("a fault that is refused").await;
 
-    // A spec without knobs: the body asks for one and panics.
-    let panics = RunSpec { settings: Settings::default(), ..spec("lock") };
-    let failed = run(&stores, &panics).await.expect_err("it has no knobs");
-    let RunError::Panicked(words) = &failed else { panic!("{failed}") };
-    assert!(words.contains("knob"), "{words}");
+    let panics = async |world: RealWorld| {
+        world.start(ClusterSpec::new(Policy::lesson())).await?;
+        panic!("a mistake in the body")
+    };
+    let never = std::future::pending();
+    let failed = real::run_with(&stores, &spec("lock"), Recorder::start(), never, panics).await;
+    let Err(RunError::Panicked(words)) = &failed else { panic!("{failed:?}") };
+    assert!(words.contains("a mistake in the body"), "{words}");
     owner.expect_clean("a panic").await;
 
     let interrupted = real::run(&stores, &slow(), Recorder::start(), owner.begun()).await;
