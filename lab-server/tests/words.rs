@@ -174,7 +174,7 @@ async fn a_run_without_room_does_not_begin(owner: &Owner) {
         owner.execute(&format!("ALTER {limited} CONNECTION LIMIT 10")).await;
         let said = run(&stores).await.expect_err("there is no room").to_string();
         let limit = format!("CONNECTION LIMIT 10 of the {}", limited.to_lowercase());
-        for words in ["pg-primary at 127.0.", "which you named", "needs 26", &limit] {
+        for words in ["pg-primary at 127.0.", "which you named", "needs 30", &limit] {
             assert!(said.contains(words), "{words:?} is missing: {said}");
         }
         owner.execute(&format!("ALTER {limited} CONNECTION LIMIT -1")).await;
@@ -216,7 +216,7 @@ fn passwords_come_from_the_environment(owner: &Owner) {
     };
     let (code, said) = run(0o600, &[]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("opens up to 26 connections to the primary"), "{said}");
+    assert!(said.contains("opens up to 30 connections to the primary"), "{said}");
     let cases: [(u32, Variables, &[&str]); 3] = [
         (0o644, &[], &["wants a password", "PGPASSWORD", "is ignored: its mode 0644", "chmod 0600"]),
         (0o600, &[("PGPASSWORD", "no")], &["password authentication failed", "that of PGPASSWORD", "%25"]),
