@@ -92,7 +92,8 @@ fn every_event_has_a_sentence_in_both_languages() {
         for index in 0..=replay.last() {
             let english = sentence::sentence(&replay, index, Lang::En);
             let japanese = sentence::sentence(&replay, index, Lang::Ja);
-            assert!(english.ends_with('.') && !is_japanese(&english), "event {index}: {english}");
+            let ends = english.trim_end_matches('*').ends_with(['.', '?']);
+            assert!(ends && !is_japanese(&english), "event {index}: {english}");
             assert!(japanese.ends_with('。') && is_japanese(&japanese), "event {index}: {japanese}");
         }
     }
