@@ -70,7 +70,8 @@ async function oneStopEach(page) {
     const of = (wanted) => all.filter(({ kind }) => kind === wanted).length;
     assert(of("log") === 1 && of("ev") === 0, `${of("log")} stops at the list, ${of("ev")} in it`);
     assert(of("soon") === 1, `${of("soon")} stops at lessons to come`);
-    assert(of("ch") === 3, `${of("ch")} stops at lessons`);
+    const playable = await page.locator(".ch:not(.soon)").count();
+    assert(playable > 3 && of("ch") === playable, `${of("ch")} stops at ${playable} lessons`);
     const tabs = all.filter(({ testid }) => testid?.startsWith("tab-"));
     assert(tabs.length === 1, `${tabs.length} stops at tabs`);
   });

@@ -138,9 +138,10 @@ export async function invalidationDelay({ browser, url }) {
   });
 
   await check("the back button goes back to the policy before", async () => {
-    for (let back = 0; back < 3 && !page.url().includes("policy=acknowledged"); back += 1) await page.goBack();
-    const pressed = at(page, "preset-acknowledged");
-    await until("the policy", () => pressed.getAttribute("aria-pressed"), (on) => on === "true");
+    const acknowledged = at(page, "switch-acknowledged-invalidation");
+    assert((await acknowledged.getAttribute("aria-checked")) === "false", "the policy is still the one before");
+    for (let back = 0; back < 3 && !page.url().includes("acknowledged"); back += 1) await page.goBack();
+    await until("the policy", () => acknowledged.getAttribute("aria-checked"), (on) => on === "true");
   });
 
   await check("the events can be filtered, and one of them chosen", async () => {
