@@ -29,7 +29,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
             "Hit, absent, miss",
             "Whatever a cache holds is an answer; “no such row” is kept for five seconds, and a new row voids it.",
         ),
-        ("not-null", "Not null", "“value !== null”: zero is a hit, but an absent row is still looked for each time."),
+        (
+            "not-null",
+            "Not null",
+            "“value !== null”: zero is a hit, but an absent row is still looked for each time.",
+        ),
         (
             "silent-create",
             "Silent create",

@@ -29,7 +29,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
             "ヒット・不在・ミス",
             "キャッシュにあるものはすべて答え。「行なし」は 5 秒だけ覚え、行が作られたら消す。",
         ),
-        ("not-null", "null 判定", "value !== null で判定する。0 はヒットするが、行がないキーは毎回 DB に聞く。"),
+        (
+            "not-null",
+            "null 判定",
+            "value !== null で判定する。0 はヒットするが、行がないキーは毎回 DB に聞く。",
+        ),
         (
             "silent-create",
             "作成時は無効化なし",

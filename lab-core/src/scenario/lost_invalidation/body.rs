@@ -82,11 +82,8 @@ pub(in crate::scenario) fn judge(trace: &Trace, _: &Settings) -> Report {
 /// Whether the others were told of the write, and the deaf server, which held the old price, was not.
 fn was_lost(warm: Part<'_>, act: Part<'_>) -> bool {
     let at_deaf = |event: &Event| event.actor == Actor::Server(DEAF);
-    let told =
-        |event: &Event| matches!(event.kind, Kind::Delivered { notice: NoticeKind::Invalidate, .. });
-    let held = warm
-        .events()
-        .any(|(_, event)| at_deaf(event) && matches!(event.kind, Kind::L1Stored { .. }));
+    let told = |event: &Event| matches!(event.kind, Kind::Delivered { notice: NoticeKind::Invalidate, .. });
+    let held = warm.events().any(|(_, event)| at_deaf(event) && matches!(event.kind, Kind::L1Stored { .. }));
     let others = act.events().filter(|(_, event)| told(event) && !at_deaf(event)).count();
     let deaf = act.events().filter(|(_, event)| told(event) && at_deaf(event)).count();
     held && others > 0 && deaf == 0 && act.requests(RequestKind::Write).any(|write| write.succeeded)

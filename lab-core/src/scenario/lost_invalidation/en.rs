@@ -29,7 +29,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
             "Silence limit",
             "Numbered notices, ten heartbeats a second, and L1 is not served after half a second of silence.",
         ),
-        ("numbers-only", "Numbers only", "A hole in the numbers empties L1; but no next notice comes to show it."),
+        (
+            "numbers-only",
+            "Numbers only",
+            "A hole in the numbers empties L1; but no next notice comes to show it.",
+        ),
         (
             "numbers-and-beats",
             "Numbers and heartbeats",

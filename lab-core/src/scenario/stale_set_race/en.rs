@@ -34,7 +34,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
             "Compare versions",
             "L2 takes nothing older than what it holds; here it has evicted what it held.",
         ),
-        ("delete-twice", "Delete twice", "The write deletes the key again 200 ms later; the reader takes longer."),
+        (
+            "delete-twice",
+            "Delete twice",
+            "The write deletes the key again 200 ms later; the reader takes longer.",
+        ),
     ],
     knobs: &[(HOLD.name, "How long the answer is held"), (SETTLE.name, "Wait until all is quiet")],
     checks: &[

@@ -16,11 +16,7 @@ pub(in crate::scenario) static WORDS: Words = Words {
         that inside one server; only a lease across the fleet leaves one reader for all.",
     answers: &[
         (ONE, "One.", "The first one fills the cache for all."),
-        (
-            ONE_A_SERVER,
-            "Up to twenty.",
-            "One a server, or one a connection: that is all that fits at once.",
-        ),
+        (ONE_A_SERVER, "Up to twenty.", "One a server, or one a connection: that is all that fits at once."),
         (ONE_A_CONNECTION, "Up to two hundred.", "Those that come before the first answer is stored."),
         (HUNDREDS, "Hundreds.", "Nearly everybody misses."),
     ],
