@@ -2,7 +2,7 @@
 //! ahead of it. At the last event they are those of the core's report, which a test holds them to.
 
 use lab_core::report::{Figure, Unit, figure};
-use lab_core::trace::{Actor, Event, Kind, RequestKind, Verb};
+use lab_core::trace::{Actor, Event, Kind, NoticeKind, RequestKind, Verb};
 use lab_core::value::Tier;
 
 use super::{Operation, Replay};
@@ -28,6 +28,7 @@ struct Answer {
 pub(super) struct Series {
     queries: Vec<usize>,
     redis_calls: Vec<usize>,
+    notices: Vec<usize>,
     computations: Vec<usize>,
     /// Reads as they were sent: one that is never answered is no hit.
     reads_sent: Vec<usize>,
@@ -66,6 +67,9 @@ impl Series {
             redis_calls: since(&|event| {
                 matches!(event.actor, Actor::RedisMaster(_)) && served(event).is_some()
             }),
+            notices: since(
+                &|event| matches!(event.kind, Kind::Delivered { notice, .. } if notice != NoticeKind::Beat),
+            ),
             computations: since(&|event| matches!(event.kind, Kind::Computed { .. })),
             reads_sent: since(&|event| {
                 event.operation.is_some()
@@ -80,6 +84,7 @@ impl Series {
         match id {
             figure::DB_QUERIES => &self.queries,
             figure::REDIS_CALLS => &self.redis_calls,
+            figure::BUS_NOTICES => &self.notices,
             figure::COMPUTATIONS => &self.computations,
             _ => &[],
         }
@@ -110,10 +115,19 @@ impl Replay {
             let (hits, sent) = (series.reads(index).filter(hit).count(), series.reads_sent(index));
             (sent > 0).then(|| Figure { value: hits as f64 / sent as f64, unit: Unit::Share })
         };
+        let count = |count: usize| Figure { value: count as f64, unit: Unit::Count };
+        let mean = |took: Vec<u64>| {
+            let total = took.iter().sum::<u64>() as f64;
+            (!took.is_empty()).then(|| millis(total / took.len() as f64 / 1e6))
+        };
         match id {
-            figure::DB_QUERIES | figure::REDIS_CALLS | figure::COMPUTATIONS => {
-                let count = series.counted(id).partition_point(|event| *event <= index);
-                Some(Figure { value: count as f64, unit: Unit::Count })
+            figure::DB_QUERIES | figure::REDIS_CALLS | figure::BUS_NOTICES | figure::COMPUTATIONS => {
+                Some(count(series.counted(id).partition_point(|event| *event <= index)))
+            }
+            figure::STALE_READS => Some(count(series.reads(index).filter(|read| read.stale_ns > 0).count())),
+            figure::WRITE_MEAN => {
+                let writes = series.answers(index).iter().filter(|one| one.request == RequestKind::Write);
+                mean(writes.map(|one| one.took_ns).collect())
             }
             figure::L1_HIT_SHARE => from(&[Tier::L1]),
             figure::HIT_SHARE => from(&[Tier::L1, Tier::L2]),
@@ -124,14 +138,9 @@ impl Replay {
                 Some(millis(oldest as f64 / 1e6))
             }
             figure::WAITER_MEAN => {
-                let waited: Vec<u64> = series
-                    .answers(index)
-                    .iter()
-                    .filter(|one| one.request == RequestKind::Compute && one.tier != Some(Tier::Computed))
-                    .map(|one| one.took_ns)
-                    .collect();
-                let total = waited.iter().sum::<u64>() as f64;
-                (!waited.is_empty()).then(|| millis(total / waited.len() as f64 / 1e6))
+                let waited =
+                    |one: &&Answer| one.request == RequestKind::Compute && one.tier != Some(Tier::Computed);
+                mean(series.answers(index).iter().filter(waited).map(|one| one.took_ns).collect())
             }
             _ => None,
         }
