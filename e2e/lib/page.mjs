@@ -1,5 +1,6 @@
 // A page of the lab in the browser, and how to ask what it shows.
 
+import { readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,12 +10,13 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const dist = resolve(root, process.env.DIST ?? "dist");
 export const results = resolve(root, process.env.RESULTS ?? "test-results");
 
+/** The lessons that can be played: each has a folder. */
+export const LESSONS = readdirSync(join(root, "lab-core/src/scenario"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name.replaceAll("_", "-"))
+  .sort();
 /** Every question answered, every failure seen. */
-export const SOLVED = {
-  "invalidation-delay": { mark: "red", guess: 1 },
-  "thundering-herd": { mark: "red", guess: 1 },
-  "stampede-lock": { mark: "red", guess: 1 },
-};
+export const SOLVED = Object.fromEntries(LESSONS.map((lesson) => [lesson, { mark: "red", guess: 1 }]));
 
 /** A page that notes what goes wrong in it. */
 export async function openPage(browser, url, options = {}) {

@@ -1,16 +1,15 @@
 // axe over the whole lab, without a violation.
 //
-// Scenario, step, panel, theme, language and width make 900 pages. Each of the 15 pairs of scenario and step is looked
-// at six times, and meets there every panel, both themes, both languages and every width; which of these meet each
-// other turns from pair to pair.
+// Lesson, step, panel, theme, language and width make some thousand pages. Each pair of lesson and step is looked at six
+// times, and meets there every panel, both themes, both languages and every width; which of these meet each other turns
+// from pair to pair.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { assert, check, until } from "../lib/check.mjs";
-import { SOLVED, at, openPage, root } from "../lib/page.mjs";
+import { LESSONS, SOLVED, at, openPage, root } from "../lib/page.mjs";
 
-const SCENARIOS = ["invalidation-delay", "thundering-herd", "stampede-lock"];
 const STEPS = ["predict", "fail", "step", "hold", "real"];
 const TABS = ["story", "test", "code", "policy", "events"];
 const SIZES = [[1440, 900], [1100, 800], [390, 844]];
@@ -39,7 +38,7 @@ async function inOneLanguage(browser, url, lang, progress) {
   const { page, errors, close } = await examined(browser, url, { lang, progress });
   // An address that changes while the lab starts is that of its start, or is lost.
   await at(page, "stage").waitFor();
-  for (const [row, scenario] of SCENARIOS.entries()) {
+  for (const [row, scenario] of LESSONS.entries()) {
     for (const [column, step] of STEPS.entries()) {
       for (const [turn, [width, height]] of SIZES.entries()) {
         const tab = TABS[(row + column + turn + (japanese ? 3 : 0)) % TABS.length];

@@ -2,10 +2,10 @@
 
 import { assert, check, until } from "../lib/check.mjs";
 import { collisions, misfits, nameless } from "../lib/looks.mjs";
-import { at, eventNumber, openPage, shot, text } from "../lib/page.mjs";
+import { LESSONS, at, eventNumber, openPage, shot, text } from "../lib/page.mjs";
 
 export async function capsulesKeepClear({ browser, url }) {
-  const hashes = ["#invalidation-delay/step", "#thundering-herd/step?policy=unprotected", "#stampede-lock/step"];
+  const hashes = LESSONS.map((lesson) => `#${lesson}/step`);
   for (const [width, height] of [[1440, 900], [390, 844]]) {
     for (const hash of hashes) {
       const opened = await openPage(browser, url, {
