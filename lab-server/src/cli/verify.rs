@@ -307,6 +307,6 @@ impl Table {
 fn print_line(columns: [&str; 8]) {
     let [scenario, policy, expected, world, held, schedules, arose, verdict] = columns;
     say!(
-        "{scenario:<20} {policy:<15} {expected:<8} {world:<5} {held:>11} {schedules:>10} {arose:>10}  {verdict}"
+        "{scenario:<20} {policy:<17} {expected:<8} {world:<5} {held:>11} {schedules:>10} {arose:>10}  {verdict}"
     );
 }

@@ -46,7 +46,8 @@ pub(crate) fn messages(scene: &Scene<'_>) -> Html {
         .iter()
         .map(|capsule| {
             let size = (width(capsule), HEIGHT);
-            let found = place(&capsule.route, capsule.share, size, &geometry.field(), &taken, !capsule.trail);
+            // Where its way is full it steps aside.
+            let found = place(&capsule.route, capsule.share, size, &geometry.field(), &taken, true);
             let (x, y) = found.at;
             taken.push(Rect { x: x - size.0 / 2.0, y: y - size.1 / 2.0, w: size.0, h: size.1 });
             (capsule, found)

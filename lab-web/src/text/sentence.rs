@@ -66,6 +66,10 @@ impl Context<'_> {
 
 /// A value that fits into a sentence.
 pub(crate) fn shortened(value: &str) -> String {
+    if value.is_empty() {
+        // An empty text is a value, and must be seen to be one.
+        return "\"\"".to_owned();
+    }
     if value.chars().count() <= 12 {
         return value.to_owned();
     }
