@@ -6,6 +6,8 @@
 mod answers;
 mod switch;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use answers::{AnswerRule, Created, HitTest};
@@ -228,12 +230,17 @@ pub enum LockWait {
 pub struct BusRule {
     /// Whether L1 is emptied when a notice's sequence number shows a hole; see also [`Policy::needs_gaps`].
     pub gaps: bool,
-    /// How often a server publishes a sign of life with its last sequence number, in milliseconds; 0 = never.
+    /// How often a server publishes a sign of life with its last sequence number, in milliseconds; 0 = never; see also
+    /// [`Policy::beat`].
     pub beat_ms: u64,
-    /// After how long without any notice L1 is not served, in milliseconds; 0 = never.
+    /// After how long without any notice L1 is not served, in milliseconds; 0 = never; see also [`Policy::silence_limit`].
     pub silence_ms: u64,
 }
 
+/// Between two signs of life, where the policy does not say it.
+const BEAT_MS: u64 = 100;
+/// How long a bus may be silent before it is taken for dead, where the policy does not say it.
+const SILENCE_MS: u64 = 500;
 const DAY_MS: u64 = 86_400_000;
 /// A wait shorter than this would melt the machine that the servers run on, instead of the simulated one.
 const PAUSE_MIN_MS: u64 = 5;
@@ -361,7 +368,6 @@ impl Policy {
     /// Two choices that are fine by themselves and not together.
     fn contradiction(&self) -> Option<PolicyError> {
         let acknowledged = self.write.acknowledge != Acknowledge::No;
-        let BusRule { beat_ms, silence_ms, .. } = self.bus;
         let pairs = [
             (
                 acknowledged && self.write.publish == Publish::BeforeCommit,
@@ -369,12 +375,7 @@ impl Policy {
                 "everybody would confirm to have forgotten the old row while it is still the newest",
             ),
             (
-                acknowledged && (beat_ms == 0 || silence_ms == 0),
-                ("write.acknowledge", "bus.beat_ms = 0 or bus.silence_ms = 0"),
-                "a server that hears nothing would stay a member, and each write would wait for it; set both",
-            ),
-            (
-                beat_ms > 0 && silence_ms > 0 && silence_ms <= beat_ms,
+                self.beat().zip(self.silence_limit()).is_some_and(|(beat, limit)| limit <= beat),
                 ("bus.silence_ms", "bus.beat_ms that is as long or longer"),
                 "every server would be taken for silent between two of its signs of life",
             ),
@@ -392,6 +393,34 @@ impl Policy {
     /// Whether a hole in the notices empties L1: where the policy says so, and where something else rests on it.
     pub fn needs_gaps(&self) -> bool {
         self.bus.gaps || self.write.acknowledge != Acknowledge::No
+    }
+
+    /// What a write does to L2: as the policy says; but where writes are acknowledged, no write that stores puts its value
+    /// over a newer one.
+    pub fn shared_write(&self) -> SharedWrite {
+        match self.write.shared {
+            SharedWrite::Set if self.write.acknowledge != Acknowledge::No => SharedWrite::ReplaceOlder,
+            as_it_is => as_it_is,
+        }
+    }
+
+    /// How often a server publishes a sign of life: as the policy says, and ten times a second where it says nothing and
+    /// writes are acknowledged.
+    pub fn beat(&self) -> Option<Duration> {
+        self.rests_on(self.bus.beat_ms, BEAT_MS)
+    }
+
+    /// After how long without any notice L1 is not served: as the policy says, and half a second where it says nothing and
+    /// writes are acknowledged. A server that hears nothing would stay a member, and each write would wait for it.
+    pub fn silence_limit(&self) -> Option<Duration> {
+        self.rests_on(self.bus.silence_ms, SILENCE_MS)
+    }
+
+    /// A time that acknowledged invalidation cannot do without.
+    fn rests_on(&self, said_ms: u64, else_ms: u64) -> Option<Duration> {
+        let acknowledged = self.write.acknowledge != Acknowledge::No;
+        let ms = if said_ms == 0 && acknowledged { else_ms } else { said_ms };
+        (ms > 0).then(|| Duration::from_millis(ms))
     }
 
     /// This policy with one switch turned.
@@ -420,9 +449,8 @@ mod tests {
                 (|policy| policy.write.publish = Publish::BeforeCommit) as fn(&mut Policy),
                 ["write.acknowledge", "write.publish"],
             ),
-            (|policy| policy.bus.beat_ms = 0, ["write.acknowledge", "bus.beat_ms"]),
-            (|policy| policy.bus.silence_ms = 0, ["write.acknowledge", "bus.silence_ms"]),
-            (|policy| policy.bus.silence_ms = policy.bus.beat_ms, ["bus.silence_ms", "bus.beat_ms"]),
+            (|policy| policy.bus.silence_ms = 100, ["bus.silence_ms", "bus.beat_ms"]),
+            (|policy| policy.bus.beat_ms = 500, ["bus.silence_ms", "bus.beat_ms"]),
         ] {
             let refused = changed(change).expect_err("they contradict each other");
             assert!(names.iter().all(|name| refused.contains(name)), "{refused}");

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use lab_core::cluster::{shard_of_slot, slot};
 use lab_core::policy::{Acknowledge, Policy, Switch};
 use lab_core::service::{Request, Response};
@@ -211,4 +211,58 @@ fn a_write_that_was_given_up_is_committed_or_called_off_and_nobody_is_left_in_do
         }
     }
     assert!(committed > 0 && called_off > 0, "{committed} committed, {called_off} called off");
+}
+
+/// Single flight, and an L1 that is withheld after half a second of silence.
+fn withholding() -> Policy {
+    let guarded = Policy::lesson().with(Switch::GuardedFills, true);
+    guarded
+        .with(Switch::SingleFlight, true)
+        .with(Switch::SequenceNumbers, true)
+        .with(Switch::SilenceLimit, true)
+}
+
+/// The bus is silent to server 2, and its L1 withheld. A herd reads there while the first of it waits for the database, and
+/// a write is acknowledged meanwhile: who asks after that must not be answered by a query that began before. Nor does
+/// everybody ask: whoever may not join what is under way waits for the next query, all together.
+#[test]
+fn a_withheld_l1_lets_two_queries_serve_a_herd_and_none_of_them_an_older_value() {
+    let herd = |world: SimWorld| async move {
+        let spec = ClusterSpec { query_time: Duration::from_millis(50), ..ClusterSpec::new(withholding()) };
+        world.start(spec).await.expect("it starts");
+        world.insert(&key(), &Value::new("50")).await.expect("the primary is there");
+        inject(&world, Fault::BlackHole(Link::BusTo(ServerId(2)))).await;
+        millis(&world, 700).await;
+        world.phase("act");
+        let reader = |client: u16, after_ms: u64| {
+            let world = world.clone();
+            async move {
+                millis(&world, after_ms).await;
+                let read = Request::Read(key());
+                world.request(ClientId(client), Route::To(ServerId(2)), read).await
+            }
+        };
+        let first = join_all((0..20).map(|client| reader(10 + client, 0)));
+        let written = async {
+            millis(&world, 10).await;
+            let written = ask(&world, 1, Request::Write(key(), Value::new("100"))).await.version();
+            (written, join_all((0..80).map(|client| reader(100 + client, 0))).await)
+        };
+        let (early, (version, late)) = join(first, written).await;
+        assert!(early.iter().all(|answer| answer.version().is_some()), "{early:?}");
+        assert!(late.iter().all(|answer| answer.version() == version), "{version:?}: {late:?}");
+    };
+    for trace in under_seeds(herd) {
+        let act = trace.events.iter().position(is_act).expect("the herd reads");
+        let queries = trace.events[act..].iter().filter(|event| is_query(event)).count();
+        assert!((1..=3).contains(&queries), "{queries} queries for a hundred readers");
+    }
+}
+
+fn is_act(event: &Event) -> bool {
+    matches!(&event.kind, Kind::Phase { name } if name == "act")
+}
+
+fn is_query(event: &Event) -> bool {
+    matches!(event.kind, Kind::Served { verb: Verb::Select, .. })
 }

@@ -82,9 +82,7 @@ impl LocalCache {
             answers: policy.answers.clone(),
             guards_epochs: policy.needs_epochs(),
             lease_until: AtomicU64::new(if leased && kept!("l1.members-only") { 0 } else { u64::MAX }),
-            hearing: Hearing::new(
-                (policy.bus.silence_ms > 0).then(|| Duration::from_millis(policy.bus.silence_ms)),
-            ),
+            hearing: Hearing::new(policy.silence_limit()),
         }
     }
 

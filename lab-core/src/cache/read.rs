@@ -111,7 +111,8 @@ impl<P: Ports> TieredCache<P> {
         match self.shared.policy.miss.fleet {
             Fleet::Lease { .. } => self.read_leased(key, demand, epoch).await,
             Fleet::None
-                if kept!("read.guarded") && self.shared.policy.write.shared == SharedWrite::ReplaceOlder =>
+                if kept!("read.guarded")
+                    && self.shared.policy.shared_write() == SharedWrite::ReplaceOlder =>
             {
                 self.read_guarded(key, demand, epoch).await
             }
@@ -177,7 +178,7 @@ impl<P: Ports> TieredCache<P> {
     /// Stores a fill in L2, and says whether L2 surely holds it now.
     async fn store_shared(&self, key: &Key, entry: &Entry) -> bool {
         let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl(entry));
-        if self.shared.policy.write.shared == SharedWrite::SetIfNewer {
+        if self.shared.policy.shared_write() == SharedWrite::SetIfNewer {
             matches!(shared.set_if_newer(key, entry, ttl).await, Ok(Stored::Stored))
         } else {
             shared.set(key, entry, ttl).await.is_ok()

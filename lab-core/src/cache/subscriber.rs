@@ -41,9 +41,9 @@ impl<P: Ports> TieredCache<P> {
             let every = Duration::from_millis(renew_ms);
             ports.tasks().spawn(Box::pin(async move { member.stay(lease, every).await }));
         }
-        if self.shared.policy.bus.beat_ms > 0 {
+        if let Some(every) = self.shared.policy.beat() {
             let publisher = self.clone();
-            ports.tasks().spawn(Box::pin(async move { publisher.beat().await }));
+            ports.tasks().spawn(Box::pin(async move { publisher.beat(every).await }));
         }
         if let Outbox::Relay { after_ms, every_ms } = self.shared.policy.write.outbox {
             let (after, every) = (Duration::from_millis(after_ms), Duration::from_millis(every_ms));
@@ -88,9 +88,8 @@ impl<P: Ports> TieredCache<P> {
     /// Waits until nobody is heard although others are live: the connection may be half open, and then nothing tells of its
     /// end. It is found after twice the limit at the latest.
     async fn silence(&self) {
-        let limit = match self.shared.policy.bus.silence_ms {
-            0 => return pending().await,
-            limit => Duration::from_millis(limit),
+        let Some(limit) = self.shared.policy.silence_limit() else {
+            return pending().await;
         };
         loop {
             self.shared.ports.clock().sleep(limit).await;
@@ -222,8 +221,7 @@ impl<P: Ports> TieredCache<P> {
     }
 
     /// Publishes a sign of life, for ever.
-    async fn beat(&self) {
-        let every = Duration::from_millis(self.shared.policy.bus.beat_ms);
+    async fn beat(&self, every: Duration) {
         let every = if kept!("bus.beats") { every } else { Duration::MAX };
         loop {
             self.shared.ports.clock().sleep(every).await;

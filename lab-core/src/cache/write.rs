@@ -120,7 +120,7 @@ impl<P: Ports> TieredCache<P> {
 
     async fn write_shared(&self, key: &Key, entry: &Entry) -> SharedAfter {
         let (shared, ttl) = (self.shared.ports.shared(), self.shared_ttl(entry));
-        let written = match self.shared.policy.write.shared {
+        let written = match self.shared.policy.shared_write() {
             SharedWrite::Leave => Ok(Stored::Stored),
             SharedWrite::Set => shared.set(key, entry, ttl).await.map(|()| Stored::Stored),
             SharedWrite::SetIfNewer => shared.set_if_newer(key, entry, ttl).await,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acknowledge, ComputeRule, Created, Fleet, HitTest, LockRule, LockWait, Outbox, Policy, Publish,
-    SharedWrite,
+    Acknowledge, BEAT_MS, ComputeRule, Created, Fleet, HitTest, LockRule, LockWait, Outbox, Policy, Publish,
+    SILENCE_MS, SharedWrite,
 };
 use crate::consistency::Level;
 
@@ -63,10 +63,6 @@ pub enum Switch {
 const LEASE: Fleet = Fleet::Lease { ttl_ms: 2_000, wait_ms: 500, deadline_ms: 10_000 };
 const SHORT_LEASE: Fleet = Fleet::Lease { ttl_ms: 20, wait_ms: 20, deadline_ms: 10_000 };
 const ACKNOWLEDGED: Acknowledge = Acknowledge::Members { lease_ms: 2_000, renew_ms: 500, again_ms: 200 };
-/// Between two signs of life.
-const BEAT_MS: u64 = 100;
-/// How long a bus may be silent before it is taken for dead.
-const SILENCE_MS: u64 = 500;
 /// The pause between two deletions.
 const PAUSE_MS: u64 = 200;
 const OUTBOX: Outbox = Outbox::Relay { after_ms: 3_000, every_ms: 1_000 };
@@ -122,7 +118,7 @@ impl Switch {
             Self::ZeroIsAnswer => policy.answers.hit != HitTest::Truthy,
             Self::AbsentIsAnswer => policy.answers.hit == HitTest::Known,
             Self::CreateInvalidates => policy.answers.created == Created::Invalidates,
-            Self::GuardedFills => policy.write.shared == SharedWrite::ReplaceOlder && policy.needs_epochs(),
+            Self::GuardedFills => policy.write.shared == SharedWrite::ReplaceOlder && policy.local.epochs,
             Self::CompareVersions => policy.write.shared == SharedWrite::SetIfNewer,
             Self::DeleteTwice => policy.write.again_ms > 0,
             Self::Outbox => policy.write.outbox != Outbox::None,
@@ -133,7 +129,10 @@ impl Switch {
     }
 
     /// Turns it on or off; nothing changes if it is so already. A switch that needs another one turns that on as well
-    /// (a short lease is a lease); one that excludes another turns that off (a read has one level).
+    /// (a short lease is a lease); one that excludes another turns that off (a read has one level). What acknowledged
+    /// invalidation rests on is not turned on with it, but derived where it is asked ([`Policy::shared_write`],
+    /// [`Policy::beat`], [`Policy::silence_limit`], [`Policy::needs_epochs`], [`Policy::needs_gaps`]): no other switch can
+    /// take it away.
     pub fn set(self, policy: &mut Policy, on: bool) {
         if self.is_on(policy) == on {
             return;
@@ -182,16 +181,13 @@ impl Switch {
             Self::CreateInvalidates => {
                 policy.answers.created = if on { Created::Invalidates } else { Created::LeavesCaches };
             }
-            // These three say themselves what L2 and the epochs do.
-            Self::GuardedFills => return Self::fills(policy, on, SharedWrite::ReplaceOlder),
-            Self::CompareVersions => return Self::fills(policy, on, SharedWrite::SetIfNewer),
+            Self::GuardedFills => Self::fills(policy, on, SharedWrite::ReplaceOlder),
+            Self::CompareVersions => Self::fills(policy, on, SharedWrite::SetIfNewer),
             Self::DeleteTwice => policy.write.again_ms = if on { PAUSE_MS } else { 0 },
             Self::Outbox => policy.write.outbox = if on { OUTBOX } else { Outbox::None },
-            // And these say what the bus does.
-            Self::SequenceNumbers => return policy.bus.gaps = on,
-            Self::Heartbeats | Self::SilenceLimit => return self.listen(policy, on),
+            Self::SequenceNumbers => policy.bus.gaps = on,
+            Self::Heartbeats | Self::SilenceLimit => self.listen(policy, on),
         }
-        Self::underpin(policy);
     }
 
     /// Heartbeats, and the limit that rests on them: without any, an idle bus would be taken for a dead one.
@@ -205,19 +201,6 @@ impl Switch {
     fn fills(policy: &mut Policy, on: bool, shared: SharedWrite) {
         policy.write.shared = if on { shared } else { SharedWrite::Delete };
         policy.local.epochs = on;
-    }
-
-    /// What acknowledged invalidation sets beside itself: L2 never goes back, and silence is noticed. What else it rests on is
-    /// derived where it is asked ([`Policy::needs_epochs`], [`Policy::needs_gaps`]).
-    fn underpin(policy: &mut Policy) {
-        let acknowledged = policy.write.acknowledge != Acknowledge::No;
-        (policy.bus.beat_ms, policy.bus.silence_ms) =
-            if acknowledged { (BEAT_MS, SILENCE_MS) } else { (0, 0) };
-        policy.write.shared = match policy.write.shared {
-            SharedWrite::Set if acknowledged => SharedWrite::ReplaceOlder,
-            SharedWrite::ReplaceOlder if !acknowledged => SharedWrite::Set,
-            as_it_is => as_it_is,
-        };
     }
 
     fn lock(policy: &mut Policy) -> &mut LockRule {
@@ -263,10 +246,23 @@ mod tests {
     #[test]
     fn acknowledged_invalidation_keeps_what_it_rests_on() {
         let policy = Policy::lesson().with(Switch::AcknowledgedInvalidation, true);
-        let again = policy.clone().with(Switch::WriteShared, false).with(Switch::WriteShared, true);
-        assert_eq!(again, policy, "L2 still never goes back");
-        let leased = policy.with(Switch::FleetLease, true).with(Switch::FleetLease, false);
-        assert!(leased.needs_epochs(), "epochs stay while somebody needs them");
+        for (switch, on) in Switch::ALL.into_iter().flat_map(|switch| [(switch, true), (switch, false)]) {
+            let turned = policy.clone().with(switch, on);
+            if turned.write.acknowledge == Acknowledge::No {
+                continue;
+            }
+            assert_ne!(turned.shared_write(), SharedWrite::Set, "L2 may go back after {switch:?}");
+            assert!(turned.beat() < turned.silence_limit() && turned.beat().is_some(), "{switch:?}");
+            assert!(turned.needs_epochs() && turned.needs_gaps(), "{switch:?}");
+        }
+    }
+
+    #[test]
+    fn a_switch_leaves_alone_what_it_does_not_speak_of() {
+        let guarded = Policy::cache_aside().with(Switch::GuardedFills, true).with(Switch::SilenceLimit, true);
+        let more = guarded.clone().with(Switch::DeleteTwice, true).with(Switch::SingleFlight, true);
+        assert_eq!(more.shared_write(), SharedWrite::ReplaceOlder);
+        assert_eq!(more.bus, guarded.bus);
     }
 
     #[test]

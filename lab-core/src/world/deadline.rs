@@ -37,7 +37,7 @@ pub fn quiet(policy: &Policy) -> Duration {
         Acknowledge::Members { lease_ms, .. } => Duration::from_millis(lease_ms),
         Acknowledge::No => Duration::ZERO,
     };
-    let silence = Duration::from_millis(policy.bus.silence_ms);
+    let silence = policy.silence_limit().unwrap_or(Duration::ZERO);
     let calls = REDIS + RESEND + OPEN + STATEMENT + SUBSCRIBE;
     // What lies in the outbox is looked for, and published by whoever finds it as a write is.
     let relay = match policy.write.outbox {
