@@ -89,7 +89,7 @@ fn greens() -> impl Iterator<Item = (String, Policy)> {
     let presets = ScenarioId::ALL.into_iter().flat_map(|id| {
         id.scenario().presets.iter().map(move |preset| (format!("{id} {}", preset.name), preset))
     });
-    let greens = presets.filter(|(_, preset)| preset.role == Role::Green);
+    let greens = presets.filter(|(_, preset)| matches!(preset.role, Role::Green(_)));
     greens.map(|(name, preset)| (name, (preset.policy)()))
 }
 

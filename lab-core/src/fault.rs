@@ -3,10 +3,13 @@
 //! Verbs come in pairs: what one begins, the other ends ([`Fault::remedy`]). What each means is a clause of
 //! `world::contract`, which both worlds keep.
 
+mod peril;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Actor;
 use crate::value::ServerId;
+pub use peril::{Peril, UnknownPeril};
 
 /// A connection that a fault can strike, in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

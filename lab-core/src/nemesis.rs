@@ -6,6 +6,7 @@
 //! die; then everything is healed, and when all is quiet every server is asked once more.
 //!
 //! * [`plan`]: what happens in a run, as data drawn from a seed
+//! * [`peril`]: the kinds of trouble that a scenario's own run may meet besides
 //! * [`body`]: carries a plan out in a world
 //! * [`promise`]: what a policy promises, and what of it a run broke
 //! * [`shrink`]: the smallest plan that still breaks a promise
@@ -22,14 +23,16 @@
 //! ```
 
 mod body;
+mod peril;
 mod plan;
 mod promise;
 mod shrink;
 
 pub use body::play;
+pub use peril::branch;
 pub use plan::{Action, Plan, Step, Strike, Trouble};
 pub use promise::{Promise, Violation, judge, promised, survives};
-pub use shrink::shrink;
+pub use shrink::{shrink, shrink_branch};
 
 use crate::sim;
 use crate::trace::Trace;

@@ -37,6 +37,14 @@ impl Bound {
             Self::Exactly(wanted) => count == wanted || !kept!("bound.exactly"),
         }
     }
+
+    /// Whether `count` is more than it may be. Less than was wanted is less than was asked for, and no harm done.
+    pub fn oversteps(self, count: u64) -> bool {
+        match self {
+            Self::AtMost(most) | Self::Exactly(most) => count > most,
+            Self::AtLeast(_) => false,
+        }
+    }
 }
 
 /// What a check found.
@@ -136,6 +144,12 @@ impl Report {
             (true, true) => SeedOutcome::Held,
             (true, false) => SeedOutcome::NotSeen,
         }
+    }
+
+    /// The checks of the goal that counted more than they may: what must not happen under a fault either. That less happened
+    /// than was wanted is what faults do: who is dead answers nobody.
+    pub fn overstepped(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.goal && check.wanted.oversteps(check.seen))
     }
 
     /// The first check of the goal that failed.

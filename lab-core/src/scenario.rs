@@ -19,6 +19,7 @@ pub use intervention::{Deed, INTERVENTIONS_MAX, Intervention, Point, TooManyInte
 pub use settings::{Knob, Settings, SettingsError};
 pub use words::{Lang, Words};
 
+use crate::fault::Peril;
 use crate::policy::{Policy, Switch};
 use crate::report::Report;
 use crate::trace::Trace;
@@ -181,12 +182,40 @@ impl FromStr for ScenarioId {
 pub enum Role {
     /// The naive policy: the goal fails under every seed.
     Red,
-    /// A fix: the goal holds under every seed.
-    Green,
+    /// A fix: the goal holds under every seed, and what must not happen does not happen under any kind of trouble either,
+    /// but for what is named here.
+    Green(&'static [Limit]),
     /// It looks right and is not: some seed breaks the goal ([`Preset::breaking_seed`]).
     Wrong,
     /// It keeps a smaller promise: the goal fails, and the checks named here hold.
     Partial(&'static [&'static str]),
+}
+
+/// What a green does not survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Limit {
+    /// Under which kind of trouble.
+    pub peril: Peril,
+    /// The check that it then breaks.
+    pub check: &'static str,
+    /// A recorded seed under which it does (`nemesis::branch`); none where the scenario's own run is too short to show it.
+    pub seed: Option<u64>,
+}
+
+impl Limit {
+    /// Under `peril` this seed breaks `check`.
+    const fn new(peril: Peril, check: &'static str, seed: u64) -> Self {
+        Self { peril, check, seed: Some(seed) }
+    }
+}
+
+impl Preset {
+    /// The kinds of trouble that it survives: all of its goal's bounds are kept under them. A preset that is no green makes
+    /// no such promise.
+    pub fn survives(&self) -> Vec<Peril> {
+        let Role::Green(limits) = self.role else { return Vec::new() };
+        Peril::ALL.into_iter().filter(|peril| limits.iter().all(|limit| limit.peril != *peril)).collect()
+    }
 }
 
 /// A named policy of a scenario.

@@ -31,7 +31,7 @@ async fn reds_are_red_and_greens_are_green() {
         for preset in id.scenario().presets {
             let goal_held = match preset.role {
                 Role::Red => false,
-                Role::Green => true,
+                Role::Green(_) => true,
                 Role::Wrong | Role::Partial(_) => continue,
             };
             let spec = RunSpec::preset(id, preset.name, 1).expect("a preset of the scenario");

@@ -1,6 +1,7 @@
 //! The smallest plan that still breaks a promise: what is told to a person has no part that it does not need.
 
 use super::plan::Plan;
+use crate::scenario::{Deed, Intervention, RunSpec};
 
 /// Takes away from a plan what it can lose while `breaks` stays true: faults first, then clients, then steps; then the
 /// numbers become small. It ends because each accepted candidate is smaller than the one before.
@@ -13,6 +14,37 @@ pub fn shrink(plan: Plan, mut breaks: impl FnMut(&Plan) -> bool) -> Plan {
             None => return smallest,
         }
     }
+}
+
+/// Takes away from a branch the strikes that it can lose while `breaks` stays true, each with its end.
+pub fn shrink_branch(branch: RunSpec, mut breaks: impl FnMut(&RunSpec) -> bool) -> RunSpec {
+    let mut smallest = branch;
+    loop {
+        let places = 0..smallest.interventions.len();
+        let smaller = places.filter_map(|place| without_strike(&smallest, place)).find(|less| breaks(less));
+        match smaller {
+            Some(smaller) => smallest = smaller,
+            None => return smallest,
+        }
+    }
+}
+
+/// The branch without the strike that begins there; nothing if none does.
+fn without_strike(branch: &RunSpec, place: usize) -> Option<RunSpec> {
+    let fault = |intervention: &Intervention| match intervention.deed {
+        Deed::Fault(fault) => Some(fault),
+        Deed::Request { .. } => None,
+    };
+    let begins = fault(&branch.interventions[place])?;
+    let ends = begins.remedy();
+    let mut less = branch.clone();
+    less.interventions.remove(place);
+    if let Some(end) =
+        less.interventions[place..].iter().position(|other| ends.is_some() && fault(other) == ends)
+    {
+        less.interventions.remove(place + end);
+    }
+    Some(less)
 }
 
 /// The plans that are one step smaller.

@@ -42,9 +42,12 @@ impl Branch {
             if let Point::At(instant) = at {
                 kernel.advance_to(instant);
             }
-            let (world, failed) = (SimWorld::new(kernel.clone()), Arc::clone(&self.failed));
+            let (world, failed) = (SimWorld::from_outside(kernel.clone()), Arc::clone(&self.failed));
             let deed = async move {
-                if let Err(error) = make(&world, deed).await {
+                // What cannot be done at that moment is not done: nobody dies twice. The trace tells what was.
+                if let Err(error) = make(&world, deed).await
+                    && !matches!(error, WorldError::NotNow { .. })
+                {
                     *failed.lock().expect("no holder panics") = Some(error);
                 }
             };

@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     Nemesis = 6,
     /// What it does to nodes, clocks and connections besides.
     NemesisNodes = 7,
+    /// What a scenario's own run meets besides.
+    Perils = 8,
 }
 
 /// A stream of chance.

@@ -19,11 +19,22 @@ const START_EVERY: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct SimWorld {
     kernel: Kernel,
+    /// Whether lines of the lesson's code ask it. Nobody's line does what is done to a run from outside.
+    has_lines: bool,
 }
 
 impl SimWorld {
     pub(super) fn new(kernel: Kernel) -> Self {
-        Self { kernel }
+        Self { kernel, has_lines: true }
+    }
+
+    /// The world for whoever does something to a run from outside.
+    pub(super) fn from_outside(kernel: Kernel) -> Self {
+        Self { kernel, has_lines: false }
+    }
+
+    fn line(&self, caller: &'static Location<'static>) -> Option<&'static Location<'static>> {
+        self.has_lines.then_some(caller)
     }
 
     /// Gives a key's slot, with what is in it, to another shard (counted from 0), as resharding does. Servers learn of
@@ -68,7 +79,7 @@ impl SimWorld {
     }
 
     fn note(&self, note: Note, line: &'static Location<'static>) {
-        self.kernel.state().note(Actor::Lab, note.source(line));
+        self.kernel.state().note(Actor::Lab, note.source(self.line(line)));
     }
 }
 
@@ -131,7 +142,7 @@ impl World for SimWorld {
     ) -> impl Future<Output = Response> + Send {
         let line = Location::caller();
         async move {
-            let (call, server) = match self.kernel.state().request(client, route, request, line) {
+            let (call, server) = match self.kernel.state().request(client, route, request, self.line(line)) {
                 Ok(sent) => sent,
                 Err(nobody) => return refused(nobody),
             };

@@ -66,10 +66,10 @@ impl Note {
         self
     }
 
-    /// Names the line of our source.
+    /// Names the line of our source, where one asked for it.
     #[must_use]
-    pub fn source(mut self, source: &'static Location<'static>) -> Self {
-        self.source = Some(source);
+    pub fn source(mut self, source: impl Into<Option<&'static Location<'static>>>) -> Self {
+        self.source = source.into();
         self
     }
 }

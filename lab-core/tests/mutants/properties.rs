@@ -118,7 +118,7 @@ fn contradicts_role(scenario: ScenarioId, preset: &Preset, seed: u64) -> bool {
     let Ok(run) = sim::run(&spec) else { return true };
     let held = run.report.goal_held();
     let role_broken = match preset.role {
-        Role::Green => !held,
+        Role::Green(_) => !held,
         Role::Red => held,
         Role::Wrong => false,
         Role::Partial(promised) => {

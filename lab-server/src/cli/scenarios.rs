@@ -42,7 +42,7 @@ fn describe(id: ScenarioId) {
 pub(super) fn role(role: Role) -> &'static str {
     match role {
         Role::Red => "red",
-        Role::Green => "green",
+        Role::Green(_) => "green",
         Role::Wrong => "wrong",
         Role::Partial(_) => "partial",
     }

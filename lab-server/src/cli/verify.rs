@@ -201,7 +201,7 @@ impl Row {
     /// What is not as it should be. A green that broke is a violation whatever was seen; runs that kept their goal without
     /// their situation say nothing, so all must have shown it.
     fn complaint(&self) -> Option<String> {
-        if let (Role::Green, Some(seed)) = (self.preset.role, self.first_failing) {
+        if let (Role::Green(_), Some(seed)) = (self.preset.role, self.first_failing) {
             return Some(format!(
                 "a green that fails: {}",
                 text::triple(self.scenario, self.preset.name, seed)
@@ -216,12 +216,12 @@ impl Row {
         }
         let as_expected = match self.preset.role {
             Role::Red => held == 0,
-            Role::Green => held == all,
+            Role::Green(_) => held == all,
             // Which schedule a real run takes is chance: what fails in some only may get away with one.
             Role::Wrong | Role::Partial(_) => held < all || self.world == WorldKind::Real,
         };
         (!as_expected).then(|| match self.preset.role {
-            Role::Green => format!("a green that held under {held} of {all}"),
+            Role::Green(_) => format!("a green that held under {held} of {all}"),
             Role::Red => format!("a red that holds under {held} of {all}"),
             Role::Wrong | Role::Partial(_) => "no seed breaks it".to_owned(),
         })

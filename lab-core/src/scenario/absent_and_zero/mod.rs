@@ -4,8 +4,9 @@ pub(super) mod body;
 pub(super) mod en;
 pub(super) mod ja;
 
-use super::{Chapter, Knob, Preset, Role, Scenario, ScenarioId, phase};
+use super::{Chapter, Knob, Limit, Preset, Role, Scenario, ScenarioId, phase};
 use crate::check::id;
+use crate::fault::Peril;
 use crate::policy::{Policy, Switch};
 use crate::report::{Report, figure};
 
@@ -45,7 +46,18 @@ pub(super) static SCENARIO: Scenario = Scenario {
         Preset { name: "truthy", role: Role::Red, policy: Policy::lesson_truthy, breaking_seed: Some(1) },
         Preset {
             name: "known",
-            role: Role::Green,
+            // Nobody waits for the notice of the new row; and who fills late leaves the others to ask once more.
+            role: Role::Green(&[
+                Limit::new(Peril::BusLate, NEW_ROW_SEEN, 21),
+                Limit::new(Peril::BusLost, NEW_ROW_SEEN, 4),
+                Limit::new(Peril::RedisAway, NEW_ROW_SEEN, 21),
+                Limit::new(Peril::RedisAway, ONE_QUERY_A_KEY, 59),
+                Limit::new(Peril::DatabaseAway, ONE_QUERY_A_KEY, 140),
+                Limit::new(Peril::ServerPaused, ONE_QUERY_A_KEY, 5),
+                Limit::new(Peril::ServerKilled, ONE_QUERY_A_KEY, 136),
+                Limit::new(Peril::PrimaryRestarted, ONE_QUERY_A_KEY, 15),
+                Limit::new(Peril::PrimaryPaused, ONE_QUERY_A_KEY, 96),
+            ]),
             policy: || Policy::lesson_truthy().with(Switch::AbsentIsAnswer, true),
             breaking_seed: None,
         },

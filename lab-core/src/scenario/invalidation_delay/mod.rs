@@ -4,8 +4,9 @@ pub(super) mod body;
 pub(super) mod en;
 pub(super) mod ja;
 
-use super::{Chapter, Knob, Preset, Role, Scenario, ScenarioId, phase};
+use super::{Chapter, Knob, Limit, Preset, Role, Scenario, ScenarioId, phase};
 use crate::check::id;
+use crate::fault::Peril;
 use crate::policy::{Policy, Switch};
 use crate::report::{Report, figure};
 
@@ -50,7 +51,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
         },
         Preset {
             name: "acknowledged",
-            role: Role::Green,
+            // A lease is only as good as the clock of its holder; this run is over before one could run out.
+            role: Role::Green(&[Limit { peril: Peril::ClockOff, check: id::NO_STALE_READ, seed: None }]),
             policy: || {
                 Policy::lesson().with(Switch::AcknowledgedInvalidation, true).with(Switch::Outbox, true)
             },
@@ -58,7 +60,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
         },
         Preset {
             name: "strong-reads",
-            role: Role::Green,
+            role: Role::Green(&[]),
             policy: || Policy::lesson().with(Switch::StrongReads, true),
             breaking_seed: None,
         },

@@ -4,8 +4,9 @@ pub(super) mod body;
 pub(super) mod en;
 pub(super) mod ja;
 
-use super::{Chapter, Knob, Preset, Role, Scenario, ScenarioId, phase};
+use super::{Chapter, Knob, Limit, Preset, Role, Scenario, ScenarioId, phase};
 use crate::check::id;
+use crate::fault::Peril;
 use crate::policy::{Policy, Switch};
 use crate::report::{Report, figure};
 
@@ -45,7 +46,11 @@ pub(super) static SCENARIO: Scenario = Scenario {
         Preset { name: "forget", role: Role::Red, policy: Policy::lesson, breaking_seed: Some(1) },
         Preset {
             name: "silence-limit",
-            role: Role::Green,
+            // Whose clock stands still does not notice the silence.
+            role: Role::Green(&[
+                Limit::new(Peril::ClockOff, FRESH_IN_TIME, 13),
+                Limit::new(Peril::ClockOff, FRESH_AFTER_HEAL, 75),
+            ]),
             policy: || {
                 let numbered = Policy::lesson().with(Switch::SequenceNumbers, true);
                 numbered.with(Switch::SilenceLimit, true)

@@ -45,7 +45,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
         Preset { name: "delete", role: Role::Red, policy: Policy::cache_aside, breaking_seed: Some(1) },
         Preset {
             name: "guarded-fills",
-            role: Role::Green,
+            role: Role::Green(&[]),
             policy: || Policy::cache_aside().with(Switch::GuardedFills, true),
             breaking_seed: None,
         },

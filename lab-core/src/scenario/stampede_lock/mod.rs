@@ -4,8 +4,9 @@ pub(super) mod body;
 pub(super) mod en;
 pub(super) mod ja;
 
-use super::{Chapter, Knob, Preset, Role, Scenario, ScenarioId, phase};
+use super::{Chapter, Knob, Limit, Preset, Role, Scenario, ScenarioId, phase};
 use crate::check::id;
+use crate::fault::Peril;
 use crate::policy::{Policy, Switch};
 use crate::report::{Report, figure};
 
@@ -40,13 +41,23 @@ pub(super) static SCENARIO: Scenario = Scenario {
         Preset { name: "unprotected", role: Role::Red, policy: Policy::lesson, breaking_seed: Some(1) },
         Preset {
             name: "lock",
-            role: Role::Green,
+            role: Role::Green(&[
+                Limit::new(Peril::RedisAway, COMPUTED_ONCE, 18),
+                Limit::new(Peril::RedisAway, id::EQUAL_ANSWERS, 18),
+                Limit::new(Peril::ServerPaused, COMPUTED_ONCE, 39),
+                Limit::new(Peril::ServerKilled, COMPUTED_ONCE, 2),
+            ]),
             policy: || Policy::lesson().with(Switch::Lock, true),
             breaking_seed: None,
         },
         Preset {
             name: "lock-push",
-            role: Role::Green,
+            role: Role::Green(&[
+                Limit::new(Peril::RedisAway, COMPUTED_ONCE, 18),
+                Limit::new(Peril::RedisAway, id::EQUAL_ANSWERS, 18),
+                Limit::new(Peril::ServerPaused, COMPUTED_ONCE, 6),
+                Limit::new(Peril::ServerKilled, COMPUTED_ONCE, 2),
+            ]),
             policy: || Policy::lesson().with(Switch::PushWaiters, true),
             breaking_seed: None,
         },

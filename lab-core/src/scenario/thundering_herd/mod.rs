@@ -4,8 +4,9 @@ pub(super) mod body;
 pub(super) mod en;
 pub(super) mod ja;
 
-use super::{Chapter, Knob, Preset, Role, Scenario, ScenarioId, phase};
+use super::{Chapter, Knob, Limit, Preset, Role, Scenario, ScenarioId, phase};
 use crate::check::id;
+use crate::fault::Peril;
 use crate::policy::{Policy, Switch};
 use crate::report::{Report, figure};
 
@@ -49,7 +50,15 @@ pub(super) static SCENARIO: Scenario = Scenario {
         },
         Preset {
             name: "lease",
-            role: Role::Green,
+            // Whoever cannot ask for the lease, or waits longer than it lasts, asks the database itself.
+            role: Role::Green(&[
+                Limit::new(Peril::RedisAway, ONE_QUERY, 4),
+                Limit::new(Peril::DatabaseAway, ONE_QUERY, 14),
+                Limit::new(Peril::ServerPaused, ONE_QUERY, 3),
+                Limit::new(Peril::ServerKilled, ONE_QUERY, 2),
+                Limit::new(Peril::PrimaryRestarted, ONE_QUERY, 5),
+                Limit::new(Peril::PrimaryPaused, ONE_QUERY, 3),
+            ]),
             policy: || Policy::lesson().with(Switch::FleetLease, true),
             breaking_seed: None,
         },

@@ -108,7 +108,7 @@ impl State {
         client: ClientId,
         route: Route,
         request: Request,
-        line: &'static Location<'static>,
+        line: Option<&'static Location<'static>>,
     ) -> Result<(Number, ServerId), ServerId> {
         let server = match route {
             Route::To(server) => {

@@ -1,0 +1,83 @@
+//! Kinds of trouble: faults, as coarse as a promise can be said in a sentence.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A kind of trouble, as coarse as a promise can be said in a sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Peril {
+    /// Notices come late.
+    BusLate,
+    /// Notices are lost, or the connections that bring them.
+    BusLost,
+    /// Redis is far from a server: late, or out of its reach.
+    RedisAway,
+    /// The primary is far from a server, or slow.
+    DatabaseAway,
+    /// A server stands still, and goes on.
+    ServerPaused,
+    /// A server dies, for good or to be started again.
+    ServerKilled,
+    /// A server's clock is off.
+    ClockOff,
+    /// The primary dies and is started again.
+    PrimaryRestarted,
+    /// The primary stands still, and goes on.
+    PrimaryPaused,
+}
+
+impl Peril {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::BusLate,
+        Self::BusLost,
+        Self::RedisAway,
+        Self::DatabaseAway,
+        Self::ServerPaused,
+        Self::ServerKilled,
+        Self::ClockOff,
+        Self::PrimaryRestarted,
+        Self::PrimaryPaused,
+    ];
+
+    /// Its name in commands and links.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::BusLate => "bus-late",
+            Self::BusLost => "bus-lost",
+            Self::RedisAway => "redis-away",
+            Self::DatabaseAway => "database-away",
+            Self::ServerPaused => "server-paused",
+            Self::ServerKilled => "server-killed",
+            Self::ClockOff => "clock-off",
+            Self::PrimaryRestarted => "primary-restarted",
+            Self::PrimaryPaused => "primary-paused",
+        }
+    }
+}
+
+impl fmt::Display for Peril {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.slug())
+    }
+}
+
+/// A name that no kind of trouble has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no trouble is called {asked:?}; there are: {}", Peril::ALL.map(Peril::slug).join(", "))]
+pub struct UnknownPeril {
+    /// What was asked for.
+    pub asked: String,
+}
+
+impl FromStr for Peril {
+    type Err = UnknownPeril;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPeril> {
+        let found = Self::ALL.into_iter().find(|peril| peril.slug() == text);
+        found.ok_or_else(|| UnknownPeril { asked: text.to_owned() })
+    }
+}

@@ -1,0 +1,119 @@
+//! What a green says it survives breaks none of its bounds, and what it says it does not survive does.
+
+use lab_core::fault::Peril;
+use lab_core::nemesis;
+use lab_core::scenario::{Limit, Preset, Role, Run, RunSpec, ScenarioId};
+use lab_core::{sim, source};
+
+/// Seeds of a light scenario; of the herd, whose runs are long, a tenth.
+const SEEDS: u64 = 120;
+/// Seeds for each kind of trouble that a green does not survive.
+const SEEDS_OF_A_LIMIT: u64 = 20;
+
+fn greens() -> impl Iterator<Item = (ScenarioId, &'static Preset, &'static [Limit])> {
+    let presets =
+        ScenarioId::ALL.into_iter().flat_map(|id| id.scenario().presets.iter().map(move |p| (id, p)));
+    presets.filter_map(|(id, preset)| match preset.role {
+        Role::Green(limits) => Some((id, preset, limits)),
+        _ => None,
+    })
+}
+
+fn share(scenario: ScenarioId, seeds: u64) -> u64 {
+    if scenario == ScenarioId::ThunderingHerd { seeds / 10 } else { seeds }
+}
+
+fn spec(scenario: ScenarioId, preset: &Preset, seed: u64) -> RunSpec {
+    RunSpec::preset(scenario, preset.name, seed).expect("the catalogue names its presets")
+}
+
+fn run(spec: &RunSpec) -> Run {
+    sim::run(spec).unwrap_or_else(|error| panic!("{}: {error}", told(spec)))
+}
+
+fn told(spec: &RunSpec) -> String {
+    serde_json::to_string(spec).expect("a spec is JSON")
+}
+
+fn under(spec: &RunSpec, perils: &[Peril]) -> RunSpec {
+    nemesis::branch(spec, &run(spec).trace, perils).expect("it has an act")
+}
+
+fn overstepped(run: &Run) -> Vec<&str> {
+    run.report.overstepped().map(|check| check.id.as_str()).collect()
+}
+
+#[test]
+fn a_green_survives_all_that_it_does_not_name() {
+    for (scenario, preset, _) in greens() {
+        let survives = preset.survives();
+        for seed in 1..=share(scenario, SEEDS) {
+            let branch = under(&spec(scenario, preset, seed), &survives);
+            assert!(!branch.interventions.is_empty());
+            let broken = run(&branch);
+            assert_eq!(overstepped(&broken), [""; 0], "{} breaks under {}", preset.name, told(&branch));
+        }
+    }
+}
+
+#[test]
+fn beyond_its_limits_only_what_it_names_breaks() {
+    for (scenario, preset, limits) in greens() {
+        for peril in Peril::ALL {
+            let named: Vec<_> =
+                limits.iter().filter(|limit| limit.peril == peril).map(|limit| limit.check).collect();
+            let seeds = if named.is_empty() { 0 } else { share(scenario, SEEDS_OF_A_LIMIT) };
+            for seed in 1..=seeds {
+                let branch = under(&spec(scenario, preset, seed), &[peril]);
+                let more = run(&branch);
+                let more: Vec<_> = overstepped(&more).into_iter().filter(|id| !named.contains(id)).collect();
+                assert!(more.is_empty(), "{} under {peril}: {more:?} in {}", preset.name, told(&branch));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_named_as_a_limit_is_one() {
+    for (scenario, preset, limits) in greens() {
+        for limit in limits {
+            assert!(scenario.scenario().checks.contains(&limit.check), "{scenario} has no {}", limit.check);
+            let Some(seed) = limit.seed else { continue };
+            let broken = run(&under(&spec(scenario, preset, seed), &[limit.peril]));
+            assert!(
+                overstepped(&broken).contains(&limit.check),
+                "{scenario} {} survives {limit:?}",
+                preset.name
+            );
+        }
+    }
+}
+
+/// What is told of a branch that breaks has no strike that it does not need.
+#[test]
+fn a_broken_branch_is_told_with_no_more_than_it_needs() {
+    let (scenario, preset) = (
+        ScenarioId::ThunderingHerd,
+        ScenarioId::ThunderingHerd.scenario().preset("lease").expect("a preset"),
+    );
+    let breaks = |spec: &RunSpec| sim::run(spec).is_ok_and(|run| run.report.overstepped().next().is_some());
+    let broken = (1..=20).map(|seed| under(&spec(scenario, preset, seed), &Peril::ALL));
+    let broken = broken.filter(|branch| branch.interventions.len() > 2).find(|branch| breaks(branch));
+    let broken = broken.expect("some seed strikes more than once, and breaks");
+    let small = nemesis::shrink_branch(broken.clone(), breaks);
+    assert!(breaks(&small) && small.interventions.len() < broken.interventions.len(), "{}", told(&small));
+}
+
+#[test]
+fn lines_that_faults_lead_to_are_embedded_too() {
+    for (scenario, preset, _) in greens() {
+        for seed in 1..=share(scenario, 20) {
+            for event in run(&under(&spec(scenario, preset, seed), &Peril::ALL)).trace.events {
+                let Some(line) = event.source else { continue };
+                let text =
+                    source::text(&line.file).unwrap_or_else(|| panic!("{} is not embedded", line.file));
+                assert!(text.lines().count() >= line.line as usize, "{}:{}", line.file, line.line);
+            }
+        }
+    }
+}
