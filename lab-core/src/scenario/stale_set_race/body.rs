@@ -47,7 +47,7 @@ pub(in crate::scenario) async fn play<W: World>(
     // What the primary answers to server 2 is held back from now on.
     world.phase(phase::ACT);
     let answers = Link::From(Actor::Primary, Actor::Server(SLOW));
-    world.inject(Fault::Cut(answers)).await?;
+    world.inject(Fault::Hold(answers)).await?;
 
     // Server 2 misses, and its query reads the old row; the writer comes in between.
     let slow = read(SLOW, product.clone());
@@ -58,10 +58,9 @@ pub(in crate::scenario) async fn play<W: World>(
         // L2 is full, and evicts whatever it holds of the product.
         world.delete_shared(&product).await?;
         world.sleep(Duration::from_millis(settings.get(&HOLD))).await;
-        world.inject(Fault::Heal(answers)).await
+        world.inject(Fault::Release(answers)).await
     };
-    let (_, healed) = join(slow, meanwhile).await;
-    healed?;
+    join(slow, meanwhile).await.1?;
 
     // All is quiet. What do the caches hold?
     world.sleep(Duration::from_millis(settings.get(&SETTLE))).await;
