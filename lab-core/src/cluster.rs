@@ -6,7 +6,7 @@ mod balancer;
 mod slot;
 mod topology;
 
-pub use actor::{Actor, UnknownActor};
+pub use actor::{Actor, Role, UnknownActor};
 pub use balancer::{Balancer, Balancing};
 pub use slot::{SLOTS, range, shard_of_slot, slot};
 pub use topology::{Shard, Topology, TopologyError};

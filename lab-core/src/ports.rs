@@ -20,7 +20,7 @@ pub mod traced;
 
 use crate::value::ServerId;
 
-pub use bus::{Arrival, Audience, Body, Bus, BusError, Notice, Published, Subscription};
+pub use bus::{Arrival, Audience, Body, Bus, BusError, CHANNEL, Notice, Published, Subscription};
 pub use database::{Committed, Database, DatabaseError, ReadFrom, Row, Settled, Unpublished};
 pub use l2::{Leased, Locked, Replaced, Stored, Unlocked};
 pub use membership::{Member, Membership, Renewal};

@@ -125,7 +125,7 @@ fn a_server_follows_a_key_that_has_moved() {
 fn what_a_world_cannot_do_is_a_typed_answer() {
     under_seeds(|world| async move {
         started(&world).await;
-        let fault = Fault::Kill(Actor::RedisMaster(0));
+        let fault = Fault::Kill(Actor::Bus);
         let answer = world.inject(fault).await;
         assert!(matches!(answer, Err(WorldError::Unsupported { fault: asked, .. }) if asked == fault));
     });

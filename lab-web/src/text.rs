@@ -93,6 +93,7 @@ pub(crate) fn event_word(kind: &Kind) -> &'static str {
         Kind::Delivered { .. } => "DELIVER",
         Kind::GapNoticed { .. } => "GAP",
         Kind::Started { .. } => "START",
+        Kind::RoleChanged { .. } => "ROLE",
     }
 }
 

@@ -16,7 +16,10 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
             actor == Actor::Primary && (verb == Verb::Select || !kept!("figure.queries"))
         }),
     );
-    figures.count(figure::REDIS_CALLS, served(part, |actor, _| matches!(actor, Actor::RedisMaster(_))));
+    figures.count(
+        figure::REDIS_CALLS,
+        served(part, |actor, _| matches!(actor, Actor::RedisMaster(_) | Actor::RedisReplica(_))),
+    );
     figures.count(figure::BUS_NOTICES, delivered(part));
     let reads: Vec<_> = part.requests(RequestKind::Read).collect();
     figures.reads(&reads);

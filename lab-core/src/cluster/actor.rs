@@ -106,3 +106,13 @@ impl FromStr for Actor {
         }
     }
 }
+
+/// What a node of a Redis Cluster is to its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It takes the commands of its shard's slots.
+    Master,
+    /// It follows the master.
+    Replica,
+}

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::trace::{EventId, NoticeKind};
 use crate::value::{Key, ServerId, Version};
 
+/// The channel of what is for all. The master that holds its slot carries the bus.
+pub const CHANNEL: &str = "cache-lab:all";
+
 /// What a notice says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "says", rename_all = "kebab-case")]

@@ -159,23 +159,36 @@ impl Observer for SimPorts {
 
 impl SharedCache for SimPorts {
     fn home(&self, key: &Key) -> Actor {
-        Actor::RedisMaster(self.kernel.state().topology.shard_of(slot(key.as_str())))
+        let state = self.kernel.state();
+        state.believed(self.server, state.topology.shard_of(slot(key.as_str())))
     }
 
     fn call(&self, key: &Key, command: Command) -> impl Future<Output = Result<Reply, SharedError>> + Send {
         let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
         async move {
             let (verb, slot) = (command.verb(), slot(key.as_str()));
-            let mut shard = kernel.state().topology.shard_of(slot);
+            let mut node = self.home(&key);
             let until = kernel.now().after(deadline::RESEND);
             // A command goes to whom the slot belongs, following redirections; what was surely not done is tried again for a
             // while.
             for _ in 0..TRIES_MAX {
-                let call = kernel.state().command(server, (shard, slot), &key, verb, command.clone());
+                let call = kernel.state().command(server, (node, slot), &key, verb, command.clone());
                 match Pending::new(kernel.clone(), call).await {
-                    Told::Command(Answer::Moved(owner)) => shard = owner,
+                    Told::Command(Answer::Moved(owner)) => {
+                        kernel.state().learn(server, owner);
+                        node = owner;
+                    }
+                    Told::Command(Answer::Down) if kernel.now() < until => {
+                        kernel.sleep(deadline::RESEND_EVERY).await;
+                    }
+                    Told::Command(Answer::Down) => {
+                        return Err(SharedError::Failed("CLUSTERDOWN: a shard has no master".to_owned()));
+                    }
                     Told::Command(Answer::Reply(reply)) => return Ok(reply),
-                    Told::NotSent(_) if kernel.now() < until => kernel.sleep(deadline::RESEND_EVERY).await,
+                    Told::NotSent(_) if kernel.now() < until => {
+                        kernel.sleep(deadline::RESEND_EVERY).await;
+                        node = kernel.state().find_anew(server, node);
+                    }
                     Told::NotSent(why) => return Err(SharedError::Failed(why)),
                     _ => return Err(SharedError::Unknown),
                 }
@@ -270,7 +283,10 @@ impl Bus for SimPorts {
         let call = self.kernel.state().publish(verb, audience, notice);
         match Pending::new(self.kernel.clone(), call).await {
             Told::Published(receivers) => Ok(Published { receivers }),
-            Told::NotSent(why) => Err(BusError::Failed(why)),
+            Told::NotSent(why) => {
+                self.kernel.state().find_carrier_anew(self.server);
+                Err(BusError::Failed(why))
+            }
             _ => Err(BusError::Unknown),
         }
     }
@@ -278,11 +294,12 @@ impl Bus for SimPorts {
     async fn subscribe(&self) -> Result<SimSubscription, BusError> {
         let until = self.kernel.now().after(deadline::SUBSCRIBE);
         loop {
-            let subscribed = self.kernel.state().subscribe(self.server);
+            let is_late = self.kernel.now() >= until;
+            let subscribed = self.kernel.state().subscribe(self.server, !is_late);
             if let Some(connection) = subscribed {
                 return Ok(SimSubscription { kernel: self.kernel.clone(), server: self.server, connection });
             }
-            if self.kernel.now() >= until {
+            if is_late {
                 return Err(BusError::Failed(format!("no answer within {:?}", deadline::SUBSCRIBE)));
             }
             self.kernel.sleep(SUBSCRIBE_EVERY).await;

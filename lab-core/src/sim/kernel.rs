@@ -5,8 +5,10 @@
 //! one instant, by when it was put on the agenda.
 
 mod calls;
+mod carrier;
 mod connections;
 mod deliver;
+mod failover;
 mod faults;
 mod pool;
 mod send;
@@ -14,7 +16,7 @@ mod slots;
 mod transport;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
@@ -26,7 +28,7 @@ use super::SimPorts;
 use super::network::Network;
 use super::postgres::{Postgres, Record, Rows, Statement};
 use super::random::{Purpose, Stream};
-use super::redis::{Answer, Cluster};
+use super::redis::{Answer, Cluster, Keys};
 use crate::cache::TieredCache;
 use crate::cluster::{Balancer, Balancing, Topology};
 use crate::consistency::Session;
@@ -71,6 +73,8 @@ enum Parcel {
     Command(Key, u16, Verb, Command),
     CommandAnswer(Answer),
     Change(Key, Verb, Change),
+    /// All that a Redis master holds.
+    Copy(Box<Keys>),
     Statement(Verb, Statement, Instant),
     /// The primary has worked on a write, and commits it.
     Commit(Verb, Statement, Instant),
@@ -92,6 +96,8 @@ enum What {
     Work(Envelope, u32),
     /// Nobody waits for an answer any longer.
     GiveUp(Number),
+    /// The Redis Cluster does something by itself.
+    Step(failover::Step),
 }
 
 /// An entry of the agenda. It is small, because the agenda's heap moves entries again and again: what is to happen
@@ -119,6 +125,8 @@ pub(super) struct Server {
 /// What arrived on a subscription and was not read yet.
 struct Inbox {
     connection: Number,
+    /// The Redis node that it hears the bus from.
+    at: Actor,
     notices: VecDeque<(Notice, Option<EventId>)>,
     /// Its connection has ended: when all is read, so is the subscription.
     closed: bool,
@@ -160,6 +168,10 @@ pub(super) struct State {
     /// What replicas have received and do not replay.
     unreplayed: Vec<(Actor, Option<EventId>, Record)>,
     redis: Cluster,
+    /// The nodes that servers believe to lead shards, where those are not the masters of the beginning.
+    led: BTreeMap<(ServerId, u8), Actor>,
+    /// Calls that were told once that the cluster is down: the other times are not noted.
+    told_down: BTreeSet<MessageId>,
     postgres: Postgres,
     pub(super) servers: Vec<Server>,
     sessions: BTreeMap<ClientId, Arc<Session>>,
@@ -208,6 +220,8 @@ impl Kernel {
             parked: Vec::new(),
             unreplayed: Vec::new(),
             redis: Cluster::new(topology.masters()),
+            led: BTreeMap::new(),
+            told_down: BTreeSet::new(),
             postgres: Postgres::new(topology.postgres_replicas),
             topology,
             servers: Vec::new(),
@@ -242,6 +256,10 @@ impl Kernel {
             What::Arrival(envelope) => state.arrived(self, envelope),
             What::Work(envelope, life) => state.worked(self, envelope, life),
             What::GiveUp(call) => state.given_up(call),
+            What::Step(step) => {
+                state.step(step);
+                None
+            }
         };
         drop(state);
         if let Some(waker) = waker {
@@ -328,6 +346,10 @@ impl State {
         self.topology.shards.get(usize::from(shard)).is_some_and(|shard| shard.replica)
     }
 
+    fn shards_with_replica(&self) -> Vec<u8> {
+        (0..self.topology.masters()).filter(|shard| self.has_replica(*shard)).collect()
+    }
+
     /// Adds a server.
     pub(super) fn add_server(&mut self, server: ServerId, cache: SimCache, connections: u32) {
         self.servers.push(Server::new(cache, &self.topology, connections, 1));
@@ -401,8 +423,8 @@ impl Server {
 }
 
 impl Inbox {
-    fn new(connection: Number) -> Self {
-        Self { connection, notices: VecDeque::new(), closed: false, waker: None }
+    fn new(connection: Number, at: Actor) -> Self {
+        Self { connection, at, notices: VecDeque::new(), closed: false, waker: None }
     }
 }
 

@@ -28,7 +28,9 @@ fn way(link: Link) -> Way {
     match link {
         Link::BusTo(_) => BUS,
         Link::From(Actor::Client(_), _) | Link::From(_, Actor::Client(_)) => CLIENT,
-        Link::From(_, Actor::RedisReplica(_)) | Link::From(Actor::Primary, Actor::Replica(_)) => REPLICATION,
+        Link::From(Actor::RedisReplica(_), Actor::RedisMaster(_))
+        | Link::From(Actor::RedisMaster(_), Actor::RedisReplica(_))
+        | Link::From(Actor::Primary, Actor::Replica(_)) => REPLICATION,
         Link::From(..) => STORE,
     }
 }

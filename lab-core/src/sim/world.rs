@@ -128,8 +128,8 @@ impl World for SimWorld {
     fn delete_shared(&self, key: &Key) -> impl Future<Output = Result<(), WorldError>> + Send {
         let line = Location::caller();
         async move {
-            self.kernel.state().delete_shared(key, line);
-            Ok(())
+            let deleted = self.kernel.state().delete_shared(key, line);
+            deleted.map_err(|node| WorldError::Broken(format!("delete {key}: {node} does not answer")))
         }
     }
 

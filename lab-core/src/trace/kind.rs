@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Actor;
-use crate::cluster::Topology;
+use crate::cluster::{Role, Topology};
 use crate::fault::Fault;
 use crate::value::{ServerId, Tier, Token, Value};
 
@@ -182,6 +182,11 @@ pub enum Kind {
     Started {
         /// Which nodes there are, and who owns which slots.
         topology: Topology,
+    },
+    /// A Redis node has another role now: it was elected, or another was in its place (actor: the node).
+    RoleChanged {
+        /// The role.
+        role: Role,
     },
 }
 

@@ -12,6 +12,10 @@ pub const ANSWER: Duration = Duration::from_secs(90);
 /// One answer of a Redis node, of the bus too.
 pub const REDIS: Duration = Duration::from_secs(1);
 
+/// A node of a Redis Cluster that says nothing for so long counts as failed when most masters find so
+/// (`cluster-node-timeout`).
+pub const NODE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A Redis command that was surely not done (refused, or not even sent) is sent again for so long, so often.
 pub const RESEND: Duration = Duration::from_secs(1);
 /// Between two tries.

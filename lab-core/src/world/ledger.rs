@@ -83,6 +83,11 @@ impl Ledger {
         self.paused.contains(&actor)
     }
 
+    /// Whether anybody is paused.
+    pub fn is_any_paused(&self) -> bool {
+        !self.paused.is_empty()
+    }
+
     /// Whether a fault is in force that this would end.
     pub fn ends(&self, remedy: Fault) -> bool {
         self.remedies.contains(&remedy)

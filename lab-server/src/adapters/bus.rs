@@ -24,8 +24,7 @@ use super::cluster::{CallError, Cluster};
 use super::observer::Recorder;
 use crate::harness::{Reach, RedisEndpoint};
 
-/// What is for all.
-pub const CHANNEL: &str = "cache-lab:all";
+pub use lab_core::ports::CHANNEL;
 
 /// What is for one server.
 fn channel_of(server: ServerId) -> String {

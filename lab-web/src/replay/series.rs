@@ -65,7 +65,8 @@ impl Series {
         Self {
             queries: since(&|event| event.actor == Actor::Primary && served(event) == Some(Verb::Select)),
             redis_calls: since(&|event| {
-                matches!(event.actor, Actor::RedisMaster(_)) && served(event).is_some()
+                matches!(event.actor, Actor::RedisMaster(_) | Actor::RedisReplica(_))
+                    && served(event).is_some()
             }),
             notices: since(
                 &|event| matches!(event.kind, Kind::Delivered { notice, .. } if notice != NoticeKind::Beat),

@@ -6,7 +6,7 @@
 mod en;
 mod ja;
 
-use lab_core::cluster::Topology;
+use lab_core::cluster::{Role, Topology};
 use lab_core::scenario::ScenarioId;
 use lab_core::trace::{Event, Kind, Outcome, RequestKind, Verb};
 use lab_core::value::{Key, Value, Version};
@@ -120,12 +120,21 @@ pub(crate) fn detail(event: &Event, replay: &Replay, lang: Lang) -> String {
         Kind::Started { topology } => {
             format!("{} · {} · 1 + {}", topology.servers, redis_count(topology), topology.postgres_replicas)
         }
+        Kind::RoleChanged { role } => role_word(*role).to_owned(),
         Kind::L1Hit
         | Kind::L1Miss
         | Kind::FlightLed
         | Kind::FlightJoined
         | Kind::FlightDetached
         | Kind::ComputeStarted => join(&[&key, &version]),
+    }
+}
+
+/// Redis' own word for a node's role, in any language.
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Master => "master",
+        Role::Replica => "replica",
     }
 }
 

@@ -146,6 +146,11 @@ impl Connections {
         number
     }
 
+    /// That connection, if it is open.
+    pub(super) fn existing(&self, opener: Actor, acceptor: Actor, purpose: Purpose) -> Option<Number> {
+        self.only.get(&key(opener, acceptor, purpose)).copied()
+    }
+
     pub(super) fn get(&self, number: Number) -> Option<&Connection> {
         self.open.get(number)
     }

@@ -7,7 +7,7 @@ use super::connections::{Purpose, Way};
 use super::pool::Seat;
 use super::{
     Answer, Audience, Command, Envelope, Kernel, Notice, Number, Parcel, Reply, Request, Rows, STATEMENT_NS,
-    State, Statement,
+    State, Statement, What,
 };
 use crate::ports::l2::{self, Change};
 use crate::ports::{Body, ReadFrom, Settled};
@@ -40,6 +40,7 @@ impl State {
                 self.serve_publish(back, cause, verb, audience, &notice);
             }
             Parcel::Change(key, verb, change) => self.replay_change(to, cause, &key, verb, change),
+            Parcel::Copy(all) => self.replay_copy(to, cause, *all),
             Parcel::Record(record) => self.replay_record(to, cause, record),
             Parcel::Request(client, request) => self.receive(kernel, back, cause, client, request),
             Parcel::CommandAnswer(answer) => return self.answer(call?, Reply::Command(answer), cause),
@@ -69,10 +70,10 @@ impl State {
         verb: Verb,
         command: &Command,
     ) {
-        let Actor::RedisMaster(shard) = back.from else {
+        let (Actor::RedisMaster(shard) | Actor::RedisReplica(shard)) = back.from else {
             return;
         };
-        let (answer, change) = self.redis.apply(shard, slot, &key, command, self.now);
+        let (answer, change) = self.redis.apply(back.from, slot, &key, command, self.now);
         let told = match (&answer, command.entry()) {
             (Answer::Reply(l2::Reply::Found(entry)), _) | (Answer::Reply(l2::Reply::Done), Some(entry)) => {
                 Told::of(entry)
@@ -81,12 +82,14 @@ impl State {
         };
         let outcome = match &answer {
             Answer::Reply(reply) => reply.outcome(command.asks_with()),
-            Answer::Moved(shard) => Outcome::Moved(Actor::RedisMaster(*shard)),
+            Answer::Moved(owner) => Outcome::Moved(*owner),
+            Answer::Down => return self.refuse_while_down(&back, cause, verb, &key),
         };
         let served = self.served(&back, cause, verb, Some(&key), outcome, told);
-        if let Some(change) = change.filter(|_| self.has_replica(shard)) {
-            let (master, replica) = (back.from, Actor::RedisReplica(shard));
-            let connection = self.connections.only(replica, master, Purpose::Replication);
+        if let Some(change) = change.filter(|_| self.has_replica(shard))
+            && let Some((replica, connection)) = self.replication(shard, back.from)
+        {
+            let master = back.from;
             let (parcel, lane) = (Parcel::Change(key, verb, change), Some((connection, Way::Back)));
             self.send(Envelope {
                 from: master,
@@ -97,6 +100,18 @@ impl State {
             });
         }
         self.send_back(&back, served, Parcel::CommandAnswer(answer));
+    }
+
+    /// The cluster is down. Whoever asked asks again and again; the trace tells it once.
+    fn refuse_while_down(&mut self, back: &Return, cause: Option<EventId>, verb: Verb, key: &Key) {
+        let is_first = back.message.is_none_or(|message| self.told_down.insert(message));
+        let cause = if is_first {
+            let outcome = Outcome::Failed("CLUSTERDOWN".to_owned());
+            self.served(back, cause, verb, Some(key), outcome, Told::default())
+        } else {
+            cause
+        };
+        self.send_back(back, cause, Parcel::CommandAnswer(Answer::Down));
     }
 
     /// The primary or a replica begins to work on a statement. A `SELECT` sees the rows as they are when it begins;
@@ -172,22 +187,40 @@ impl State {
         let hearing = servers.filter_map(|(server, state)| {
             let meant = audience == Audience::All || audience == Audience::One(server);
             let inbox = state.subscription.as_ref().filter(|inbox| meant && !inbox.closed)?;
-            Some((server, inbox.connection))
+            Some((server, inbox.connection, inbox.at))
         });
         let receivers: Vec<_> = hearing.collect();
-        let count = u32::try_from(receivers.len()).unwrap_or(u32::MAX);
+        let count = self.counted(back.to, &receivers);
         let version = match &notice.body {
             Body::Invalidate { version, .. } => *version,
             _ => None,
         };
         let told = Told { version, ..Told::default() };
         let served = self.served(&back, cause, verb, notice.body.key(), Outcome::Receivers(count), told);
-        for (server, connection) in receivers {
+        for (server, connection, at) in receivers {
             let lane = Some((connection, Way::Back));
             let envelope = back.envelope(served, Parcel::Notice(notice.clone()));
-            self.send(Envelope { to: Actor::Server(server), lane, call: None, ..envelope });
+            let envelope = Envelope { to: Actor::Server(server), lane, call: None, ..envelope };
+            if self.ledger.is_any_paused() && self.ledger.is_paused(at) {
+                self.parked.push((at, What::Arrival(envelope)));
+            } else {
+                self.send(envelope);
+            }
         }
         self.send_back(&back, served, Parcel::Published(count));
+    }
+
+    /// How many subscribers a publisher is told of: those of the node at which it published. The others hear of it over the
+    /// cluster's own bus.
+    fn counted(&self, publisher: Actor, receivers: &[(ServerId, Number, Actor)]) -> u32 {
+        let count = match publisher {
+            Actor::Server(server) if self.redis.is_touched() => {
+                let carrier = self.carrier(server);
+                receivers.iter().filter(|(.., at)| *at == carrier).count()
+            }
+            _ => receivers.len(),
+        };
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     fn replay_change(
@@ -198,11 +231,8 @@ impl State {
         verb: Verb,
         change: Change,
     ) {
-        let Actor::RedisReplica(shard) = replica else {
-            return;
-        };
         let entry = change.entry().cloned();
-        self.redis.replay(shard, key, change);
+        self.redis.replay(replica, key, change);
         let version = entry.as_ref().map(|entry| entry.stamp.version);
         let value = entry.and_then(|entry| entry.value);
         let note = Note::new(Kind::Replayed { verb, value, lsn: None }).key(key).version(version);

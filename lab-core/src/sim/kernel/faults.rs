@@ -8,6 +8,7 @@ use super::{Envelope, Number, Parcel, Record, Reply, Server, SimCache, SkewedClo
 use crate::cluster::Actor;
 use crate::fault::{Fault, Link};
 use crate::sim::network::link;
+use crate::sim::redis::shard_of;
 use crate::value::ServerId;
 use crate::world::WorldError;
 
@@ -26,16 +27,16 @@ impl State {
             Fault::Heal(link) | Fault::Release(link) => self.let_go(link),
             Fault::Reset(link) => self.reset(link),
             Fault::Kill(actor) => self.kill(actor),
-            Fault::Pause(actor) => self.orders.paused.push(actor),
+            Fault::Pause(actor) => {
+                self.orders.paused.push(actor);
+                self.fell_silent(actor);
+            }
+            Fault::Restart(actor) => self.is_heard(actor, true),
             Fault::Resume(actor) => self.resume(actor),
             Fault::SlowStatements { by_ms } => self.slow = Duration::from_millis(by_ms),
             Fault::Skew { server, by_ms } => self.skew(server, by_ms),
             Fault::ResumeReplay(replica) => self.replay_all(replica),
-            Fault::Delay { .. }
-            | Fault::Cut(_)
-            | Fault::Hold(_)
-            | Fault::Restart(_)
-            | Fault::PauseReplay(_) => {}
+            Fault::Delay { .. } | Fault::Cut(_) | Fault::Hold(_) | Fault::PauseReplay(_) => {}
         }
         if matches!(fault, Fault::Heal(_) | Fault::Reset(_) | Fault::Restart(_)) {
             self.stream_anew();
@@ -45,6 +46,13 @@ impl State {
 
     /// Every connection over the link ends; a client's request has one of its own.
     fn reset(&mut self, link: Link) {
+        if let Link::From(from, to) = link
+            && shard_of(from).is_some()
+            && shard_of(to).is_some()
+        {
+            self.touch();
+            self.replication_was_reset(from, to);
+        }
         for connection in self.connections.numbers(|connection| connection.links().contains(&link)) {
             self.close(connection);
         }
@@ -74,6 +82,11 @@ impl State {
             for connection in self.connections.numbers(is_its) {
                 self.close(connection);
             }
+        }
+        if shard_of(actor).is_some() {
+            self.redis.wipe(actor);
+            self.fell_silent(actor);
+            self.lose_bus(actor);
         }
     }
 
@@ -118,6 +131,7 @@ impl State {
     /// What reached a paused actor is taken up in its order.
     fn resume(&mut self, actor: Actor) {
         self.orders.resumed.push(actor);
+        self.is_heard(actor, false);
         let (taken_up, parked): (Vec<_>, _) =
             std::mem::take(&mut self.parked).into_iter().partition(|(waits_for, _)| *waits_for == actor);
         self.parked = parked;
@@ -135,6 +149,7 @@ impl State {
     pub(in crate::sim) fn revive(&mut self, server: ServerId, cache: SimCache, connections: u32) -> Server {
         let incarnation = self.next_incarnation(server);
         let born = Server::new(cache, &self.topology, connections, incarnation);
+        self.ask_all_anew(server);
         std::mem::replace(self.server(server), born)
     }
 
@@ -154,18 +169,12 @@ impl State {
     }
 }
 
-/// What it cannot do: a Redis node that dies, since nobody would be elected in its place.
+/// What it can do: nodes and servers die and stand still, the bus and the balancer are no processes of their own here.
 fn can(fault: Fault) -> bool {
-    let is_redis = |actor| matches!(actor, Actor::RedisMaster(_) | Actor::RedisReplica(_));
-    match (fault, fault.link()) {
-        (Fault::Kill(actor) | Fault::Restart(actor), _) => {
+    match fault {
+        Fault::Kill(actor) | Fault::Restart(actor) | Fault::Pause(actor) | Fault::Resume(actor) => {
             matches!(actor, Actor::Server(_) | Actor::Primary | Actor::Replica(_))
-        }
-        (Fault::Pause(actor), _) => {
-            matches!(actor, Actor::Server(_) | Actor::Primary | Actor::Replica(_))
-        }
-        (_, Some(Link::From(from, to))) => {
-            !(is_redis(from) && is_redis(to) && fault == Fault::Reset(Link::From(from, to)))
+                || shard_of(actor).is_some()
         }
         _ => true,
     }

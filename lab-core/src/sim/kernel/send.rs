@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::connections::{Connection, Purpose};
 use super::pool::Seat;
-use super::{Audience, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement, What};
+use super::{
+    Answer, Audience, Command, Envelope, Inbox, Notice, Number, Parcel, Request, State, Statement, What,
+};
 use crate::cluster::slot;
 use crate::ports::l2::Delete;
 use crate::trace::{self, Actor, EventId, Kind, Note, Outcome, Verb};
@@ -14,17 +16,17 @@ use crate::value::{ClientId, Key, ServerId};
 use crate::world::{Link, Route, deadline};
 
 impl State {
-    /// Sends a command to a shard's master.
+    /// Sends a command to a Redis node.
     pub(in crate::sim) fn command(
         &mut self,
         server: ServerId,
-        (shard, slot): (u8, u16),
+        (node, slot): (Actor, u16),
         key: &Key,
         verb: Verb,
         command: Command,
     ) -> Number {
         let call = self.open_call(None);
-        let (from, to) = (Actor::Server(server), Actor::RedisMaster(shard));
+        let (from, to) = (Actor::Server(server), node);
         let envelope = envelope_of_caller(from, to, call, Parcel::Command(key.clone(), slot, verb, command));
         let connection = self.connections.only(from, to, Purpose::Commands);
         self.send_over(connection, deadline::REDIS, envelope);
@@ -143,21 +145,33 @@ impl State {
         Ok((call, server))
     }
 
-    /// An operator deletes a key at its master and its replica at once.
-    pub(in crate::sim) fn delete_shared(&mut self, key: &Key, line: &'static Location<'static>) {
+    /// An operator deletes a key at its master and its replica at once; fails with the node that does not do it.
+    pub(in crate::sim) fn delete_shared(
+        &mut self,
+        key: &Key,
+        line: &'static Location<'static>,
+    ) -> Result<(), Actor> {
         let slot = slot(key.as_str());
         let shard = self.redis.owner(slot);
-        let (_, change) = self.redis.apply(shard, slot, key, &Delete.into(), self.now);
+        let (master, replica) = (self.redis.leader(shard), self.redis.follower(shard));
+        if self.ledger.is_dead(master) || self.ledger.is_paused(master) {
+            return Err(master);
+        }
+        let (answer, change) = self.redis.apply(master, slot, key, &Delete.into(), self.now);
+        if answer == Answer::Down {
+            return Err(master);
+        }
         let note = |kind| Note::new(kind).key(key).source(line);
         let served = Kind::Served { verb: Verb::Delete, outcome: Outcome::Done, value: None, lsn: None };
-        self.note(Actor::RedisMaster(shard), note(served));
-        if self.has_replica(shard) {
+        self.note(master, note(served));
+        if self.has_replica(shard) && !self.ledger.is_dead(replica) {
             if let Some(change) = change {
-                self.redis.replay(shard, key, change);
+                self.redis.replay(replica, key, change);
             }
             let replayed = Kind::Replayed { verb: Verb::Delete, value: None, lsn: None };
-            self.note(Actor::RedisReplica(shard), note(replayed));
+            self.note(replica, note(replayed));
         }
+        Ok(())
     }
 
     /// Gives a key's slot to another shard's master.
@@ -165,8 +179,10 @@ impl State {
         self.redis.give(slot(key.as_str()), shard);
     }
 
-    /// Opens a subscription; none where the link bars it.
-    pub(in crate::sim) fn subscribe(&mut self, server: ServerId) -> Option<Number> {
+    /// Opens a subscription; none where the link bars it, or the node that carries the bus stands still. Who is not
+    /// `patient` any longer takes another node then.
+    pub(in crate::sim) fn subscribe(&mut self, server: ServerId, patient: bool) -> Option<Number> {
+        let at = self.subscribed_at(patient)?;
         let condition = self.network.condition(Link::BusTo(server));
         if condition.cut || condition.silent || 2 * condition.delay >= deadline::SUBSCRIBE {
             return None;
@@ -176,7 +192,7 @@ impl State {
         }
         let connection =
             self.connections.open(Connection::new(Actor::Server(server), Actor::Bus, Purpose::Subscription));
-        self.server(server).subscription = Some(Inbox::new(connection));
+        self.server(server).subscription = Some(Inbox::new(connection, at));
         Some(connection)
     }
 

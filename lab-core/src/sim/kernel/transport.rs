@@ -26,7 +26,7 @@ impl State {
         let (acceptor, purpose) = (open.acceptor, open.purpose);
         self.hangs_on(call, connection);
         envelope.lane = Some((connection, Way::Forth));
-        if self.ledger.is_dead(acceptor) {
+        if self.is_refused(envelope.from, acceptor) {
             self.not_sent(call, format!("{acceptor} refuses the connection"));
             self.lose(call);
             return;
@@ -163,9 +163,9 @@ impl State {
         } else if condition.cut {
             self.hold(link, envelope);
             None
-        } else if self.ledger.is_paused(envelope.to) {
+        } else if let Some(place) = self.paused_for(&envelope) {
             self.expire(envelope.call);
-            self.parked.push((envelope.to, What::Arrival(envelope)));
+            self.parked.push((place, What::Arrival(envelope)));
             None
         } else {
             self.deliver(kernel, envelope)

@@ -1,5 +1,6 @@
 //! The sentences in English.
 
+use lab_core::cluster::Role;
 use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
 use lab_core::value::{Tier, Value};
 
@@ -66,6 +67,12 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             redis_count(topology),
             topology.postgres_replicas
         ),
+        Kind::RoleChanged { role: Role::Master } => {
+            format!("**{who}** is elected: it leads its shard from now on, with what it has replayed.")
+        }
+        Kind::RoleChanged { role: Role::Replica } => {
+            format!("**{who}** learns that another node leads its shard, and follows that from now on.")
+        }
         inside => within(context, inside),
     }
 }
@@ -122,7 +129,8 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
         | Kind::Replayed { .. }
         | Kind::Delivered { .. }
         | Kind::GapNoticed { .. }
-        | Kind::Started { .. } => unreachable!("told above"),
+        | Kind::Started { .. }
+        | Kind::RoleChanged { .. } => unreachable!("told above"),
     }
 }
 

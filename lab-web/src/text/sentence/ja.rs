@@ -1,5 +1,6 @@
 //! The sentences in Japanese.
 
+use lab_core::cluster::Role;
 use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
 use lab_core::value::{Tier, Value};
 
@@ -64,6 +65,12 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             redis_count(topology),
             topology.postgres_replicas
         ),
+        Kind::RoleChanged { role: Role::Master } => {
+            format!("**{who}** が選出され、再生済みのデータを持ってこのシャードのマスターになります。")
+        }
+        Kind::RoleChanged { role: Role::Replica } => {
+            format!("**{who}** は別のノードがマスターになったことを知り、そのレプリカになります。")
+        }
         inside => within(context, inside),
     }
 }
@@ -124,7 +131,8 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
         | Kind::Replayed { .. }
         | Kind::Delivered { .. }
         | Kind::GapNoticed { .. }
-        | Kind::Started { .. } => unreachable!("told above"),
+        | Kind::Started { .. }
+        | Kind::RoleChanged { .. } => unreachable!("told above"),
     }
 }
 
