@@ -14,10 +14,10 @@ nothing. The tests run a share of it.";
 /// What to leave out.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this protection, by its name
-    name: Option<String>,
+    /// Only these protections, by their names
+    names: Vec<String>,
     /// One in eight, as the tests do
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long, conflicts_with = "names")]
     share: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()
     if options.share {
         table.arg("--share");
     }
-    command::run(table.args(&options.name))
+    command::run(table.args(&options.names))
 }
 
 /// The command that goes through the table.

@@ -11,6 +11,8 @@ use lab_core::ports::{Audience, Body, Bus, Clock, Database, Notice, Ports};
 use lab_core::sim::{self, SimPorts};
 use lab_core::value::{Key, Tier, Value, Version};
 
+use super::stage::key;
+
 type Cache = TieredCache<SimPorts>;
 
 /// Whether what a body asserts over so many started caches is broken.
@@ -29,10 +31,6 @@ where
         }
     });
     ran.is_err()
-}
-
-fn key() -> Key {
-    Key::new("product:1")
 }
 
 async fn commit(cache: &Cache, value: &str) -> Version {
@@ -153,7 +151,8 @@ pub(crate) fn session(_: u64) -> bool {
 
 /// Readers at once share a flight, and a flight that has ended is joined by nobody.
 pub(crate) fn flights(seed: u64) -> bool {
-    broken(seed, 1, &Policy::lesson().with(Switch::SingleFlight, true), |caches| async move {
+    let policy = Policy::lesson().with(Switch::SingleFlight, true).with(Switch::ShortLocalTtl, true);
+    broken(seed, 1, &policy, |caches| async move {
         let cache = &caches[0];
         commit(cache, "50").await;
         let reads = join_all((0..10).map(|_| read(cache, Level::Eventual))).await;
@@ -162,6 +161,11 @@ pub(crate) fn flights(seed: u64) -> bool {
         cache.ports().shared_is_emptied().await;
         cache.forget(&key());
         assert_eq!(read(cache, Level::Eventual).await.entry.value, Some(Value::new("100")));
+        // What has landed is joined by nobody, though nothing detached it.
+        commit(cache, "200").await;
+        cache.ports().shared_is_emptied().await;
+        sleep(cache, 1_100).await;
+        assert_eq!(read(cache, Level::Eventual).await.entry.value, Some(Value::new("200")));
         // Whoever goes away takes nobody along.
         cache.forget(&key());
         let soon = Box::pin(sleep(cache, 0));

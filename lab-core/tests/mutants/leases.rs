@@ -8,23 +8,20 @@ use lab_core::cluster::Actor;
 use lab_core::consistency::{Demand, Level};
 use lab_core::fault::{Fault, Link};
 use lab_core::lock::Lock;
-use lab_core::policy::{ComputeRule, Fleet, LockRule, LockWait, Policy, Switch};
+use lab_core::policy::{ComputeRule, Fleet, LockRule, LockWait, Policy};
 use lab_core::ports::{Clock, Database, Leased, Locked, Ports, SharedCache};
 use lab_core::service::{Request, Response};
-use lab_core::sim::{self, SimPorts, SimWorld};
+use lab_core::sim::SimPorts;
 use lab_core::trace::{Kind, Trace};
-use lab_core::value::{ClientId, Key, ServerId, Tier, Token, Value};
-use lab_core::world::{ClusterSpec, Route, World};
+use lab_core::value::{ClientId, ServerId, Tier, Token, Value};
+use lab_core::world::{Route, World};
 
 use super::caches::broken;
+use super::stage::{acknowledged, inject, key, played, read};
 
 type Cache = TieredCache<SimPorts>;
 
 const LONG: Duration = Duration::from_mins(1);
-
-fn key() -> Key {
-    Key::new("product:1")
-}
 
 fn leased(wait_ms: u64, deadline_ms: u64) -> Policy {
     let mut policy = Policy::lesson();
@@ -67,6 +64,22 @@ pub(crate) fn woken(seed: u64) -> bool {
         for (_, took) in join_all(caches.iter().map(timed)).await {
             assert!(took < Duration::from_secs(1), "{took:?}");
         }
+    })
+}
+
+/// So is one by an invalidation: the new value may be in L2.
+pub(crate) fn woken_by_a_write(seed: u64) -> bool {
+    broken(seed, 2, &leased(5_000, 20_000), |caches| async move {
+        commit(&caches[0]).await;
+        let writer = caches[1].ports();
+        let taken = writer.shared().get_or_lease(&key(), Token(9), LONG).await;
+        assert_eq!(taken, Ok(Leased::Granted));
+        let write = async {
+            writer.clock().sleep(Duration::from_millis(50)).await;
+            caches[1].write(&key(), &Value::new("100")).await.expect("the primary is there");
+        };
+        let ((tier, took), ()) = join(timed(&caches[0]), write).await;
+        assert!(tier == Tier::L2 && took < Duration::from_secs(1), "{tier:?} after {took:?}");
     })
 }
 
@@ -129,44 +142,20 @@ pub(crate) fn overtaken_lock(seed: u64) -> bool {
     })
 }
 
-fn in_a_world<F>(seed: u64, policy: &Policy, body: impl FnOnce(SimWorld) -> F) -> Option<Trace>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let spec = ClusterSpec::new(policy.clone());
-    let ran = sim::on_world(seed, |world| {
-        let body = body(world.clone());
-        async move {
-            world.start(spec).await.expect("it starts");
-            world.insert(&key(), &Value::new("50")).await.expect("the primary is there");
-            body.await;
-        }
-    });
-    ran.ok().map(|((), trace)| trace)
-}
-
-async fn fault(world: &SimWorld, fault: Fault) {
-    world.inject(fault).await.expect("the simulator has this fault");
-}
-
-async fn read_at(world: &SimWorld, server: u8) -> Response {
-    world.request(ClientId(server.into()), Route::To(ServerId(server)), Request::Read(key())).await
-}
-
 /// A member that cannot renew answers from L1 no longer than its lease: nobody waits for it any more.
 pub(crate) fn lease_of_a_member(seed: u64) -> bool {
-    let policy = Policy::lesson().with(Switch::AcknowledgedInvalidation, true);
+    let policy = acknowledged();
     let to_primary = Link::From(Actor::Server(ServerId(4)), Actor::Primary);
-    let trace = in_a_world(seed, &policy, move |world| async move {
-        read_at(&world, 4).await;
-        read_at(&world, 4).await;
-        fault(&world, Fault::Cut(to_primary)).await;
+    let trace = played(seed, &policy, move |world| async move {
+        read(&world, 4).await;
+        read(&world, 4).await;
+        inject(&world, Fault::Cut(to_primary)).await;
         world.sleep(Duration::from_millis(2_500)).await;
-        fault(&world, Fault::Delay { link: Link::BusTo(ServerId(4)), by_ms: 400 }).await;
+        inject(&world, Fault::Delay { link: Link::BusTo(ServerId(4)), by_ms: 400 }).await;
         let write = Request::Write(key(), Value::new("100"));
         let written = world.request(ClientId(1), Route::To(ServerId(1)), write).await;
         assert!(matches!(written, Response::Written(_)), "{written:?}");
-        let Response::Row(entry, _) = read_at(&world, 4).await else { panic!("L2 is there") };
+        let Response::Row(entry, _) = read(&world, 4).await else { panic!("L2 is there") };
         assert_eq!(entry.value, Some(Value::new("100")));
     });
     trace.is_none()
@@ -175,13 +164,13 @@ pub(crate) fn lease_of_a_member(seed: u64) -> bool {
 /// A result that L2 did not take is not kept in L1 either: another server would compute another one.
 pub(crate) fn untaken_result(seed: u64) -> bool {
     let policy = locked(5_000, LockWait::Retry { every_ms: 50 }, 10_000);
-    let trace = in_a_world(seed, &policy, |world| async move {
+    let trace = played(seed, &policy, |world| async move {
         let compute = Request::Compute(key(), Duration::from_millis(200));
         let breaks = async {
             world.sleep(Duration::from_millis(100)).await;
             for shard in 0..3 {
                 let link = Link::From(Actor::Server(ServerId(1)), Actor::RedisMaster(shard));
-                fault(&world, Fault::BlackHole(link)).await;
+                inject(&world, Fault::BlackHole(link)).await;
             }
         };
         join(world.request(ClientId(1), Route::To(ServerId(1)), compute), breaks).await;
@@ -198,21 +187,21 @@ pub(crate) fn owed_leases(seed: u64) -> bool {
     let lost_after = [Duration::ZERO, Duration::from_micros(900)];
     lost_after.into_iter().any(|after| {
         let strikes = strikes.clone();
-        let trace = in_a_world(seed, &leased(500, 20_000), move |world| async move {
+        let trace = played(seed, &leased(500, 20_000), move |world| async move {
             let strike = async {
                 world.sleep(after).await;
                 for (link, _) in &strikes {
-                    fault(&world, Fault::Cut(*link)).await;
+                    inject(&world, Fault::Cut(*link)).await;
                 }
                 let heal = strikes.iter().map(|(link, millis)| async {
                     world.sleep(Duration::from_millis(*millis)).await;
-                    fault(&world, Fault::Heal(*link)).await;
+                    inject(&world, Fault::Heal(*link)).await;
                 });
                 join_all(heal).await;
             };
-            join(read_at(&world, 1), strike).await;
+            join(read(&world, 1), strike).await;
             world.sleep(Duration::from_secs(3)).await;
-            let Response::Row(_, tier) = read_at(&world, 2).await else { panic!("all is healed") };
+            let Response::Row(_, tier) = read(&world, 2).await else { panic!("all is healed") };
             assert!(tier == Tier::L2 || tier == Tier::Database);
         });
         // Who reads then waits for nobody.

@@ -20,9 +20,12 @@ macro_rules! kept {
 mod caches;
 mod leases;
 mod list;
+mod members;
 mod properties;
+mod stage;
 mod threads;
 mod traces;
+mod unknown;
 
 use std::panic;
 use std::process::ExitCode;
@@ -45,12 +48,14 @@ const SHARE: usize = 8;
 fn main() -> ExitCode {
     let begun = Instant::now();
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let (share, only) =
-        (arguments.iter().any(|word| word == "--share"), arguments.iter().find(|word| word.contains('.')));
+    let (flags, only): (Vec<_>, Vec<_>) = arguments.iter().partition(|word| word.starts_with('-'));
+    let share = flags.iter().any(|flag| *flag == "--share");
     let names: Vec<_> = list::protections();
-    let unknown: Vec<_> = EQUIVALENT.iter().filter(|(name, _)| !names.contains(name)).collect();
+    let told = EQUIVALENT.iter().map(|(name, _)| *name).chain(OPEN.iter().copied());
+    let told = told.chain(only.iter().map(|name| name.as_str()));
+    let unknown: Vec<_> = told.filter(|name| !names.contains(name)).collect();
     if !unknown.is_empty() {
-        println!("explained, and not in the source: {unknown:?}");
+        println!("no protection in the source has these names: {}", unknown.join(", "));
         return ExitCode::FAILURE;
     }
     let tried = names
@@ -58,8 +63,10 @@ fn main() -> ExitCode {
         .copied()
         .enumerate()
         .filter(|(at, name)| !share || (at % SHARE == 0 && !OPEN.contains(name)));
-    let tried: Vec<_> =
-        tried.map(|(_, name)| name).filter(|name| only.is_none_or(|only| only == name)).collect();
+    let tried: Vec<_> = tried
+        .map(|(_, name)| name)
+        .filter(|name| only.is_empty() || only.iter().any(|only| only == name))
+        .collect();
     // What turns red is told in the table.
     panic::set_hook(Box::new(|_| {}));
     let red = |property: &&Property| property.seeds_to_red(1, property.seeds / 4 + 1).is_some();

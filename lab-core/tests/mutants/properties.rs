@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{caches, leases, threads, traces};
+use super::{caches, leases, members, threads, traces, unknown};
 use lab_core::nemesis::{self, Plan};
 use lab_core::policy::{Policy, Switch};
 use lab_core::ports::contract;
@@ -73,12 +73,28 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("session: its floor", Sees::Tests, 1, caches::session),
     property("cache: flights", Sees::Tests, 5, caches::flights),
     property("lease: its waiters are woken", Sees::Tests, 100, leases::woken),
+    property("lease: a write wakes its waiters", Sees::Tests, 5, leases::woken_by_a_write),
     property("lease: waiters are served in time", Sees::Tests, 3, leases::served_in_time),
     property("lease: what is owed goes back", Sees::Tests, 10, leases::owed_leases),
     property("lock: waiters are told, or end in time", Sees::Tests, 3, leases::computation),
     property("lock: overtaken by the next holder", Sees::Tests, 3, leases::overtaken_lock),
     property("lock: a result that L2 did not take", Sees::Tests, 3, leases::untaken_result),
     property("member: L1 ends with the lease", Sees::Tests, 3, leases::lease_of_a_member),
+    property("members: a healthy cluster", Sees::Tests, 3, members::healthy),
+    property("members: what nobody confirmed", Sees::Tests, 3, members::unconfirmed),
+    property("members: an acknowledgement of an earlier life", Sees::Tests, 3, members::earlier_life),
+    property("members: who joins", Sees::Tests, 3, members::joining),
+    property("members: who steps down", Sees::Tests, 3, members::stepping_down),
+    property("members: a late renewal", Sees::Tests, 3, members::late_renewal),
+    property("members: between two subscriptions", Sees::Tests, 3, members::between_subscriptions),
+    property("unknown: a write that was given up", Sees::Tests, 3, unknown::given_up_write),
+    property("unknown: a write with a name", Sees::Tests, 3, unknown::settled),
+    property("unknown: what L2 holds after a write", Sees::Tests, 3, unknown::confirmed_by_l2),
+    property("unknown: a fill", Sees::Tests, 3, unknown::unknown_fill),
+    property("L2: what it refused", Sees::Tests, 3, unknown::refused_by_l2),
+    property("L2: while it does not answer", Sees::Tests, 3, unknown::silent_l2),
+    property("strong: the primary alone", Sees::Tests, 3, unknown::strong_read),
+    property("flights: each ends for itself", Sees::Tests, 3, unknown::flights_of_their_own),
     property("threads: an invalidation is complete", Sees::Tests, 1, threads::invalidation),
     property("threads: a flush is complete", Sees::Tests, 1, threads::flush),
     property("L1: never back to an older version", Sees::Tests, 1, threads::never_back),

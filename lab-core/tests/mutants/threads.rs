@@ -91,6 +91,9 @@ pub(crate) fn never_back(_: u64) -> bool {
             let dropped = local.invalidate(&key());
             assert!(!local.undisturbed(epoch, dropped.after) && local.undisturbed(epoch, dropped.before));
             assert!(local.store(&key(), version(2), epoch, NOW).is_err());
+            let epoch = local.epoch(&key());
+            local.flush();
+            assert!(local.store(&key(), version(3), epoch, NOW).is_err());
         },
         1,
     );
