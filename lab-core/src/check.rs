@@ -14,8 +14,9 @@ use std::panic::Location;
 pub use requests::{History, Request};
 pub use tally::figures;
 
+use crate::cluster::Actor;
 use crate::report::{Bound, Check};
-use crate::trace::{Event, EventId, Kind, RequestKind};
+use crate::trace::{Event, EventId, Kind, Outcome, RequestKind, Verb};
 use crate::value::{Instant, Tier};
 
 /// Checks that more than one scenario asks for.
@@ -153,6 +154,30 @@ pub fn no_stale_read_from(id: &str, part: Part<'_>, tier: Tier) -> Check {
     of_answers(id, &stale.collect::<Vec<_>>(), part.requests(RequestKind::Read).count())
 }
 
+/// No read of the part is answered an older version than one that was committed before it was sent, whether or not the
+/// commit was acknowledged: its writer may be dead.
+#[track_caller]
+pub fn no_read_behind(id: &str, part: Part<'_>) -> Check {
+    let commits: Vec<_> = commits(part.history).collect();
+    let is_behind = |read: &&Request<'_>| {
+        let newer = |(at, event): &(EventId, &Event)| {
+            *at < read.sent && event.key.as_ref() == Some(read.key) && event.version > read.version
+        };
+        read.version.is_some() && commits.iter().any(newer)
+    };
+    let behind: Vec<_> = part.requests(RequestKind::Read).filter(is_behind).collect();
+    of_answers(id, &behind, part.requests(RequestKind::Read).count())
+}
+
+/// Every commit of a row, in the order of the trace.
+fn commits<'a>(history: &History<'a>) -> impl Iterator<Item = (EventId, &'a Event)> {
+    let is_commit = |event: &Event| {
+        let updated = matches!(event.kind, Kind::Served { verb: Verb::Update, outcome: Outcome::Done, .. });
+        updated && event.actor == Actor::Primary
+    };
+    (0..).map(EventId).zip(&history.trace.events).filter(move |(_, event)| is_commit(event))
+}
+
 /// No session reads below what it wrote itself.
 #[track_caller]
 pub fn read_your_writes(part: Part<'_>) -> Check {
@@ -190,7 +215,19 @@ pub fn equal_answers(part: Part<'_>, kind: RequestKind) -> Check {
 /// Every request of the part was answered with a row, a version, or a plain yes.
 #[track_caller]
 pub fn all_answered(part: Part<'_>) -> Check {
-    let all: Vec<_> = part.history.requests.iter().filter(|request| part.holds(request)).collect();
+    answered(part, |_| true)
+}
+
+/// Every read of the part was answered with a row; whoever wrote may have died over it.
+#[track_caller]
+pub fn all_reads_answered(part: Part<'_>) -> Check {
+    answered(part, |request| request.kind == RequestKind::Read)
+}
+
+#[track_caller]
+fn answered(part: Part<'_>, is_meant: impl Fn(&Request<'_>) -> bool) -> Check {
+    let requests = part.history.requests.iter();
+    let all: Vec<_> = requests.filter(|request| part.holds(request) && is_meant(request)).collect();
     let lost: Vec<_> =
         all.iter().copied().filter(|request| !request.succeeded && kept!("answered.succeeded")).collect();
     // That no answer comes at all is known only at the end.

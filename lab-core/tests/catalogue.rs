@@ -90,8 +90,15 @@ const EXPECTED: &[(&str, &str, Expect)] = &[
     // Nobody tells the deaf server, then or later, unless it takes silence itself for the sign.
     ("lost-invalidation",  "forget",            Expect::Fails("fresh-in-time")),
     ("lost-invalidation",  "forget",            Expect::Fails("fresh-after-heal")),
+    ("lost-invalidation",  "forget",            Expect::Fails("fresh-after-crash")),
     ("lost-invalidation",  "numbers-only",      Expect::Fails("fresh-in-time")),
     ("lost-invalidation",  "numbers-and-beats", Expect::Fails("fresh-in-time")),
+    // Whoever hears everything that is published hears nothing of what nobody published; each half has its own job.
+    ("lost-invalidation",  "silence-limit",     Expect::Fails("fresh-after-crash")),
+    ("lost-invalidation",  "outbox-only",       Expect::Fails("fresh-in-time")),
+    ("lost-invalidation",  "publish-first",     Expect::Fails("fresh-after-crash")),
+    ("lost-invalidation",  "say-it-twice",      Expect::Holds("fresh-after-heal")),
+    ("lost-invalidation",  "say-it-twice",      Expect::Fails("fresh-after-crash")),
     // The old row comes back into both tiers; each wrong fix leaves its own hole.
     ("stale-set-race",     "delete",           Expect::Fails("l1-not-behind")),
     ("stale-set-race",     "delete",           Expect::Fails("l2-not-behind")),

@@ -165,6 +165,43 @@ fn only_the_tier_that_answered_is_behind() {
 }
 
 #[test]
+fn a_read_is_behind_a_commit_of_its_row_before_it_although_nobody_acknowledged_it() {
+    let behind = |commit: (Actor, Verb, Outcome, &str, u64), read: &Told| {
+        let (actor, verb, outcome, key, version) = commit;
+        let kind = Kind::Served { verb, outcome, value: None, lsn: None };
+        let committed = |script: Script| {
+            script.event(actor, kind.clone(), |event| {
+                (event.key, event.version) = (Some(Key::new(key)), Some(Version(version)));
+            })
+        };
+        let before = committed(Script::default()).phase(LOOK).whole(1, read);
+        let after = committed(Script::default().phase(LOOK).sent(1, read)).done(1, read);
+        [before, after].map(|script| !script.judged(|part| no_read_behind("behind", part)).holds)
+    };
+    let commit = || (Actor::Primary, Verb::Update, Outcome::Done, "a", 2);
+    assert_eq!(behind(commit(), &read(1)), [true, false], "a commit counts from then on");
+    assert_eq!(behind(commit(), &read(2)), [false; 2]);
+    assert_eq!(behind(commit(), &Told { version: None, ..read(1) }), [false; 2], "no row was answered");
+    assert_eq!(behind(commit(), &Told { key: "b", ..read(1) }), [false; 2], "another row");
+    let (actor, verb, outcome, key, version) = commit();
+    assert_eq!(behind((Actor::RedisMaster(0), verb, outcome.clone(), key, version), &read(1)), [false; 2]);
+    assert_eq!(behind((actor, Verb::Select, outcome, key, version), &read(1)), [false; 2]);
+    assert_eq!(behind((actor, verb, Outcome::Failed(String::new()), key, version), &read(1)), [false; 2]);
+    let nothing = Script::default().phase(LOOK);
+    assert!(!nothing.judged(|part| no_read_behind("behind", part)).holds, "nobody was asked");
+}
+
+#[test]
+fn who_writes_may_stay_without_an_answer_where_only_reads_are_asked_for() {
+    let lost = |told: Told| {
+        let script = Script::default().phase(LOOK).whole(1, &read(1)).sent(2, &told);
+        [all_answered, all_reads_answered].map(|check| script.judged(check).holds)
+    };
+    assert_eq!(lost(write(2)), [false, true]);
+    assert_eq!(lost(read(2)), [false, false]);
+}
+
+#[test]
 fn a_session_is_below_its_own_acknowledged_write_of_the_row_and_below_nothing_else() {
     let below = |script: &Script| !script.judged(read_your_writes).holds;
     // A second read that is in order, so that a case is not decided by there being nothing to count.
