@@ -5,6 +5,8 @@
 
 mod peril;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Actor;
@@ -73,6 +75,37 @@ pub enum Fault {
         /// By how much, in milliseconds.
         by_ms: i64,
     },
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BusTo(server) => write!(f, "bus → {server}"),
+            Self::From(from, to) => write!(f, "{from} → {to}"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delay { link, by_ms } => write!(f, "{link} is slower by {by_ms} ms"),
+            Self::Cut(link) => write!(f, "{link} is cut"),
+            Self::BlackHole(link) => write!(f, "{link} swallows everything"),
+            Self::Heal(link) => write!(f, "{link} is whole again"),
+            Self::Kill(actor) => write!(f, "{actor} dies"),
+            Self::Restart(actor) => write!(f, "{actor} is started again"),
+            Self::Pause(actor) => write!(f, "{actor} stands still"),
+            Self::Resume(actor) => write!(f, "{actor} goes on"),
+            Self::Reset(link) => write!(f, "the connections {link} end"),
+            Self::Hold(link) => write!(f, "{link} holds back what is sent"),
+            Self::Release(link) => write!(f, "{link} lets go what it held back"),
+            Self::SlowStatements { by_ms } => write!(f, "statements are slower by {by_ms} ms"),
+            Self::PauseReplay(actor) => write!(f, "{actor} replays nothing"),
+            Self::ResumeReplay(actor) => write!(f, "{actor} replays again"),
+            Self::Skew { server, by_ms } => write!(f, "the clock of {server} is off by {by_ms} ms"),
+        }
+    }
 }
 
 impl Fault {

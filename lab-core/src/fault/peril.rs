@@ -43,6 +43,21 @@ impl Peril {
         Self::PrimaryPaused,
     ];
 
+    /// What it is, in a sentence without its end.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::BusLate => "Notices come late",
+            Self::BusLost => "Notices are lost, or the connections that bring them",
+            Self::RedisAway => "Redis is late for a server, or out of its reach",
+            Self::DatabaseAway => "The primary is late for a server, or out of its reach, or slow",
+            Self::ServerPaused => "A server stands still, and goes on",
+            Self::ServerKilled => "A server dies, for good or to be started again",
+            Self::ClockOff => "A server's clock is ahead, or behind",
+            Self::PrimaryRestarted => "The primary dies and is started again",
+            Self::PrimaryPaused => "The primary stands still, and goes on",
+        }
+    }
+
     /// Its name in commands and links.
     pub fn slug(self) -> &'static str {
         match self {

@@ -1,15 +1,19 @@
 //! A scenario's own run, and what it may meet besides: branches of it, with faults drawn from the kinds that a green says
 //! it survives, or does not.
 
+use std::fmt;
 use std::time::Duration;
 
-use super::plan::Trouble;
+use super::plan::{Plan, Trouble};
+use super::promise::Promise;
 use crate::cluster::{Actor, Topology, slot};
 use crate::fault::{Link, Peril};
 use crate::scenario::{Deed, Intervention, Point, RunSpec, phase};
+use crate::sim;
 use crate::sim::random::{Purpose, Stream};
 use crate::trace::{Kind, Trace};
-use crate::value::{Instant, Key, ServerId};
+use crate::value::{Instant, ServerId};
+use crate::world::WorldError;
 
 /// Strikes of a run, at most.
 const STRIKES_MAX: u32 = 3;
@@ -113,12 +117,48 @@ pub fn branch(spec: &RunSpec, plain: &Trace, perils: &[Peril]) -> Option<RunSpec
     Some(branch)
 }
 
+/// How a run broke that met more than its own fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broke {
+    /// The scenario's run went beyond these bounds of its goal.
+    Bounds(Vec<String>),
+    /// The policy broke this promise under the nemesis.
+    Promise(Promise),
+    /// A run did not end, or the world broke; why.
+    Stuck(String),
+}
+
+impl fmt::Display for Broke {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bounds(checks) => write!(f, "beyond its bound: {}", checks.join(", ")),
+            Self::Promise(promise) => write!(f, "the nemesis breaks {promise:?}"),
+            Self::Stuck(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Lets a scenario's run meet these kinds of trouble, and its policy the nemesis, both under the seed of the spec. Says what
+/// broke, if anything did.
+pub fn endure(spec: &RunSpec, plain: &Trace, perils: &[Peril]) -> Result<(), Broke> {
+    let stuck = |error: WorldError| Broke::Stuck(error.to_string());
+    if let Some(branch) = branch(spec, plain, perils) {
+        let report = sim::run(&branch).map_err(stuck)?.report;
+        let beyond: Vec<_> = report.overstepped().map(|check| check.id.clone()).collect();
+        if !beyond.is_empty() {
+            return Err(Broke::Bounds(beyond));
+        }
+    }
+    let found = super::run(&Plan::draw(&spec.policy, spec.seed)).map_err(stuck)?;
+    found.violations.first().map_or(Ok(()), |violation| Err(Broke::Promise(violation.promise)))
+}
+
 fn number(chance: &mut Stream, end: u8) -> u8 {
     u8::try_from(chance.below(end.max(1).into())).unwrap_or(0)
 }
 
 fn shard(topology: &Topology, row: &str) -> u8 {
-    u8::try_from(topology.shard_of(slot(Key::new(row).as_str()))).unwrap_or(0)
+    topology.shard_of(slot(row))
 }
 
 /// The way of a notice: to a server, or from it.

@@ -49,6 +49,7 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("verify: a role of the catalogue", Sees::Verify, 60, light_role),
     property("verify: a role of the herd", Sees::Verify, 4, herd_role),
     property("verify: a wrong fix that no seed breaks", Sees::Verify, 1, wrong_never_breaks),
+    property("verify: a green in trouble", Sees::Verify, 100, green_in_trouble),
     property("nemesis: acknowledged", Sees::Tests, NEMESIS, |seed| nemesis(&acknowledged(), seed)),
     property("nemesis: strong reads", Sees::Tests, 400, |seed| {
         nemesis(&switched(&[Switch::StrongReads]), seed)
@@ -143,6 +144,17 @@ fn contradicts_role(scenario: ScenarioId, preset: &Preset, seed: u64) -> bool {
         }
     };
     role_broken || !run.report.demonstration
+}
+
+/// Greens meet what they say they survive, and the nemesis.
+fn green_in_trouble(seed: u64) -> bool {
+    let greens = ScenarioId::ALL.into_iter().flat_map(presets);
+    let mut greens = greens.filter(|(_, preset)| matches!(preset.role, Role::Green(_)));
+    greens.any(|(scenario, preset)| {
+        let spec = RunSpec::preset(scenario, preset.name, seed).expect("the catalogue names its presets");
+        let plain = sim::run(&spec);
+        plain.is_ok_and(|plain| nemesis::endure(&spec, &plain.trace, &preset.survives()).is_err())
+    })
 }
 
 fn wrong_never_breaks(_: u64) -> bool {

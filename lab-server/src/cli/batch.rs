@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use indicatif::ProgressBar;
+use lab_core::fault::Peril;
+use lab_core::nemesis::{self, Broke};
 use lab_core::report::Verdict;
 use lab_core::scenario::{Run, RunSpec};
 use lab_core::sim;
@@ -13,22 +15,36 @@ use lab_core::sim;
 use super::{CliError, output, text};
 
 /// What many seeds amount to, and what was asked of each.
+#[derive(Default)]
 pub(super) struct Batch {
     pub(super) verdict: Verdict,
     /// Seeds under which every check in `watched` held.
     pub(super) watched_held: u32,
+    /// Seeds under which nothing broke in trouble.
+    pub(super) endured: u32,
+    /// The first seed under which something did, and what.
+    pub(super) first_broken: Option<(u64, Broke)>,
 }
 
-/// Runs a spec under every seed. `watched` names checks that are counted by themselves.
+/// What is asked of a run besides its verdict.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Asked<'a> {
+    /// Checks that are counted by themselves.
+    pub(super) watched: &'a [&'a str],
+    /// The kinds of trouble that it must survive; nothing where it promises none.
+    pub(super) survives: Option<&'a [Peril]>,
+}
+
+/// Runs a spec under every seed.
 pub(super) fn simulate(
     spec: &RunSpec,
     seeds: RangeInclusive<u64>,
-    watched: &[&str],
+    asked: Asked<'_>,
     progress: &ProgressBar,
 ) -> Result<Batch, CliError> {
     output::check()?;
     let next = AtomicU64::new(*seeds.start());
-    let empty = Batch { verdict: Verdict::default(), watched_held: 0 };
+    let empty = Batch::default();
     let sum = Mutex::new((empty, None));
     let work = || {
         loop {
@@ -36,11 +52,18 @@ pub(super) fn simulate(
             if !seeds.contains(&seed) {
                 return;
             }
-            let outcome = once(spec, seed);
+            let outcome = once(spec, seed).map(|run| {
+                let of_seed = RunSpec { seed, ..spec.clone() };
+                let endured = asked.survives.map(|perils| nemesis::endure(&of_seed, &run.trace, perils));
+                (run, endured)
+            });
             progress.inc(1);
             let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
             match outcome {
-                Ok(run) => sum.0.add(seed, &run, watched),
+                Ok((run, endured)) => {
+                    sum.0.add(seed, &run, asked.watched);
+                    sum.0.add_endured(seed, endured);
+                }
                 Err(error) => {
                     sum.1.get_or_insert(error);
                     return;
@@ -82,6 +105,16 @@ impl Batch {
             .chain((!run.report.goal_held()).then_some(seed))
             .min();
         self.watched_held += u32::from(watched_hold(run, watched));
+    }
+
+    fn add_endured(&mut self, seed: u64, endured: Option<Result<(), Broke>>) {
+        match endured {
+            Some(Ok(())) => self.endured += 1,
+            Some(Err(broke)) if self.first_broken.as_ref().is_none_or(|(first, _)| seed < *first) => {
+                self.first_broken = Some((seed, broke));
+            }
+            Some(Err(_)) | None => {}
+        }
     }
 }
 

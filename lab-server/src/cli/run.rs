@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use lab_core::fault::Peril;
+use lab_core::nemesis;
 use lab_core::recording::Recording;
-use lab_core::report::{Check, Figure, Verdict, WorldKind};
-use lab_core::scenario::{Lang, Role, Run, RunSpec, ScenarioId, Settings};
+use lab_core::report::{Check, Figure, Report, Verdict, WorldKind};
+use lab_core::scenario::{Deed, Intervention, Lang, Point, Role, Run, RunSpec, ScenarioId, Settings};
 use lab_core::trace::Trace;
 use serde::Serialize;
 
+use super::batch::Asked;
 use super::interrupt::Interrupt;
 use super::trace_file::TraceFile;
 use super::{CliError, Held, NamedServers, WorldChoice, batch, seed_count, stores, text};
@@ -35,6 +38,9 @@ pub(super) struct Options {
     /// Try the seeds 1 to N
     #[arg(long, value_name = "N", value_parser = seed_count, allow_negative_numbers = true)]
     seeds: Option<u32>,
+    /// Let it meet trouble of these kinds besides, drawn from the seed; in the simulator, under one seed
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = peril(), conflicts_with = "seeds")]
+    under: Vec<Peril>,
     /// Set a knob of the scenario (several times, if need be)
     #[arg(long, value_name = "KNOB=VALUE", value_parser = knob)]
     set: Vec<(String, u64)>,
@@ -52,6 +58,12 @@ pub(super) struct Options {
 fn scenario() -> impl TypedValueParser<Value = ScenarioId> {
     let names = ScenarioId::ALL.map(|id| PossibleValue::new(id.slug()).help(id.words(Lang::En).goal()));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<ScenarioId>())
+}
+
+/// The kinds of trouble by their names.
+fn peril() -> impl TypedValueParser<Value = Peril> {
+    let names = Peril::ALL.map(|peril| PossibleValue::new(peril.slug()).help(peril.sentence()));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Peril>())
 }
 
 fn seed(text: &str) -> Result<u64, String> {
@@ -113,7 +125,7 @@ pub(super) fn run(options: &Options) -> Result<Held, CliError> {
             }
             Err(broke.error)
         }
-        None => recorded.map(|()| outcome.held()),
+        None => recorded.map(|()| outcome.held(&plan)),
     }
 }
 
@@ -132,8 +144,14 @@ impl Outcome {
         Some(Recording { spec, world: plan.options.world.into(), unfinished, trace })
     }
 
-    fn held(&self) -> Held {
-        if self.verdict.held == self.verdict.tried { Held::Yes } else { Held::No }
+    /// Whether every goal held; in trouble, whether nothing happened that must not.
+    fn held(&self, plan: &Plan<'_>) -> Held {
+        let in_trouble = !plan.options.under.is_empty();
+        let held = match &self.shown {
+            Some((_, run)) if in_trouble => run.report.overstepped().next().is_none(),
+            _ => self.verdict.held == self.verdict.tried,
+        };
+        if held { Held::Yes } else { Held::No }
     }
 
     /// Keeps what there is of a run on real servers that ended the command.
@@ -189,13 +207,24 @@ fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
         settings,
         interventions: Vec::new(),
     };
+    let spec = if options.under.is_empty() { spec } else { in_trouble(options, spec)? };
     Ok(Plan { options, policy: preset.name, role: preset.role, spec, seeds })
+}
+
+/// The run with what goes wrong besides.
+fn in_trouble(options: &Options, spec: RunSpec) -> Result<RunSpec, CliError> {
+    if options.world != WorldChoice::Sim {
+        let why = "--under is for the simulator: leave out --world real";
+        return Err(CliError::Usage(why.to_owned()));
+    }
+    let plain = batch::once(&spec, spec.seed)?;
+    Ok(nemesis::branch(&spec, &plain.trace, &options.under).unwrap_or(spec))
 }
 
 fn simulate(plan: &Plan<'_>) -> Result<Outcome, CliError> {
     let count = plan.seeds.end() - plan.seeds.start() + 1;
     let progress = text::progress(count, format!("{} {}", plan.spec.scenario, plan.policy));
-    let batch = batch::simulate(&plan.spec, plan.seeds.clone(), &[], &progress);
+    let batch = batch::simulate(&plan.spec, plan.seeds.clone(), Asked::default(), &progress);
     progress.finish_and_clear();
     let verdict = batch?.verdict;
     let seed = verdict.first_failing.unwrap_or(*plan.seeds.start());
@@ -287,9 +316,11 @@ fn tell(plan: &Plan<'_>, verdict: &Verdict, seed: u64, shown: &Run) -> Result<()
         say!("{scenario}: {}", scenario.words(Lang::En).goal());
         say!("policy {policy}, {world}, seed {seed}: {events} events, digest {digest:016x}");
         text::report(&shown.report);
-        say!("{}", sum(verdict));
+        say!("{}", if plan.options.under.is_empty() { sum(verdict) } else { bounds(&shown.report) });
     }
-    if let Some(failing) = verdict.first_failing {
+    if !plan.options.under.is_empty() {
+        tell_trouble(plan);
+    } else if let Some(failing) = verdict.first_failing {
         tell_failure(plan, failing);
     }
     Ok(())
@@ -300,6 +331,26 @@ fn sum(verdict: &Verdict) -> String {
         (1, 1) => "the goal held".to_owned(),
         (1, _) => "the goal did not hold".to_owned(),
         (tried, held) => format!("the goal held under {held} of {tried} seeds"),
+    }
+}
+
+/// In trouble requests fail; what counts is that nothing happened more often than it may.
+fn bounds(report: &Report) -> String {
+    let overstepped: Vec<_> = report.overstepped().map(|check| check.id.as_str()).collect();
+    if overstepped.is_empty() {
+        "in trouble: every bound of the goal held".to_owned()
+    } else {
+        format!("in trouble: beyond its bound: {}", overstepped.join(", "))
+    }
+}
+
+/// Tells what went wrong besides.
+fn tell_trouble(plan: &Plan<'_>) {
+    note!("besides, this went wrong:");
+    for Intervention { at, deed } in &plan.spec.interventions {
+        if let (Point::At(at), Deed::Fault(fault)) = (at, deed) {
+            note!("  at {:>8.2} ms  {}", at.as_millis_f64(), fault);
+        }
     }
 }
 

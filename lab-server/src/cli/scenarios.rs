@@ -1,7 +1,7 @@
 //! `lab scenarios`: the course.
 
 use clap::Args;
-use lab_core::scenario::{COURSE, Lang, Role, ScenarioId};
+use lab_core::scenario::{COURSE, Lang, Limit, Role, ScenarioId};
 
 use crate::catalogue;
 
@@ -31,11 +31,21 @@ fn describe(id: ScenarioId) {
     say!("{:>2}  {}: {}", scenario.number, scenario.slug, words.goal());
     for preset in scenario.presets {
         let sentence = words.preset(preset.name).map_or("", |(_, sentence)| sentence);
-        say!("      --policy {:<14} {:<8} {sentence}", preset.name, role(preset.role));
+        say!("      --policy {:<17} {:<8} {sentence}", preset.name, role(preset.role));
+        for limit in limits(preset.role) {
+            let Limit { peril, check, seed } = limit;
+            let again = seed.map_or_else(String::new, |seed| format!(" (--seed {seed} --under {peril})"));
+            say!("{:33}does not survive {peril}: {check} breaks{again}", "");
+        }
     }
     for knob in scenario.knobs {
         say!("      --set {}={} ({} to {})", knob.name, knob.default, knob.min, knob.max);
     }
+}
+
+/// What a green does not survive.
+fn limits(role: Role) -> &'static [Limit] {
+    if let Role::Green(limits) = role { limits } else { &[] }
 }
 
 /// The word for a role.

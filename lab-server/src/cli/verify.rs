@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use lab_core::fault::Peril;
+use lab_core::nemesis::Broke;
 use lab_core::report::WorldKind;
 use lab_core::scenario::{Preset, Role, RunSpec, ScenarioId, Settings};
 use lab_core::world::WorldError;
 
-use super::batch::{self, watched_hold};
+use super::batch::{self, Asked, watched_hold};
 use super::interrupt::Interrupt;
 use super::{CliError, Held, NamedServers, output, scenarios, seed_count, stores, text};
 use crate::real::error::RunError;
@@ -25,6 +27,8 @@ The table:
   held       runs in which the goal held
   schedules  runs whose events came in an order of their own
   arose      runs that showed the scenario's situation; others say nothing
+  endured    of a green, in the simulator: runs that kept every bound while faults struck that it says it survives, and
+             under whose seed the nemesis broke no promise of its policy
   verdict    ok, NOT OK, or ERROR where a run has none; the other lines are checked all the same
 
 Exit codes:
@@ -71,6 +75,9 @@ struct Row {
     /// Runs in which the checks that a partial fix promises held.
     promised: u32,
     first_failing: Option<u64>,
+    /// Of a green in the simulator: runs that nothing broke in trouble.
+    endured: Option<u32>,
+    first_broken: Option<(u64, Broke)>,
 }
 
 pub(super) fn run(options: &Options) -> Result<Held, CliError> {
@@ -139,7 +146,10 @@ fn promised(role: Role) -> &'static [&'static str] {
 fn simulated(scenario: ScenarioId, preset: &'static Preset, seeds: u32) -> Result<Row, CliError> {
     let progress = text::progress(u64::from(seeds), format!("{scenario} {}", preset.name));
     let seeds = 1..=u64::from(seeds);
-    let batch = batch::simulate(&spec(scenario, preset, 1), seeds, promised(preset.role), &progress);
+    let survives = preset.survives();
+    let is_green = matches!(preset.role, Role::Green(_));
+    let asked = Asked { watched: promised(preset.role), survives: is_green.then_some(&*survives) };
+    let batch = batch::simulate(&spec(scenario, preset, 1), seeds, asked, &progress);
     progress.finish_and_clear();
     let batch = batch?;
     Ok(Row {
@@ -152,6 +162,8 @@ fn simulated(scenario: ScenarioId, preset: &'static Preset, seeds: u32) -> Resul
         schedules: batch.verdict.schedules.len(),
         promised: batch.watched_held,
         first_failing: batch.verdict.first_failing,
+        endured: is_green.then_some(batch.endured),
+        first_broken: batch.first_broken,
     })
 }
 
@@ -194,6 +206,8 @@ async fn on_servers(
         schedules: 1,
         promised: u32::from(watched_hold(&run, promised(preset.role))),
         first_failing: (!held).then_some(1),
+        endured: None,
+        first_broken: None,
     })
 }
 
@@ -206,6 +220,9 @@ impl Row {
                 "a green that fails: {}",
                 text::triple(self.scenario, self.preset.name, seed)
             ));
+        }
+        if let Some((seed, broke)) = &self.first_broken {
+            return Some(self.broken_in_trouble(*seed, broke));
         }
         if self.demonstrated < self.tried {
             return Some("its situation did not arise".to_owned());
@@ -228,6 +245,23 @@ impl Row {
     }
 }
 
+impl Row {
+    /// What broke while more went wrong than the scenario's own fault, and how to see it again.
+    fn broken_in_trouble(&self, seed: u64, broke: &Broke) -> String {
+        let (scenario, preset) = (self.scenario, self.preset);
+        let told = format!("in trouble it breaks at {}: {broke}", text::triple(scenario, preset.name, seed));
+        let kinds: Vec<_> = preset.survives().into_iter().map(Peril::slug).collect();
+        match broke {
+            Broke::Bounds(_) => format!(
+                "{told}; again: lab run {scenario} --policy {} --seed {seed} --under {}",
+                preset.name,
+                kinds.join(",")
+            ),
+            Broke::Promise(_) | Broke::Stuck(_) => told,
+        }
+    }
+}
+
 /// The table while it is printed, line by line.
 #[derive(Default)]
 struct Table {
@@ -244,6 +278,8 @@ impl Table {
     fn add(&mut self, row: &Row) {
         let (held, arose) =
             (format!("{}/{}", row.held, row.tried), format!("{}/{}", row.demonstrated, row.tried));
+        let endured =
+            row.endured.map_or_else(|| "-".to_owned(), |endured| format!("{endured}/{}", row.tried));
         let (world, schedules) = match row.world {
             WorldKind::Sim => ("sim", row.schedules.to_string()),
             WorldKind::Real => ("real", "-".to_owned()),
@@ -251,14 +287,14 @@ impl Table {
         let complaint = row.complaint();
         let as_expected = complaint.is_none();
         let verdict = complaint.map_or_else(|| "ok".to_owned(), |why| format!("NOT OK: {why}"));
-        self.print(row.scenario, row.preset, world, [&held, &schedules, &arose], &verdict);
+        self.print(row.scenario, row.preset, world, [&held, &schedules, &arose, &endured], &verdict);
         self.as_expected += u32::from(as_expected);
         self.not_as_expected += u32::from(!as_expected);
     }
 
     /// A scenario that asks for a fault that these servers do not allow.
     fn add_not_run(&mut self, scenario: ScenarioId, preset: &Preset, why: String) {
-        self.print(scenario, preset, "real", ["-"; 3], "not run: it needs faults");
+        self.print(scenario, preset, "real", ["-"; 4], "not run: it needs faults");
         self.not_run += 1;
         self.why_not = Some(why);
     }
@@ -273,7 +309,7 @@ impl Table {
         let whole = error.to_string();
         let brief = brief.unwrap_or_else(|| whole.clone());
         let line = brief.lines().next().unwrap_or_default();
-        self.print(scenario, preset, world, ["-"; 3], &format!("ERROR: {line}"));
+        self.print(scenario, preset, world, ["-"; 4], &format!("ERROR: {line}"));
         if whole.lines().nth(1).is_some() {
             note!("{scenario} {}: {whole}", preset.name);
         }
@@ -284,13 +320,23 @@ impl Table {
         self.as_expected + self.not_as_expected + self.errors + self.not_run
     }
 
-    fn print(&self, scenario: ScenarioId, preset: &Preset, world: &str, counts: [&str; 3], verdict: &str) {
+    fn print(&self, scenario: ScenarioId, preset: &Preset, world: &str, counts: [&str; 4], verdict: &str) {
         if self.lines() == 0 {
-            print_line(["scenario", "policy", "expected", "world", "held", "schedules", "arose", "verdict"]);
+            print_line([
+                "scenario",
+                "policy",
+                "expected",
+                "world",
+                "held",
+                "schedules",
+                "arose",
+                "endured",
+                "verdict",
+            ]);
         }
-        let [held, schedules, arose] = counts;
+        let [held, schedules, arose, endured] = counts;
         let role = scenarios::role(preset.role);
-        print_line([scenario.slug(), preset.name, role, world, held, schedules, arose, verdict]);
+        print_line([scenario.slug(), preset.name, role, world, held, schedules, arose, endured, verdict]);
     }
 
     fn end(self) -> Result<Held, CliError> {
@@ -304,9 +350,9 @@ impl Table {
     }
 }
 
-fn print_line(columns: [&str; 8]) {
-    let [scenario, policy, expected, world, held, schedules, arose, verdict] = columns;
+fn print_line(columns: [&str; 9]) {
+    let [scenario, policy, expected, world, held, schedules, arose, endured, verdict] = columns;
     say!(
-        "{scenario:<20} {policy:<17} {expected:<8} {world:<5} {held:>11} {schedules:>10} {arose:>10}  {verdict}"
+        "{scenario:<20} {policy:<17} {expected:<8} {world:<5} {held:>11} {schedules:>10} {arose:>10} {endured:>10}  {verdict}"
     );
 }
