@@ -2,7 +2,8 @@
 
 use lab_core::nemesis::{self, Action, Plan, Promise, Step, Strike, Trouble};
 use lab_core::policy::{Policy, SharedWrite, Switch};
-use lab_core::trace::Actor;
+use lab_core::scenario::{Role, ScenarioId};
+use lab_core::trace::{Actor, Event, Kind, Outcome, RequestKind, Verb};
 use lab_core::value::ServerId;
 use lab_core::world::Link;
 
@@ -56,6 +57,45 @@ fn the_lesson_keeps_none_of_it() {
         let broken = (1..=SEEDS).any(|seed| breaks(promise, &Plan::draw(&Policy::lesson(), seed)));
         assert!(broken, "{promise:?} survived {SEEDS} seeds of the lesson's own code");
     }
+}
+
+/// Where freshness is what a scenario is about, whoever is no green of the first breaks it. (Herds and locks promise nothing
+/// that the nemesis asks for.)
+#[test]
+fn every_red_and_wrong_policy_of_freshness_is_found() {
+    let about = [ScenarioId::InvalidationDelay, ScenarioId::LostInvalidation, ScenarioId::StaleSetRace];
+    let presets =
+        about.into_iter().flat_map(|id| id.scenario().presets.iter().map(move |preset| (id, preset)));
+    for (scenario, preset) in presets.filter(|(_, preset)| !matches!(preset.role, Role::Green(_))) {
+        let policy = (preset.policy)();
+        let mut seeds = 1..=SEEDS;
+        let found = seeds.any(|seed| breaks(Promise::FreshAfterAcknowledgement, &Plan::draw(&policy, seed)));
+        assert!(found, "{scenario} {} keeps its freshness under {SEEDS} seeds", preset.name);
+    }
+}
+
+/// A write that was acknowledged is in the database, whatever the caches promise.
+#[test]
+fn a_write_that_nobody_committed_is_a_lost_one() {
+    let plan = Plan::draw(&Policy::lesson(), 1);
+    let promises = [Promise::NoLostWrite];
+    let mut trace = run_against(&promises, &plan).trace;
+    assert_eq!(nemesis::judge(&promises, &trace).0, []);
+    let is_commit = |event: &Event| {
+        event.actor == Actor::Primary && matches!(event.kind, Kind::Served { verb: Verb::Update, .. })
+    };
+    let is_write = |event: &&Event| matches!(event.kind, Kind::Requested { request: RequestKind::Write, .. });
+    let writes: Vec<_> = trace.events.iter().filter(is_write).map(|event| event.operation).collect();
+    let is_acknowledged = |event: &&Event| {
+        let done = matches!(event.kind, Kind::Completed { outcome: Outcome::Done, .. });
+        done && writes.contains(&event.operation)
+    };
+    let version = trace.events.iter().rfind(is_acknowledged).expect("some write is acknowledged").version;
+    let commit = trace.events.iter_mut().find(|event| is_commit(event) && event.version == version);
+    commit.expect("it was committed").version = None;
+    let lost = nemesis::judge(&promises, &trace).0;
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    assert_eq!((lost[0].promise, Some(lost[0].owed)), (Promise::NoLostWrite, version));
 }
 
 fn step(after_ms: u64, server: u8, action: Action) -> Step {

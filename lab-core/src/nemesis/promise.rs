@@ -30,6 +30,8 @@ pub enum Promise {
     ConvergesWhenQuiet,
     /// Every answer is a version that was committed before the answer was given.
     NothingInvented,
+    /// Every write that was acknowledged was committed before.
+    NoLostWrite,
 }
 
 /// A promise that was broken.
@@ -39,7 +41,7 @@ pub struct Violation {
     pub promise: Promise,
     /// The row.
     pub key: Key,
-    /// The request whose answer breaks it, and its answer.
+    /// The request whose answer breaks it: a read, or the write that is lost.
     pub request: OperationId,
     /// What it was answered.
     pub answered: Version,
@@ -63,6 +65,7 @@ pub fn promised(policy: &Policy) -> Vec<Promise> {
         (Promise::MonotonicReads, strong || session),
         (Promise::ConvergesWhenQuiet, strong || (acknowledged && policy.write.outbox != Outbox::None)),
         (Promise::NothingInvented, true),
+        (Promise::NoLostWrite, true),
     ];
     promises.into_iter().filter_map(|(promise, made)| made.then_some(promise)).collect()
 }
@@ -96,6 +99,12 @@ pub fn judge(promises: &[Promise], trace: &Trace) -> (Vec<Violation>, u64) {
             Promise::NothingInvented => {
                 checked += reads.len() as u64;
                 violations.extend(reads.iter().filter_map(|read| invented(read, &commits)));
+                continue;
+            }
+            Promise::NoLostWrite => {
+                let acknowledged = writes(&history);
+                checked += acknowledged.len() as u64;
+                violations.extend(acknowledged.iter().filter_map(|write| lost(write, &commits)));
                 continue;
             }
         };
@@ -168,6 +177,14 @@ fn invented(read: &Request<'_>, commits: &Commits) -> Option<Violation> {
     let committed = commits.get(read.key).into_iter().flatten().filter(|(event, _)| *event < done);
     let newest = committed.map(|(_, version)| *version).max().unwrap_or_default();
     (answered > newest).then(|| violation(Promise::NothingInvented, read, answered, newest))
+}
+
+fn lost(write: &Request<'_>, commits: &Commits) -> Option<Violation> {
+    let (acknowledged, done) = (write.version.unwrap_or_default(), write.completed?);
+    let mut committed = commits.get(write.key).into_iter().flatten().filter(|(event, _)| *event < done);
+    let is_there = committed.any(|(_, version)| *version == acknowledged);
+    let nothing = Version::default();
+    (!is_there).then(|| violation(Promise::NoLostWrite, write, nothing, acknowledged))
 }
 
 fn violation(promise: Promise, read: &Request<'_>, answered: Version, owed: Version) -> Violation {
