@@ -240,9 +240,9 @@ fn a_short_pause_makes_answers_late_and_elects_nobody() {
     }
 }
 
-/// A command that waits at a master which stands still is carried out when it goes on, or redirected, whichever comes first.
+/// A command that waits at a master which stands still is carried out when it goes on.
 #[test]
-fn a_master_that_stood_still_for_long_may_answer_before_it_knows_that_it_leads_no_more() {
+fn a_master_that_stood_still_for_long_answers_before_it_knows_that_it_leads_no_more() {
     let (paused, resumed) = (Fault::Pause(MASTER), Fault::Resume(MASTER));
     let traces = under_seeds(move |world| async move {
         started(&world).await;
@@ -258,7 +258,6 @@ fn a_master_that_stood_still_for_long_may_answer_before_it_knows_that_it_leads_n
         assert_eq!(write(&world, TWO).await, Response::Written(Version(2)));
         assert_eq!(shared(&world, TWO, &key()).await, Some(Version(2)), "it finds the new master");
     });
-    let mut unaware = 0;
     for trace in &traces {
         assert!(between(trace, paused, REPLICA, Role::Master).is_some(), "it is elected meanwhile");
         let demoted = between(trace, resumed, MASTER, Role::Replica).expect("the old one is told");
@@ -270,9 +269,8 @@ fn a_master_that_stood_still_for_long_may_answer_before_it_knows_that_it_leads_n
                 && event.at >= at
                 && matches!(event.kind, Kind::Served { outcome: Outcome::Hit, .. })
         });
-        unaware += u32::from(served);
+        assert!(served, "it answers before it knows");
     }
-    assert!(unaware > 0 && (unaware as usize) < traces.len(), "{unaware} answered before they knew");
 }
 
 #[test]

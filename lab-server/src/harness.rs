@@ -9,7 +9,7 @@
 //!   everybody else's; `ports`: free ports; `node`: a process under its name; `casualty`: one that ended by itself;
 //! - `last_will`: what is done if we are killed; `sweep`: what the next start does if that was killed, too;
 //!   `shared_memory`: what killed servers leave in the system;
-//! - `redis_cluster`, `postgres`: what makes them servers of the lab; `operator`: a connection to a node whose
+//! - `redis_cluster`, `postgres`: what makes them servers of the lab; `redis_roles`: who leads a shard now; `operator`: a connection to a node whose
 //!   answers have limits;
 //! - `endpoints`: how to reach them; `external`: the same for servers that somebody else runs; `notices`: what is told
 //!   of them although it stops nothing;
@@ -66,12 +66,14 @@ mod private;
 mod process;
 mod proxy;
 mod redis_cluster;
+mod redis_roles;
 mod shared_memory;
 mod sweep;
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use lab_core::world::deadline;
 use redis::RedisConnectionInfo;
 use tokio::try_join;
 
@@ -127,7 +129,7 @@ impl Default for HarnessSpec {
             replicas_per_master: 1,
             postgres_replicas: 2,
             servers: 4,
-            node_timeout: Duration::from_secs(1),
+            node_timeout: deadline::NODE_TIMEOUT,
             ready_within: Duration::from_mins(2),
             search: Search::Machine,
         }

@@ -4,7 +4,7 @@
 //!   behaves on servers that somebody else runs; [`remains`]: what it could not take away there; [`room`]: whether they
 //!   have enough connections for a run
 //! * [`world`]: what a scenario drives; `server`: an app server on a thread of its own; `faults`: which fault of the
-//!   harness a fault of the scenario is; `witness`: what the replicas hold meanwhile
+//!   harness a fault of the scenario is; `witness`: what the replicas hold meanwhile; `roles`: who leads a shard meanwhile
 //! * [`disturbance`]: what must not happen to a run; `pauses`: whether the lab itself stood still; `vitals`: whether
 //!   somebody else's servers lived through it
 //! * [`error`]: what can go wrong
@@ -15,6 +15,7 @@ mod faults;
 mod guest;
 mod pauses;
 pub mod remains;
+mod roles;
 pub mod room;
 mod server;
 pub mod stores;

@@ -206,8 +206,7 @@ async fn a_primary_that_dies_is_told(stores: &Arc<Stores>) {
 }
 
 async fn a_master_that_dies_is_told(stores: &Arc<Stores>) {
-    let (shard, _) = stores.delete_shared(&Key::new("expensive:calculation")).await.expect("an answer");
-    let node = RedisNode::Master(shard);
+    let (node, _) = stores.delete_shared(&Key::new("expensive:calculation")).await.expect("an answer");
     let master = stores.harness().redis(node).expect("the node is ours");
     expect_death(stores, master.pid(), &node.to_string()).await;
 }

@@ -6,6 +6,7 @@
 
 mod links;
 mod nodes;
+mod redis;
 
 use std::fmt::Debug;
 use std::pin::pin;
@@ -59,6 +60,7 @@ pub async fn suite<W: World>(world: &W) -> Result<(), Violation> {
     let clause = |clause: &'static str| move |what: String| Violation { clause, what };
     world.start(spec()).await.map_err(|error| clause("the world starts")(error.to_string()))?;
     links::clauses(world).await?;
+    redis::clauses(world).await?;
     nodes::clauses(world).await
 }
 

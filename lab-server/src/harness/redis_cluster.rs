@@ -181,7 +181,7 @@ impl RedisCluster {
     }
 
     /// Waits until the node sees every node and slot, and its own link to a master is up.
-    async fn complete(&self, node: &RedisServer, deadline: Deadline) -> Result<(), HarnessError> {
+    pub(super) async fn complete(&self, node: &RedisServer, deadline: Deadline) -> Result<(), HarnessError> {
         let connection = node.connect().await?;
         let masters = self.nodes.iter().filter(|node| node.slots.is_some()).count();
         let copies = self.nodes.len() / masters;
@@ -282,7 +282,7 @@ fn options(real: Ipv4Addr, shown: Ipv4Addr, port: u16, node_timeout: Duration) -
          --cluster-announce-ip {shown} --cluster-announce-port {port} --cluster-announce-bus-port {bus} \
          --replica-announce-ip {shown} --replica-announce-port {port} \
          --cluster-replica-validity-factor 0 --cluster-allow-replica-migration no \
-         --repl-diskless-sync-delay 0 --repl-ping-replica-period 1"
+         --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 --rdb-del-sync-files yes"
     );
     let mut options: Vec<OsString> = settings.split_whitespace().map(OsString::from).collect();
     // No snapshots: an empty word, which splitting would lose.
@@ -351,7 +351,7 @@ impl RedisServer {
         self.node.kill();
     }
 
-    /// Starts it again, empty, under its old name and address, and waits until it answers; the rest of the
+    /// Starts it again, empty (what it once received as a replica is not kept either), under its old name and address, and waits until it answers; the rest of the
     /// cluster may need seconds more to take it back.
     pub async fn restart(&self, within: Duration) -> Result<(), HarnessError> {
         self.node.respawn().await?;
@@ -401,7 +401,7 @@ impl RedisServer {
         }
     }
 
-    async fn ask<T: redis::FromRedisValue>(
+    pub(super) async fn ask<T: redis::FromRedisValue>(
         &self,
         connection: &mut MultiplexedConnection,
         words: &[&str],
@@ -432,7 +432,7 @@ impl RedisServer {
         proxy.serve(announced.bus, own_bus, move |peer| node_at(peer).map(|peer| Link::Gossip(peer, here)))
     }
 
-    fn process(&self) -> std::sync::Arc<Process> {
+    pub(super) fn process(&self) -> std::sync::Arc<Process> {
         self.node.process()
     }
 }

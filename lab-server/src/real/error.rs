@@ -11,7 +11,7 @@ use super::disturbance::{self, Disturbance};
 use super::remains::{self, Remains};
 use super::stores::REPLAYED_WITHIN;
 use crate::adapters::database::TABLES;
-use crate::harness::{Address, OperatorError, PostgresNode, RedisNode};
+use crate::harness::{Address, HarnessError, OperatorError, PostgresNode, RedisNode};
 
 /// Why there is no run.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,9 @@ pub enum StoresError {
         /// Redis' answer.
         source: RedisError,
     },
+    /// The Redis nodes of our own did not get the roles again that they began with.
+    #[error("give the Redis nodes back the roles that they began with: {0}")]
+    Roles(HarnessError),
     /// PostgreSQL did not do it.
     #[error("{doing}: {why}")]
     Postgres {

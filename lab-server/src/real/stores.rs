@@ -182,6 +182,7 @@ impl Stores {
         if let Ok(links) = self.harness.links() {
             links.heal_all();
         }
+        self.harness.restore_redis_roles().await.map_err(StoresError::Roles)?;
         for endpoint in self.masters() {
             let mut connection = self.redis(endpoint).await?;
             let flushed = cmd("FLUSHALL").arg("SYNC").query_async::<()>(&mut connection).await;
@@ -251,12 +252,12 @@ impl Stores {
         }
     }
 
-    /// Deletes a key at the master that holds its slot; answers which shard that is, and whether its replica has
-    /// deleted it too.
+    /// Deletes a key at the node that leads its shard, the one that began as the master or the other; answers which node
+    /// that was, and whether the other has deleted it too.
     ///
     /// # Errors
     /// When Redis does not answer.
-    pub async fn delete_shared(&self, key: &Key) -> Result<(u8, bool), StoresError> {
+    pub async fn delete_shared(&self, key: &Key) -> Result<(RedisNode, bool), StoresError> {
         let doing = || StoresError::redis(format!("delete {key}"));
         let name = self.keyspace().stored(key);
         let slot = Slot::for_key(&name);
@@ -264,13 +265,21 @@ impl Stores {
             endpoint.slots.iter().cloned().flatten().any(|number| Slot::new(number) == Some(slot))
         };
         let nowhere = || RedisError::from((redis::ErrorKind::Client, "no master holds the key's slot"));
-        let master = self.masters().find(holds).ok_or_else(nowhere).map_err(doing())?;
-        let mut connection = self.redis(master).await?;
-        cmd("DEL").arg(&name).query_async::<()>(&mut connection).await.map_err(doing())?;
-        // Answers how many replicas have it, after a second at most.
-        let replicas: u32 =
-            cmd("WAIT").arg(1).arg(1_000).query_async(&mut connection).await.map_err(doing())?;
-        Ok((master.node.shard(), replicas > 0))
+        let mut failure = None;
+        for endpoint in self.harness.endpoints().direct().redis.iter().filter(holds) {
+            let deleted = async {
+                let mut connection = self.redis(endpoint).await?;
+                cmd("DEL").arg(&name).query_async::<()>(&mut connection).await.map_err(doing())?;
+                // Answers how many replicas have it, after a second at most.
+                let waited = cmd("WAIT").arg(1).arg(1_000).query_async::<u32>(&mut connection).await;
+                Ok((endpoint.node, waited.map_err(doing())? > 0))
+            };
+            match deleted.await {
+                Ok(deleted) => return Ok(deleted),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| doing()(nowhere())))
     }
 
     /// The numbers of the PostgreSQL replicas.

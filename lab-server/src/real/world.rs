@@ -19,11 +19,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::StoresError;
 use super::faults;
+use super::roles::Roles;
 use super::server::{self, Job, Server};
 use super::stores::{SERVERS_MAX, Stores};
 use super::witness::{Held, Replicas, Witness};
 use crate::adapters::Connect;
 use crate::adapters::observer::Recorder;
+use crate::harness::RedisNode;
 
 /// Between two tries of a server to start.
 const START_EVERY: Duration = Duration::from_millis(100);
@@ -53,6 +55,8 @@ struct Fleet {
     balancer: Balancer,
     sessions: BTreeMap<ClientId, Arc<Session>>,
     witness: Option<Witness>,
+    /// From the first fault of a Redis node on.
+    roles: Option<Roles>,
     /// What the servers were started as.
     spec: Option<ClusterSpec>,
 }
@@ -75,6 +79,7 @@ impl RealWorld {
             balancer: Balancer::new(Balancing::RoundRobin, 1),
             sessions: BTreeMap::new(),
             witness: None,
+            roles: None,
             spec: None,
         };
         let replicas = Arc::new(Replicas::new(Arc::clone(&recorder)));
@@ -85,7 +90,13 @@ impl RealWorld {
     pub async fn end(&self) {
         let ledger = self.fleet().ledger.clone();
         faults::mend(self.shared.stores.harness(), &ledger).await;
-        let witness = self.fleet().witness.take();
+        let (witness, roles) = {
+            let mut fleet = self.fleet();
+            (fleet.witness.take(), fleet.roles.take())
+        };
+        if let Some(roles) = roles {
+            roles.end().await;
+        }
         if let Some(witness) = witness {
             witness.end().await;
         }
@@ -172,6 +183,16 @@ impl RealWorld {
                 }
             }
             tokio::time::sleep(START_EVERY).await;
+        }
+    }
+
+    /// A Redis node that dies or stands still may lose its role.
+    fn watch_roles(&self, fault: Fault) {
+        if let Fault::Kill(actor) | Fault::Pause(actor) = fault
+            && matches!(actor, Actor::RedisMaster(_) | Actor::RedisReplica(_))
+        {
+            let (stores, recorder) = (Arc::clone(&self.shared.stores), Arc::clone(&self.shared.recorder));
+            self.fleet().roles.get_or_insert_with(|| Roles::start(stores, recorder));
         }
     }
 
@@ -286,13 +307,17 @@ impl World for RealWorld {
         let line = Location::caller();
         async move {
             let deleted = self.shared.stores.delete_shared(key).await;
-            let (shard, replayed) = deleted.map_err(|error| WorldError::Broken(error.to_string()))?;
+            let (node, replayed) = deleted.map_err(|error| WorldError::Broken(error.to_string()))?;
+            let (at, other) = match node {
+                RedisNode::Master(shard) => (Actor::RedisMaster(shard), Actor::RedisReplica(shard)),
+                RedisNode::Replica(shard) => (Actor::RedisReplica(shard), Actor::RedisMaster(shard)),
+            };
             let verb = Verb::Delete;
             let served = Kind::Served { verb, outcome: Outcome::Done, value: None, lsn: None };
-            self.note(Actor::RedisMaster(shard), Note::new(served).key(key), line);
+            self.note(at, Note::new(served).key(key), line);
             if replayed {
                 let gone = Held { verb, value: None, version: None, lsn: None };
-                self.shared.replicas.saw(Actor::RedisReplica(shard), key, gone, |note| note.source(line));
+                self.shared.replicas.saw(other, key, gone, |note| note.source(line));
             }
             Ok(())
         }
@@ -323,6 +348,7 @@ impl World for RealWorld {
         let line = Location::caller();
         async move {
             self.fleet().ledger.admit(fault)?;
+            self.watch_roles(fault);
             match fault {
                 Fault::Kill(Actor::Server(server)) => self.kill(server).await,
                 Fault::Pause(Actor::Server(server)) => self.pause(server).await,

@@ -23,11 +23,10 @@ const NOTICED_NS: (u64, u64) = (100_000_000, 800_000_000);
 const ELECTED_NS: (u64, u64) = (520_000_000, 1_100_000_000);
 /// A replica that could not be elected tries again after so long.
 const ELECT_AGAIN: Duration = Duration::from_secs(1);
-/// A node that was born hears from the others after so long, and one that stood still.
+/// A node that was born hears from the others after so long, and one that stood still; that one takes up before what has
+/// reached its connections.
 const HEARD_BORN_NS: (u64, u64) = (10_000_000, 60_000_000);
-const HEARD_RESUMED_NS: (u64, u64) = (0, 10_000_000);
-/// One that went on hears of its own deposition first as often as it takes up what waits for it first.
-const HEARS_FIRST_PERCENT: u32 = 50;
+const HEARD_RESUMED_NS: (u64, u64) = (1_000_000, 10_000_000);
 /// A replica looks for its master once a second.
 const FOLLOWS_NS: (u64, u64) = (20_000_000, 1_000_000_000);
 /// A master that is born takes nothing for so long, lest it lead a shard that has another master by now
@@ -81,9 +80,8 @@ impl State {
                 self.schedule(at, What::Step(Step::Forgives(shard, since)));
             }
         } else if self.redis.role(node) == Role::Master {
-            let hears_first = !is_born && self.service.chance(HEARS_FIRST_PERCENT);
             let at = self.later(if is_born { HEARD_BORN_NS } else { HEARD_RESUMED_NS });
-            self.schedule(if hears_first { self.now } else { at }, What::Step(Step::Deposes(node)));
+            self.schedule(at, What::Step(Step::Deposes(node)));
         }
         if is_born {
             let at = self.later(FOLLOWS_NS);
