@@ -17,7 +17,7 @@ use lab_core::cluster::Topology;
 use lab_core::report::{Check, Report, WorldKind};
 use lab_core::scenario::{Run, RunSpec};
 use lab_core::trace::{Actor, Event, EventId, Kind, MessageId, OperationId, Outcome, Source, Trace, Verb};
-use lab_core::value::{Instant, Key, Version};
+use lab_core::value::{ClientId, Instant, Key, Version};
 
 pub(crate) use comparison::Comparison;
 pub(crate) use flights::{Call, Operation};
@@ -322,6 +322,12 @@ impl Ahead for Replay {
             }
             _ => ClientState::Fresh,
         }
+    }
+
+    fn lost(&self, index: usize) -> Vec<(OperationId, ClientId)> {
+        let numbered = (0..).map(OperationId).zip(&self.operations);
+        let lost = numbered.filter_map(|(id, operation)| Some((id, operation.as_ref()?)));
+        lost.filter(|(_, own)| own.lost == Some(index)).map(|(id, own)| (id, own.client)).collect()
     }
 }
 

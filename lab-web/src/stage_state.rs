@@ -10,7 +10,7 @@ use lab_core::ports::l2::{Facts, Leaves};
 use lab_core::trace::{
     Actor, Event, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Verb, Why,
 };
-use lab_core::value::{Instant, Key, ServerId, Value, Version};
+use lab_core::value::{ClientId, Instant, Key, ServerId, Value, Version};
 use lab_core::world::{Fault, Link};
 
 /// What a store or an L1 holds for a key.
@@ -109,6 +109,8 @@ pub(crate) trait Ahead {
     fn ends_call(&self, index: usize, message: MessageId) -> bool;
     /// What the client got by this completed operation.
     fn client_after(&self, operation: OperationId) -> ClientState;
+    /// The requests, each with its client, that this event ends without an answer: the server dies.
+    fn lost(&self, index: usize) -> Vec<(OperationId, ClientId)>;
 }
 
 impl StageState {
@@ -153,6 +155,25 @@ impl StageState {
         }
         if let Kind::Injected { fault } = &event.kind {
             self.inject(*fault);
+            if let Fault::Kill(Actor::Server(server)) = fault {
+                self.die(index, *server, ahead);
+            }
+        }
+    }
+
+    /// A server dies with all that it had in memory; who waits for it gets no answer.
+    fn die(&mut self, index: usize, id: ServerId, ahead: &impl Ahead) {
+        if let Some(server) = self.servers.get_mut(id.index()) {
+            let ServerState { hits, misses, requests, .. } = *server;
+            *server = ServerState { hits, misses, requests, ..ServerState::default() };
+        }
+        self.calls.retain(|message| !ahead.ends_call(index, *message));
+        for (operation, client) in ahead.lost(index) {
+            self.operations.remove(&operation);
+            let place = usize::from(client.0).checked_sub(1);
+            if let Some(client) = place.and_then(|place| self.clients.get_mut(place)) {
+                *client = ClientState::Failed;
+            }
         }
     }
 
@@ -233,14 +254,7 @@ impl StageState {
         let same_kind = |other: &Fault| other.remedy() == Some(fault) || other.remedy() == fault.remedy();
         self.faults.retain(|other| !same_link(other) && !same_kind(other));
         match fault {
-            Fault::Kill(actor) => {
-                if let Actor::Server(id) = actor
-                    && let Some(server) = self.servers.get_mut(id.index())
-                {
-                    server.entries.clear();
-                }
-                self.down.insert(actor);
-            }
+            Fault::Kill(actor) => drop(self.down.insert(actor)),
             Fault::Restart(actor) => drop(self.down.remove(&actor)),
             _ => {}
         }

@@ -40,6 +40,11 @@ pub(crate) fn label_width(text: &str) -> f64 {
     text.chars().map(|c| if c.is_ascii() { 5.7 } else { 11.0 }).sum()
 }
 
+/// The width of a word in letters of a fixed width: a Japanese one is wider than they are.
+pub(crate) fn letters(text: &str) -> f64 {
+    text.chars().map(|c| if c.is_ascii() { 1.0 } else { 1.67 }).sum()
+}
+
 /// A key that fits into `most` letters.
 pub(crate) fn shortened_key(key: &str, most: usize) -> String {
     if key.chars().count() <= most {

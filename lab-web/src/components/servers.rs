@@ -4,14 +4,14 @@ use lab_core::trace::{Actor, Why};
 use lab_core::value::{Instant, ServerId};
 use yew::prelude::*;
 
-use super::scene::{Scene, label_width, shortened_key};
+use super::scene::{Scene, label_width, letters, shortened_key};
 use crate::stage::Rect;
 use crate::stage_state::{Held, ServerState};
 use crate::text::sentence::shortened;
 use crate::text::{span, ui};
 
-/// A value of more letters is set smaller.
-const VALUE_LARGE_MAX: usize = 5;
+/// A value of more letters is set smaller, and so is one of wide letters.
+const VALUE_LARGE_MAX: f64 = 5.0;
 
 /// The circumference of the ring that shows the time to live.
 const RING: f64 = 50.27;
@@ -23,11 +23,16 @@ enum Entry<'a> {
     Expired(u64),
     Dropped(u64),
     Never,
+    /// The server is dead, and its memory with it.
+    Lost,
 }
 
 impl<'a> Entry<'a> {
-    fn of(scene: &'a Scene<'_>, server: &'a ServerState) -> Self {
+    fn of(scene: &'a Scene<'_>, id: ServerId, server: &'a ServerState) -> Self {
         let focus = &scene.replay.focus;
+        if scene.is_down(Actor::Server(id)) {
+            return Self::Lost;
+        }
         let Some(held) = server.entries.get(focus) else {
             return match server.gone.get(focus) {
                 Some((at, Why::Expired)) => Self::Expired(scene.now.0.saturating_sub(at.0)),
@@ -49,7 +54,7 @@ impl<'a> Entry<'a> {
         match self {
             Self::Fresh(_) => "fresh",
             Self::Stale(..) => "stale",
-            Self::Expired(_) | Self::Dropped(_) | Self::Never => "gone",
+            Self::Expired(_) | Self::Dropped(_) | Self::Never | Self::Lost => "gone",
         }
     }
 
@@ -69,7 +74,7 @@ pub(crate) fn server_card(scene: &Scene<'_>, place: usize) -> Html {
     };
     let id = ServerId(u8::try_from(place + 1).unwrap_or(u8::MAX));
     let current = scene.actor == Some(Actor::Server(id));
-    let entry = Entry::of(scene, server);
+    let entry = Entry::of(scene, id, server);
     let failed = scene.replay.marks.iter().any(|mark| {
         mark.bad && mark.server == place && mark.index <= scene.index && mark.index + 400 > scene.index
     }) && current;
@@ -167,9 +172,9 @@ fn value_and_version(scene: &Scene<'_>, entry: &Entry<'_>, x: f64, y: f64) -> Ht
     };
     let absent = ui::ABSENT.get(scene.lang);
     let value = held.value.as_ref().map_or_else(|| absent.to_owned(), |value| short_value(value.as_str()));
-    let letters = value.chars().count();
-    let (size, letter) = if letters > VALUE_LARGE_MAX { ("mid", 7.9) } else { ("", 10.9) };
-    let at = x + letters as f64 * letter + if size.is_empty() { 8.0 } else { 5.0 };
+    let (letters, is_wide) = (letters(&value), !value.is_ascii());
+    let (size, letter) = if letters > VALUE_LARGE_MAX || is_wide { ("mid", 7.9) } else { ("", 10.9) };
+    let at = x + letters * letter + if size.is_empty() { 8.0 } else { 5.0 };
     let version = held.version.to_string();
     let width = 10.0 + version.len() as f64 * 7.0;
     html! { <>
@@ -215,6 +220,7 @@ fn tag(scene: &Scene<'_>, card: &Rect, entry: &Entry<'_>) -> Html {
         Entry::Expired(ns) => ui::EXPIRED_TAG.with(lang, &[&span(*ns)]),
         Entry::Dropped(ns) => ui::DROPPED_TAG.with(lang, &[&span(*ns)]),
         Entry::Never => ui::EMPTY_TAG.get(lang).to_owned(),
+        Entry::Lost => ui::LOST_TAG.get(lang).to_owned(),
     };
     let class = entry.class();
     // Bold letters are a little wider. What is too long for the card is set narrower, never beyond it.

@@ -6,6 +6,7 @@ use lab_core::check::{self, History, Part};
 use lab_core::report::Report;
 use lab_core::trace::{Actor, Event, Kind, OperationId, Outcome, RequestKind, Trace, Verb};
 use lab_core::value::{ClientId, Instant, Key, ServerId, Tier, Value, Version};
+use lab_core::world::Fault;
 
 use super::Commit;
 
@@ -79,6 +80,8 @@ pub(crate) struct Operation {
     pub(crate) stale_since: Option<Instant>,
     /// Whether the answer is older than what the database held when it was sent.
     pub(crate) behind: bool,
+    /// The event at which its server died over it.
+    pub(crate) lost: Option<usize>,
 }
 
 /// Every call, at the place of its message number.
@@ -102,10 +105,21 @@ pub(super) fn calls(events: &[Event]) -> Vec<Option<Call>> {
             }
         }
     }
+    let deaths: Vec<_> = deaths(events).collect();
     for call in calls.iter_mut().flatten() {
-        call.finish();
+        let death =
+            deaths.iter().find(|(server, at)| call.from == Actor::Server(*server) && call.called < *at);
+        call.finish(death.map(|(_, at)| *at));
     }
     calls
+}
+
+/// The servers that are killed, each with the event.
+fn deaths(events: &[Event]) -> impl Iterator<Item = (ServerId, usize)> {
+    events.iter().enumerate().filter_map(|(index, event)| match event.kind {
+        Kind::Injected { fault: Fault::Kill(Actor::Server(server)) } => Some((server, index)),
+        _ => None,
+    })
 }
 
 impl Call {
@@ -152,7 +166,8 @@ impl Call {
         }
     }
 
-    fn finish(&mut self) {
+    /// What it amounts to, where its server died at `death`, the first time after the call.
+    fn finish(&mut self, death: Option<usize>) {
         // A real node's own instant is not known: it is noted with the answer. The picture turns half-way then.
         if let (Some(turns), Some(back)) = (self.turns_at, self.returned_at)
             && turns == back
@@ -160,7 +175,10 @@ impl Call {
             self.turns_at = Some(Instant(self.sent_at.0.midpoint(back.0)));
         }
         let delivered = self.deliveries.iter().map(|(index, ..)| *index).max();
-        self.over = self.returned.map(|returned| delivered.map_or(returned, |last| last.max(returned)));
+        // Nobody waits for the answer of who is dead; what it had sent may still arrive.
+        let ended =
+            self.returned.or_else(|| death.map(|death| self.served.map_or(death, |at| at.max(death))));
+        self.over = ended.map(|ended| delivered.map_or(ended, |last| last.max(ended)));
     }
 
     /// Whether it hands a notice to the bus.
@@ -196,6 +214,14 @@ pub(super) fn operations(trace: &Trace, commits: &[Commit]) -> Vec<Option<Operat
                 operation.take_answer(event);
             }
             _ => {}
+        }
+    }
+    for (server, index) in deaths(events) {
+        let waits = |own: &&mut Operation| {
+            own.server == server && own.requested < index && own.completed.is_none() && own.lost.is_none()
+        };
+        for lost in operations.iter_mut().flatten().filter(waits) {
+            lost.lost = Some(index);
         }
     }
     // Which answers are stale is the checks' decision, not the view's.
@@ -242,6 +268,7 @@ impl Operation {
             tier: None,
             stale_since: None,
             behind: false,
+            lost: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use lab_core::report::Check;
 use lab_core::trace::{Actor, Event, Kind, Verb, Why};
 use lab_core::value::{Instant, Version};
+use lab_core::world::Fault;
 
 use super::{Call, Replay};
 use crate::stage_state::is_background;
@@ -123,6 +124,12 @@ pub(super) fn bands(replay: &Replay, servers: usize) -> Vec<Band> {
                     builder.turn(server, event.at, Some(freshness(held, newest)), &mut bands);
                 }
             }
+        }
+        if let Kind::Injected { fault: Fault::Kill(Actor::Server(id)) } = event.kind
+            && let Some(builder) = builders.get_mut(id.index())
+        {
+            builder.version = None;
+            builder.turn(id.index(), event.at, None, &mut bands);
         }
         let Actor::Server(id) = event.actor else { continue };
         let Some(builder) = builders.get_mut(id.index()) else { continue };

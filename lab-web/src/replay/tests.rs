@@ -9,6 +9,7 @@ use lab_core::scenario::{ScenarioId, judge};
 use lab_core::sim;
 use lab_core::trace::RequestKind;
 use lab_core::value::ServerId;
+use lab_core::world::Fault;
 
 use super::*;
 use crate::stage::{Geometry, capsules};
@@ -65,6 +66,23 @@ fn when_the_run_is_over_nothing_of_a_client_is_under_way() {
         assert!(state.operations.is_empty(), "{}: {:?}", replay.spec.scenario, state.operations);
         assert!(state.servers.iter().all(|server| server.open == 0 && server.waiting == 0));
     }
+}
+
+#[test]
+fn with_a_server_goes_what_it_held_what_it_asked_and_what_it_was_asked() {
+    let red = replay(ScenarioId::LostInvalidation, "forget");
+    let killed = |event: &Event| {
+        matches!(event.kind, Kind::Injected { fault: Fault::Kill(Actor::Server(ServerId(1))) })
+    };
+    let death = red.trace.events.iter().position(killed).expect("its server 1 dies");
+    let (before, after) = (red.stage(death - 1), red.stage(death));
+    assert_eq!((before.calls.len(), before.operations.len(), before.servers[0].open), (1, 1, 1));
+    assert_eq!(before.clients[0], ClientState::Waiting);
+    assert_eq!((after.calls.len(), after.operations.len(), after.servers[0].open), (0, 0, 0));
+    assert_eq!(after.clients[0], ClientState::Failed);
+    assert!(after.servers[0].entries.is_empty() && after.servers[1].entries.contains_key(&red.focus));
+    let died_at = red.trace.events[death].at;
+    assert!(red.bands.iter().all(|band| band.server != 0 || band.to <= died_at), "the dead hold something");
 }
 
 #[test]
