@@ -34,7 +34,7 @@ pub use plan::{Action, Plan, Step, Strike, Trouble};
 pub use promise::{Promise, Violation, judge, promised, survives};
 pub use shrink::{shrink, shrink_branch};
 
-use crate::sim;
+use crate::sim::{self, Pace};
 use crate::trace::Trace;
 use crate::world::WorldError;
 
@@ -68,7 +68,9 @@ pub fn run(plan: &Plan) -> Result<Found, WorldError> {
 /// As for [`run`].
 pub fn run_against(promises: &[Promise], plan: &Plan) -> Result<Found, WorldError> {
     let body = plan.clone();
-    let (played, trace) = sim::on_world(plan.seed, |world| async move { play(&world, &body).await })?;
+    let pace = if plan.busy { Pace::Busy } else { Pace::AtOnce };
+    let (played, trace) =
+        sim::on_world_at(pace, plan.seed, |world| async move { play(&world, &body).await })?;
     played?;
     let (violations, checked) = judge(promises, &trace);
     Ok(Found { trace, violations, checked })

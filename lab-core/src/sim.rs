@@ -3,6 +3,7 @@
 //! * [`kernel`]: the state of everything and the agenda of what happens next
 //! * [`branch`]: what somebody does to a run that is under way
 //! * [`executor`]: polls the code under study; the seed picks who is next
+//! * [`busy`]: servers whose tasks wait for their turn
 //! * [`random`]: independent streams of chance from one seed
 //! * [`network`]: how long a message takes, and what a fault does to it
 //! * [`redis`], [`postgres`]: plain state machines
@@ -14,6 +15,7 @@
 
 mod adapters;
 mod branch;
+mod busy;
 mod executor;
 mod kernel;
 mod network;
@@ -25,6 +27,7 @@ mod world;
 use std::sync::{Arc, Mutex};
 
 pub use adapters::SimPorts;
+pub use busy::Pace;
 pub use world::SimWorld;
 
 use crate::policy::Policy;
@@ -59,7 +62,23 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
-    let (kernel, mut executor) = (Kernel::new(seed), Executor::new(seed));
+    on_world_at(Pace::AtOnce, seed, body)
+}
+
+/// The same, with servers of this pace.
+///
+/// # Errors
+/// As for [`on_world`].
+pub fn on_world_at<F, T>(
+    pace: Pace,
+    seed: u64,
+    body: impl FnOnce(SimWorld) -> F,
+) -> Result<(T, Trace), WorldError>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let (kernel, mut executor) = (Kernel::new(seed), Executor::new(seed, pace));
     let body = body(SimWorld::new(kernel.clone()));
     let outcome = Arc::new(Mutex::new(None));
     let result = Arc::clone(&outcome);
@@ -115,7 +134,7 @@ impl Simulation {
     /// A run that has not begun.
     pub fn new(spec: &RunSpec) -> Self {
         let kernel = Kernel::new(spec.seed);
-        let mut executor = Executor::new(spec.seed);
+        let mut executor = Executor::new(spec.seed, Pace::AtOnce);
         let outcome = Arc::new(Mutex::new(None));
         let (world, result, body) = (SimWorld::new(kernel.clone()), Arc::clone(&outcome), spec.clone());
         executor.spawn(

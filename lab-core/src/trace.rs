@@ -23,6 +23,8 @@ mod kind;
 mod operation;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::panic::Location;
 
 use serde::{Deserialize, Serialize};
@@ -120,12 +122,26 @@ impl Trace {
         digest.finish64()
     }
 
-    /// The fingerprint of the order of events, without times: how [`crate::report`] counts distinct schedules.
+    /// The fingerprint of what happened before what, without times: how [`crate::report`] counts distinct schedules. Each
+    /// actor's own events are taken in their order; which of two actors that do not hear of each other was first makes no
+    /// other schedule. A request is called by its client and its number among that client's.
     pub fn schedule(&self) -> u64 {
-        let mut digest = Digest::default();
+        let mut actors = BTreeMap::<Actor, Digest>::new();
+        let mut requests = BTreeMap::new();
+        let mut sent = BTreeMap::<Actor, u32>::new();
         for event in &self.events {
-            digest.order(event);
+            if let (Kind::Requested { .. }, Some(operation)) = (&event.kind, event.operation) {
+                let number = sent.entry(event.actor).or_default();
+                *number += 1;
+                requests.insert(operation, (event.actor, *number));
+            }
+            let request = event.operation.and_then(|operation| requests.get(&operation));
+            actors.entry(event.actor).or_default().order(event, request.copied());
         }
-        digest.finish64()
+        let mut whole = Digest::default();
+        for (actor, own) in actors {
+            (actor, own.finish64()).hash(&mut whole);
+        }
+        whole.finish64()
     }
 }

@@ -12,6 +12,13 @@ fn seeds(scenario: ScenarioId) -> u64 {
     if scenario == ScenarioId::ThunderingHerd { 20 } else { 200 }
 }
 
+/// Scenarios in which little can come before or after something else, and why.
+const FEW_SCHEDULES: &[(ScenarioId, &str)] = &[(
+    ScenarioId::InvalidationDelay,
+    "it reads one server after another, writes once, and reads each server once: only the notice, the copies to replicas \
+     and the client that reads twice have an order to take",
+)];
+
 fn presets() -> impl Iterator<Item = (ScenarioId, &'static Preset)> {
     ScenarioId::ALL.into_iter().flat_map(|id| id.scenario().presets.iter().map(move |preset| (id, preset)))
 }
@@ -48,8 +55,9 @@ fn every_preset_does_what_its_role_says() {
             }
         }
         let schedules = verdict.schedules.len();
+        let one_in = if FEW_SCHEDULES.iter().any(|(few, _)| *few == scenario) { 10 } else { 4 };
         assert!(
-            schedules * 4 >= tried as usize,
+            schedules * one_in >= tried as usize,
             "{scenario} {}: {schedules} schedules in {tried}",
             preset.name
         );

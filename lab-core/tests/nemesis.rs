@@ -112,7 +112,15 @@ fn late_answer(policy: Policy) -> Plan {
     ];
     let answers = Link::From(Actor::Primary, Actor::Server(ServerId(4)));
     let strike = Strike { at_ms: 50, for_ms: 3_250, trouble: Trouble::Cut(answers) };
-    Plan { policy, seed: 1, servers: 4, keys: 1, clients: writes.to_vec(), strikes: vec![strike] }
+    Plan {
+        policy,
+        seed: 1,
+        busy: false,
+        servers: 4,
+        keys: 1,
+        clients: writes.to_vec(),
+        strikes: vec![strike],
+    }
 }
 
 #[test]
@@ -177,6 +185,7 @@ fn a_clock_that_stands_still_breaks_freshness_by_lease() {
     let plan = Plan {
         policy: acknowledged(),
         seed: 1,
+        busy: false,
         servers: 4,
         keys: 1,
         clients,
@@ -188,4 +197,22 @@ fn a_clock_that_stands_still_breaks_freshness_by_lease() {
         !breaks(promise, &Plan { strikes: vec![away, deaf], ..plan }),
         "its own clock withholds L1 in time"
     );
+}
+
+/// On busy servers tasks wait for their turn, so the same plan takes other orders, and each seed its own.
+#[test]
+fn busy_servers_take_other_orders_of_their_own() {
+    let idle = Plan { strikes: Vec::new(), busy: false, ..Plan::draw(&acknowledged(), 3) };
+    let busy = Plan { busy: true, ..idle.clone() };
+    let schedule = |plan: &Plan| run_against(&[], plan).trace.schedule();
+    assert_ne!(schedule(&idle), schedule(&busy));
+    assert_eq!(schedule(&busy), schedule(&busy), "the same plan, the same run");
+    let waits = |plan: &Plan| {
+        let trace = run_against(&[], plan).trace;
+        let calls = |event: &&Event| matches!(event.kind, Kind::Called { .. });
+        let calls: Vec<_> = trace.events.iter().filter(calls).map(|event| event.at.0).collect();
+        calls.iter().filter(|at| at.is_multiple_of(500_000)).count() * 2 > calls.len()
+    };
+    assert!(waits(&busy) && !waits(&idle), "turns begin together");
+    assert!((1..=SEEDS).any(|seed| Plan::draw(&acknowledged(), seed).busy));
 }

@@ -29,6 +29,8 @@ const DELAY_MS: (u64, u64) = (5, 200);
 const LONG_DELAY_MS: (u64, u64) = (400, 2_500);
 /// Of a hundred faults so many strike the same server.
 const FOCUS_PERCENT: u32 = 60;
+/// Of a hundred runs so many have busy servers.
+const BUSY_PERCENT: u32 = 40;
 /// Faults of a run, at most.
 const STRIKES_MAX: u32 = 3;
 
@@ -46,6 +48,9 @@ pub struct Plan {
     pub policy: Policy,
     /// Where the world's chance comes from.
     pub seed: u64,
+    /// Whether the tasks of servers wait for their turns ([`crate::sim::Pace::Busy`]).
+    #[serde(default)]
+    pub busy: bool,
     /// App servers.
     pub servers: u8,
     /// Rows.
@@ -249,7 +254,8 @@ impl Plan {
         // From a stream of their own, so that everything else of a seed is as it is without them.
         let mut chance = Stream::new(seed, Purpose::NemesisNodes);
         strikes.extend((0..chance.below(NODE_STRIKES_MAX + 1)).map(|_| mood.node_strike(&mut chance)));
-        Self { policy: policy.clone(), seed, servers: SERVERS, keys: mood.keys, clients, strikes }
+        let busy = Stream::new(seed, Purpose::NemesisPace).chance(BUSY_PERCENT);
+        Self { policy: policy.clone(), seed, busy, servers: SERVERS, keys: mood.keys, clients, strikes }
     }
 
     /// The rows, by number.

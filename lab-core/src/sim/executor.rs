@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
+use super::busy::{Busy, Pace};
 use super::kernel::{Kernel, Orders};
 use super::random::{Purpose, Stream};
 use crate::ports::BoxFuture;
@@ -57,19 +58,22 @@ pub(super) struct Executor {
     /// Who gets no turn, and the tasks that wait for theirs.
     paused: BTreeSet<Actor>,
     parked: Vec<u32>,
+    /// Who waits for a turn, where servers are busy.
+    busy: Option<Busy>,
     steps: u64,
     instant: Instant,
     polls_at_instant: u32,
 }
 
 impl Executor {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, pace: Pace) -> Self {
         Self {
             tasks: Vec::new(),
             ready: Arc::default(),
             order: Stream::new(seed, Purpose::Scheduler),
             paused: BTreeSet::new(),
             parked: Vec::new(),
+            busy: Busy::at(pace, seed),
             steps: 0,
             instant: Instant(0),
             polls_at_instant: 0,
@@ -102,7 +106,7 @@ impl Executor {
         if self.settle(kernel) {
             return true;
         }
-        let Some(now) = kernel.arrive() else {
+        let Some(now) = self.turn(kernel).or_else(|| kernel.arrive()) else {
             return false;
         };
         if now > RUN_MAX {
@@ -116,7 +120,17 @@ impl Executor {
 
     /// Whether nothing more can happen at this instant but arrivals.
     pub(super) fn is_idle(&self, kernel: &Kernel) -> bool {
-        self.ready.lock().expect("no holder panics").is_empty() && !kernel.has_orders()
+        let nobody = self.busy.as_ref().is_none_or(Busy::is_idle);
+        nobody && self.ready.lock().expect("no holder panics").is_empty() && !kernel.has_orders()
+    }
+
+    /// Lets the next turns on busy servers begin, if they do before anything arrives, and says when that is.
+    fn turn(&mut self, kernel: &Kernel) -> Option<Instant> {
+        let busy = self.busy.as_mut()?;
+        let now = busy.next().filter(|next| kernel.is_before_next(*next))?;
+        kernel.advance_to(now);
+        busy.begin(now);
+        Some(now)
     }
 
     /// Whether the first task, the scenario's, has ended.
@@ -127,6 +141,13 @@ impl Executor {
     /// Picks a ready task by chance, among those whose owner gets a turn.
     fn pick(&mut self) -> Option<u32> {
         loop {
+            if let Some(task) = self.busy.as_mut().and_then(Busy::take) {
+                if !self.is_paused(task) {
+                    return Some(task);
+                }
+                self.parked.push(task);
+                continue;
+            }
             let mut ready = self.ready.lock().expect("no holder panics");
             let task = match ready.len() {
                 0 | 1 => ready.pop(),
@@ -136,11 +157,19 @@ impl Executor {
                 }
             }?;
             drop(ready);
-            if !self.is_paused(task) {
+            if self.is_paused(task) {
+                self.parked.push(task);
+            } else if !self.is_put_off(task) {
                 return Some(task);
             }
-            self.parked.push(task);
         }
+    }
+
+    /// Whether a server's task has to wait for its turn.
+    fn is_put_off(&mut self, task: u32) -> bool {
+        let Some(busy) = &mut self.busy else { return false };
+        let owner = self.tasks[task as usize].as_ref().and_then(|task| task.owner);
+        matches!(owner, Some(Actor::Server(_))) && busy.puts_off(task, self.instant)
     }
 
     fn is_paused(&self, task: u32) -> bool {

@@ -25,6 +25,10 @@ pub(crate) enum Purpose {
     NemesisNodes = 7,
     /// What a scenario's own run meets besides.
     Perils = 8,
+    /// When a task gets its turn on a busy server.
+    Pace = 9,
+    /// Which runs of the nemesis have busy servers.
+    NemesisPace = 10,
 }
 
 /// A stream of chance.

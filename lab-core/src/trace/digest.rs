@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::Event;
+use super::{Actor, Event};
 
 /// A hasher whose result does not depend on the platform: `std` hashes lengths and enum tags as `usize` and
 /// `isize`, which are 4 bytes in wasm and 8 natively, and integers in the machine's byte order; here all of them
@@ -20,10 +20,10 @@ impl Digest {
         (event.cause, event.operation, event.message).hash(self);
     }
 
-    /// Takes in what an event is, not when, and none of what is drawn by chance: tokens and computed values differ
-    /// under every seed, and would make every run a schedule of its own.
-    pub fn order(&mut self, event: &Event) {
-        (event.actor, &event.key, event.version, event.operation).hash(self);
+    /// Takes in what an event is and which request it belongs to, not when, and none of what is drawn by chance: tokens and
+    /// computed values differ under every seed, and would make every run a schedule of its own.
+    pub fn order(&mut self, event: &Event, request: Option<(Actor, u32)>) {
+        (&event.key, event.version, request).hash(self);
         event.kind.without_chance().hash(self);
     }
 

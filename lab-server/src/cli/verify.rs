@@ -25,7 +25,7 @@ The table:
              wrong: some seed breaks it
              partial: it breaks, and the policy's smaller promise holds
   held       runs in which the goal held
-  schedules  runs whose events came in an order of their own
+  schedules  distinct orders in which some actor's own events came; few where each does one thing after another
   arose      runs that showed the scenario's situation; others say nothing
   endured    of a green, in the simulator: runs that kept every bound while faults struck that it says it survives, and
              under whose seed the nemesis broke no promise of its policy
