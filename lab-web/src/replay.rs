@@ -316,7 +316,7 @@ impl Ahead for Replay {
 
     fn client_after(&self, operation: OperationId) -> ClientState {
         match self.operation(operation) {
-            Some(operation) if operation.is_stale() => ClientState::Stale,
+            Some(own) if own.is_stale() || (own.behind && self.violates(operation)) => ClientState::Stale,
             Some(operation) if matches!(operation.outcome, Some(Outcome::Failed(_) | Outcome::Unknown)) => {
                 ClientState::Failed
             }

@@ -92,30 +92,35 @@ fn switch_en(switch: Switch) -> (&'static str, &'static str) {
 
 fn switch_ja(switch: Switch) -> (&'static str, &'static str) {
     match switch {
-        Switch::WriteShared => ("L2 にも書く", "書き込みが新しい値を Redis に入れる"),
+        Switch::WriteShared => ("L2 にも書く", "書き込み時に、新しい値を Redis にも入れる"),
         Switch::AcknowledgedInvalidation => {
-            ("確認つき無効化", "生きている全サーバーが古い値を忘れてから書き込みを返す")
+            ("ACK つき無効化", "稼働中の全サーバーが古い値を破棄してから、書き込みが完了を返す")
         }
-        Switch::StrongReads => ("強い読み取り", "読み取りは毎回プライマリに尋ねる"),
-        Switch::SessionReads => ("セッション読み取り", "自分が書いた・読んだ版より前には戻らない"),
-        Switch::ShortLocalTtl => ("L1 の期限を短く", "L1 の保持を 1 分から 1 秒にする"),
-        Switch::PublishBeforeCommit => ("確定前に発行", "データベースの確定より先に知らせる"),
-        Switch::SingleFlight => ("シングルフライト", "1 台の中の要求が 1 回の読み取りを共有する"),
-        Switch::FleetLease => ("全体でのリース", "1 台だけが埋め、ほかは知らせを待つ"),
-        Switch::ShortLease => ("短いリース", "リースは 20 ms で無効になる"),
-        Switch::Lock => ("ロック", "Redis のロックの持ち主だけが計算する"),
-        Switch::RecheckAfterLock => ("取得後に見直す", "ロックの中でもう一度キャッシュを見る"),
-        Switch::PushWaiters => ("待ち手を起こす", "100 ms ごとの再試行の代わりに知らせる"),
-        Switch::FixedWait => ("固定の待ち時間", "半秒待ち、なければ自分で計算する"),
+        Switch::StrongReads => ("強整合性の読み取り", "毎回プライマリから読む"),
+        Switch::SessionReads => ("セッション整合性", "自分が書いた・読んだバージョンより前には戻らない"),
+        Switch::ShortLocalTtl => ("L1 の TTL を短く", "L1 の TTL を 1 分から 1 秒にする"),
+        Switch::PublishBeforeCommit => ("コミット前にパブリッシュ", "DB のコミットより先に無効化を流す"),
+        Switch::SingleFlight => ("シングルフライト", "同じサーバーのリクエストが 1 回の読み取りを共有する"),
+        Switch::FleetLease => ("サーバー間リース", "1 台だけがキャッシュを埋め、ほかは通知を待つ"),
+        Switch::ShortLease => ("短いリース", "リースは 20 ms で失効する"),
+        Switch::Lock => ("分散ロック", "Redis のロックを取れたリクエストだけが計算する"),
+        Switch::RecheckAfterLock => {
+            ("ロック取得後に再チェック", "ロックを取ったあと、もう一度キャッシュを見る")
+        }
+        Switch::PushWaiters => ("待機中のリクエストを起こす", "100 ms ごとの再試行の代わりに通知する"),
+        Switch::FixedWait => ("固定の待ち時間", "0.5 秒待ち、なければ自分で計算する"),
         Switch::ZeroIsAnswer => ("0 もヒット", "「if (value)」ではなく「value !== null」で判定する"),
         Switch::AbsentIsAnswer => ("ネガティブキャッシュ", "「行なし」という答えも 5 秒間キャッシュする"),
         Switch::CreateInvalidates => ("作成時も無効化", "新しい行の INSERT でも、更新と同じく無効化を流す"),
-        Switch::GuardedFills => {
-            ("トークンつきの書き込み", "空のスロットには、そこに自分のトークンが残っている読み手しか書けない")
-        }
-        Switch::CompareVersions => ("バージョン比較", "L2 は、いま持っている値より古い値を受け取らない"),
+        Switch::GuardedFills => (
+            "トークンつきキャッシュ登録",
+            "空のスロットに入れられるのは、自分のトークンが残っている読み手だけ",
+        ),
+        Switch::CompareVersions => ("バージョン比較", "L2 は、保持中の値より古いバージョンを受け取らない"),
         Switch::DeleteTwice => ("遅延二重削除", "200 ms 後にもう一度キーを削除する"),
-        Switch::Outbox => ("アウトボックス", "書き手が通知できなかった更新を、ほかのサーバーが通知する"),
+        Switch::Outbox => {
+            ("アウトボックス", "書いたサーバーが通知できなかった更新を、ほかのサーバーが通知する")
+        }
         Switch::SequenceNumbers => ("連番", "通知の連番に抜けがあれば L1 を空にする"),
         Switch::Heartbeats => ("ハートビート", "各サーバーが最後の番号を毎秒 10 回送る"),
         Switch::SilenceLimit => ("沈黙の上限", "0.5 秒何も届かなければ L1 を使わない"),
@@ -167,12 +172,22 @@ pub(crate) fn fault(fault: &Fault, lang: Lang) -> String {
         | Fault::Resume(_)
         | Fault::ResumeReplay(_) => "ok".to_owned(),
     };
-    let place = match (fault.link(), fault.actor()) {
-        (Some(link), _) => link_name(link, lang),
-        (None, Some(actor)) => format!("{actor} "),
+    let place = place(*fault, lang);
+    if place.is_empty() { what } else { format!("{place} {what}") }
+}
+
+/// Whether it ends another fault.
+pub(crate) fn mends(fault: Fault) -> bool {
+    fault.remedy().is_none() && !matches!(fault, Fault::Reset(_))
+}
+
+/// Where a fault strikes; nothing where that is everywhere.
+pub(crate) fn place(fault: Fault, lang: Lang) -> String {
+    match (fault.link(), fault.actor()) {
+        (Some(link), _) => link_name(link, lang).trim_end().to_owned(),
+        (None, Some(actor)) => actor.to_string(),
         (None, None) => String::new(),
-    };
-    format!("{place}{what}")
+    }
 }
 
 /// A link in words, with a space behind.

@@ -25,6 +25,8 @@ pub(crate) struct Context<'a> {
     stale_ns: Option<u64>,
     /// Whether this is the answer of a stale read: it began after the acknowledgement of something newer.
     stale_read: bool,
+    /// Whether its answer is older than what was committed when it began, acknowledged or not.
+    behind: bool,
     /// Whether this answer breaks the goal.
     violates: bool,
 }
@@ -38,16 +40,15 @@ pub(crate) fn sentence(replay: &Replay, index: usize, lang: Lang) -> String {
         }
         _ => None,
     };
+    let operation = event.operation.and_then(|operation| replay.operation(operation));
     let context = Context {
         event,
         scenario: replay.spec.scenario,
         key: event.key.as_ref().map_or_else(String::new, Key::to_string),
         version: event.version,
         stale_ns,
-        stale_read: event
-            .operation
-            .and_then(|operation| replay.operation(operation))
-            .is_some_and(Operation::is_stale),
+        stale_read: operation.is_some_and(Operation::is_stale),
+        behind: operation.is_some_and(|operation| operation.behind),
         violates: event.operation.is_some_and(|operation| replay.violates(operation)),
     };
     match lang {

@@ -18,7 +18,7 @@ texts! {
     STEP_FAIL = "See it fail", "失敗を見る";
     STEP_STEP = "Step through", "1つずつ追う";
     STEP_HOLD = "Make it hold", "対策する";
-    STEP_REAL = "Verify on real", "実機で確認";
+    STEP_REAL = "Verify on real", "実機で検証";
     STEPS_LABEL = "Lesson steps", "レッスンの段階";
     TAB_STORY = "Story", "ストーリー";
     TAB_TEST = "Test", "テスト";
@@ -52,7 +52,7 @@ texts! {
     MARK_TODO = "To do", "未着手";
     MARK_RED = "Red seen", "赤を確認";
     MARK_GREEN = "Green", "緑";
-    MARK_REAL = "Real cluster", "実機で確認";
+    MARK_REAL = "Real cluster", "実機で検証";
     PROGRESS = "My progress", "学習の記録";
     PROGRESS_EXPORT = "Export", "書き出す";
     PROGRESS_IMPORT = "Import", "読み込む";
@@ -97,7 +97,7 @@ texts! {
     STAGE = "Topology at {} ms", "{} ms 時点の構成";
     CLIENTS = "Clients", "クライアント";
     BALANCER = "Balancer", "バランサー";
-    BALANCER_HOW = "requests", "要求の割合";
+    BALANCER_HOW = "requests", "振り分け率";
     SERVERS = "Servers", "サーバー";
     SERVERS_HOW = "L1 in process", "各プロセス内";
     BUS = "Bus", "バス";
@@ -115,7 +115,7 @@ texts! {
     QUEUED = "DB queue {}", "DB 待ち {}";
     NO_VALUE = "no value", "値なし";
     FRESH_TAG = "fresh · {}", "最新 · {}";
-    STALE_TAG = "{} · {} since commit", "{} · 新版確定から {}";
+    STALE_TAG = "{} · {} since commit", "{} · コミットから {}";
     EXPIRED_TAG = "expired {} ago", "{}前に期限切れ";
     DROPPED_TAG = "dropped {} ago", "{}前に破棄";
     EMPTY_TAG = "nothing cached yet", "まだ何もない";
@@ -131,7 +131,7 @@ texts! {
     CUT = "cut", "切断";
     SERVER_NODE_FRESH = "{}, {}, {}, {}, fresh", "{}、{}、{}、{}、最新";
     SERVER_NODE_STALE = "{}, {}, {}, {}, stale since a newer version was committed {} ago",
-        "{}、{}、{}、{}、新しい版の確定から {} のあいだ古いまま";
+        "{}、{}、{}、{}、新しいバージョンのコミットから {} のあいだ古いまま";
     STORE_NODE_BEHIND = "{}, {}, {}, {}, behind", "{}、{}、{}、{}、遅れ";
     SERVER_NODE_NONE = "{}, {}, no value", "{}、{}、値なし";
     CLIENT_BLOCK = "{} [client|clients] of {}: {} fresh, {} stale, {} failed, {} waiting", "{} 件のクライアント（{}）：最新 {}、古い {}、失敗 {}、待ち {}";
@@ -149,7 +149,7 @@ texts! {
     TIMELINE_VEILED = "{} ms, event {}; the rest is hidden", "{} ms、イベント {}（この先は隠れています）";
     EVENT_VEILED = "event **{}**", "イベント **{}**";
     FOLDED = "{} folded", "{} 省略";
-    ACKNOWLEDGED = "write acknowledged", "書き込み確認";
+    ACKNOWLEDGED = "write acknowledged", "書き込み ACK";
     SIM_LINE = "simulator", "シム";
     SIM_OUTLINE = "simulator, same policy", "シミュレーター（同条件）";
     VEIL = "The rest of the run is hidden until you predict", "予想するまで、この先は隠れています";
@@ -184,17 +184,17 @@ texts! {
     WHY_IT_FAILS = "Why it fails.", "失敗の理由。";
     NO_SOURCE = "The source of {} is not embedded in this build.", "{} のソースはこのビルドに含まれていません。";
     NO_LINE = "No line of the cache is at work at this event. Step on, or choose a request below.",
-        "このイベントで動いているキャッシュの行はありません。先へ進むか、下の要求を選んでください。";
+        "このイベントで動いているキャッシュの行はありません。先へ進むか、下のリクエストを選んでください。";
     WAITS_HERE = "waits here since {}", "{} からここで待機";
     WAS_HERE = "was here at {}", "{} にここを実行";
     WILL_BE_HERE = "will be here at {}", "{} にここへ来ます";
     ALSO_HERE = "is here", "もここにいます";
     HERE_AND_NOW = "Here and now", "いま、ここ";
-    OPERATION = "request", "要求";
+    OPERATION = "request", "リクエスト";
     KEY = "key", "キー";
     NEXT = "next", "次";
-    FOLLOW = "Follow a request", "追う要求";
-    FOLLOW_EVENT = "the one of the current event", "現在のイベントの要求";
+    FOLLOW = "Follow a request", "追跡するリクエスト";
+    FOLLOW_EVENT = "the one of the current event", "現在のイベントのリクエスト";
     POLICY = "Policy", "ポリシー";
     POLICY_LEAD = "Change what the servers do. The faults stay.", "サーバーの動作を変えます。障害はそのままです。";
     PRESETS = "Presets", "プリセット";
@@ -211,9 +211,9 @@ texts! {
         "バックグラウンドワーカーがない（開始できないか、ブラウザーに終了された）ため、ページ上で少しずつ計算します。";
     WORKER_BROKE = "The background worker broke off. Retry starts a new one.",
         "バックグラウンドワーカーが異常終了しました。「再試行」で新しく開始します。";
-    WHAT_IT_COSTS = "What it costs", "その代償";
-    BEFORE = "before", "以前";
-    NOW = "now", "現在";
+    WHAT_IT_COSTS = "What it costs", "コスト";
+    BEFORE = "before", "変更前";
+    NOW = "now", "変更後";
     UNDO = "Undo", "元に戻す";
     RESET = "Reset", "リセット";
     FILTER = "Filter: actor, key or verb", "絞り込み：場所・キー・動詞";
@@ -269,7 +269,7 @@ texts! {
     REAL_LEAD = "The same scenario and policy, on a real Redis Cluster and PostgreSQL.", "同じシナリオとポリシーを、本物の Redis Cluster と PostgreSQL で実行します。";
     REAL_EMPTY = "Nothing recorded yet. This is the cluster that the run will start.",
         "まだ記録はありません。これが実行で起動するクラスターです。";
-    REAL_TITLE = "Verify on real", "実機で確かめる";
+    REAL_TITLE = "Verify on real", "実機で検証する";
     REAL_RECORDING = "Recording, {} [event|events]", "記録中、{} イベント";
     REAL_LOOKING = "Looking for a server at {} …", "{} のサーバーを探しています…";
     REAL_FOUND = "A lab server answers at {}.", "{} でラボのサーバーが応答しています。";
@@ -282,7 +282,7 @@ texts! {
     REAL_LOST = "The lab server was lost during the run (events so far: {}). A run with a hole would show what did not happen, so it was dropped. Start the server again, look again, and run once more.",
         "{} 件のイベントを受け取ったところで、ラボのサーバーとの接続が失われました。途中の抜けた記録は起きていないことを見せてしまうため、破棄しました。サーバーを起動し直し、もう一度探してから実行してください。";
     REAL_GARBLED = "The server sent what is no event, or too many. The page and the server may be of different versions: reload the page.",
-        "サーバーからイベントでないもの、または多すぎるイベントが届きました。ページとサーバーの版が異なるかもしれません。ページを再読み込みしてください。";
+        "サーバーからイベントでないもの、または多すぎるイベントが届きました。ページとサーバーのバージョンが異なるかもしれません。ページを再読み込みしてください。";
     REAL_ELSEWHERE = "The real run has come to its end. It belongs to the policy and settings that it was started with; go back to them to see it.",
         "実機での実行が終わりました。これは開始時のポリシーと設定のものです。元に戻すと見られます。";
     FILE_UNREADABLE = "The browser could not read it as text.", "ブラウザーがテキストとして読めませんでした。";
@@ -356,7 +356,7 @@ texts! {
     FIG_WRITE = "Write latency", "書き込み遅延";
     FIG_STALE_READS = "Stale reads", "古い読み取り";
     FIG_STALENESS_SHORT = "Max staleness", "最大の古さ";
-    FIG_STALENESS = "Max staleness since ack", "最大の古さ（確認から）";
+    FIG_STALENESS = "Max staleness since ack", "最大の古さ（ACK から）";
     FIG_COMPUTATIONS = "Computations", "計算回数";
-    FIG_WAITER = "Waiter latency", "待ち手の遅延";
+    FIG_WAITER = "Waiter latency", "待機側の遅延";
 }

@@ -15,8 +15,7 @@ pub(in crate::scenario) static WORDS: Words = Words {
     question: "Nobody writes while the servers read. How many queries does one key cost the database?",
     hint: "A cache finds a value and asks “if (value)”. What does that make of 0?",
     why: "“if (value)” asks whether the value is truthy, not whether the cache has it. 0, the empty text, false and “no \
-        such row” are all there, and all count as a miss: every read goes on to the database. A cache needs three \
-        answers: hit, known to be absent, miss. And whoever remembers “absent” must be told when the row is created.",
+        such row” all lie in the caches, and all count as a miss: every read goes on to the database.",
     answers: &[
         (ONE, "One.", "After the first read it lies in the caches."),
         (ONE_A_SERVER, "One a server.", "Each server has to learn it once."),

@@ -13,6 +13,9 @@ use crate::report::{Report, figure};
 const ROUNDS: Knob = Knob { name: "rounds", default: 5, min: 2, max: 20 };
 const SETTLE: Knob = Knob { name: "settle-ms", default: 500, min: 200, max: 2_000 };
 
+/// The row that there is not, and that is created.
+const NO_ROW: &str = "product:8";
+
 const READ_AGAIN: &str = "read again";
 const CREATE: &str = "create";
 const LOOK: &str = "look";
@@ -79,7 +82,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
     ],
     switches: &[Switch::ZeroIsAnswer, Switch::AbsentIsAnswer, Switch::CreateInvalidates],
     answers: &[ONE, ONE_A_SERVER, EACH_READ],
-    focus: "product:8",
+    focus: NO_ROW,
     figures: &[figure::DB_QUERIES, figure::HIT_SHARE, figure::REDIS_CALLS],
     slow_motion: 100,
 };

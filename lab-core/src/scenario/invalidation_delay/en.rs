@@ -13,8 +13,8 @@ pub(in crate::scenario) static WORDS: Words = Words {
     question: "The write is about to be sent. As soon as it is acknowledged srv-2, srv-3 and srv-4 are read, and \
         again after a second. What do they answer?",
     hint: "Who tells the other servers, and does the write wait for it?",
-    why: "The write returns before its invalidation has arrived. Until then every other L1 serves what it has. Only \
-        a write that waits for the others, or a read that asks the database, keeps the promise.",
+    why: "The write returns before its invalidation has arrived. Until then every other L1 serves what it has. The \
+        acknowledgement says that the database holds the new price, not that everybody knows of it.",
     answers: &[
         (NONE, "All answer 100.", "The write was acknowledged, so it is known everywhere."),
         (

@@ -15,17 +15,17 @@ pub(in crate::scenario) static WORDS: Words = Words {
         anybody.",
     promise: "Soon after a commit **nobody is answered the old value**, whether its invalidation was lost on the way or \
         never sent.",
-    question: "No error is reported anywhere. {relay-ms} ms after the crash the three servers that live are read. Who is \
-        still answered an old price?",
+    question: "No error is reported anywhere. {relay-ms} ms after the crash the three servers that live are read. Which \
+        of them answer an old price?",
     hint: "Does pub/sub send anything twice? And who, besides srv-1, knew that there was something to send?",
     why: "Pub/sub delivers at most once. A socket that is silent looks just like a bus on which nothing happens, so srv-3 \
         does not know that it missed anything and answers from L1, even when the network is whole again. And between \
         the commit and the PUBLISH lies a moment in which only srv-1 knows of the new price. It died in that moment: the \
         database holds 150, no notice was ever sent, and every L1 goes on to its time to live.",
     answers: &[
-        (NOBODY, "Nobody.", "After the heal the notices arrive, and Redis sends what srv-1 could not."),
-        (DEAF_ONLY, "Only who asks srv-3.", "It missed a notice, and nothing repeats it."),
-        (EVERYBODY, "Whomever they ask.", "Of the last price no server was told."),
+        (NOBODY, "None of them.", "After the heal the notices arrive, and Redis sends what srv-1 could not."),
+        (DEAF_ONLY, "Only srv-3.", "It missed a notice, and nothing repeats it."),
+        (EVERYBODY, "All three.", "Of the last price no server was told."),
     ],
     presets: &[
         ("forget", "The lesson’s code", "Commit, then publish and forget: who does not hear it does not know."),

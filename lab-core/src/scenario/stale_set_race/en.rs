@@ -13,9 +13,7 @@ pub(in crate::scenario) static WORDS: Words = Words {
     question: "The invalidation went well, and {settle-ms} ms later nothing is on its way. Who is still answered 50?",
     hint: "What does srv-2 do with the row that it has just read? What was in its L1 when the invalidation came?",
     why: "The invalidation came before there was anything to forget. Then srv-2 stored what it had read before the write: \
-        in L1 for a minute, in L2 for an hour, and everybody finds it there. A pause only bets on how slow a reader can \
-        be, and a version can be compared only with what is still there. What helps: whoever fills leaves a token in \
-        the empty slot before reading, and the write takes it away.",
+        in L1 for a minute, in L2 for an hour, and everybody finds it there. Neither tier asked how old that row was.",
     answers: &[
         (NOBODY, "Nobody.", "Every copy was deleted, and everybody was told."),
         (SLOW_ONLY, "Only who asks srv-2.", "It holds the old row in its own memory."),

@@ -11,8 +11,8 @@ pub(in crate::scenario) static WORDS: Words = Words {
     promise: "All of them should get **the same answer, computed once**.",
     question: "How often is it computed?",
     hint: "A lock lets one in. What must the next one do first when it gets in?",
-    why: "Without a lock everybody who misses computes. With a lock that does not look again after it was got, \
-        everybody computes too, one after another.",
+    why: "Whoever misses computes: nothing tells a request that the same computation is already under way. For \
+        {compute-ms} ms the caches stay empty, so whoever comes meanwhile misses, too.",
     answers: &[
         (ONCE, "Once.", "The first one’s result is there for the others."),
         (ONCE_A_SERVER, "Once a server.", "Requests of one server see each other."),

@@ -12,8 +12,8 @@ pub(in crate::scenario) static WORDS: Words = Words {
     promise: "One query would be enough for all of them: the goal is **one database query**.",
     question: "How many queries does the database get?",
     hint: "Each request looks in L1, then in Redis, then asks the database. What do the others know meanwhile?",
-    why: "A miss takes as long as the query. Whoever comes meanwhile misses too, and asks again. Single flight stops \
-        that inside one server; only a lease across the fleet leaves one reader for all.",
+    why: "A miss lasts as long as the query. Whoever comes meanwhile misses too, and asks again: nothing tells a request, \
+        or another server, that somebody is already reading.",
     answers: &[
         (ONE, "One.", "The first one fills the cache for all."),
         (ONE_A_SERVER, "Up to twenty.", "One a server, or one a connection: that is all that fits at once."),

@@ -15,6 +15,9 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             Some(sentence) => sentence.to_owned(),
             None => format!("The scenario enters the part “{name}”."),
         },
+        Kind::Injected { fault } if lesson::mends(*fault) => {
+            format!("The scenario ends a fault: {}.", lesson::place(*fault, Lang::En))
+        }
         Kind::Injected { fault } => {
             format!("The scenario breaks something: {}.", lesson::fault(fault, Lang::En))
         }
@@ -158,6 +161,10 @@ fn completed(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>) ->
             "**{who}** gets **{}**, although a newer version was acknowledged before it asked. The check fails.",
             context.content(value, "nothing")
         ),
+        (Outcome::Hit, _) if context.violates && context.behind => format!(
+            "**{who}** gets **{}**, although a newer version was committed before it asked. The check fails.",
+            context.content(value, "nothing")
+        ),
         (Outcome::Hit, _) => format!("**{who}** gets **{}**.", context.content(value, "nothing")),
         (Outcome::Done, Some(version)) => {
             format!("**{who}** learns that its write is done, as **{version}**.")
@@ -173,6 +180,8 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
     let what = if is_lock(verb) { "lock" } else { "lease" };
     match (verb, outcome) {
         (Verb::Update, Outcome::Done) => format!("**{who}** commits {key} = **{holds}**."),
+        (Verb::Select, Outcome::Negative) => format!("**{who}** has no row {key}."),
+        (Verb::Get, Outcome::Negative) => format!("**{who}** holds “no row” for {key}."),
         (Verb::Select, Outcome::Hit) => format!("**{who}** reads the row {key} = **{holds}**."),
         (Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill, Outcome::Done) => {
             format!("**{who}** now holds {key} = **{holds}**.")

@@ -15,6 +15,9 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             Some(sentence) => sentence.to_owned(),
             None => format!("シナリオは「{name}」の段階に入ります。"),
         },
+        Kind::Injected { fault } if lesson::mends(*fault) => {
+            format!("シナリオが障害を取り除きます：{}。", lesson::place(*fault, Lang::Ja))
+        }
         Kind::Injected { fault } => {
             format!("シナリオが障害を起こします：{}。", lesson::fault(fault, Lang::Ja))
         }
@@ -22,22 +25,22 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             RequestKind::Read => format!("**{who}** が **{server}** に {key} の読み取りを頼みます。"),
             RequestKind::Write => format!("**{who}** が **{server}** に {key} の新しい値を送ります。"),
             RequestKind::Compute => format!("**{who}** が **{server}** に重い計算 {key} を頼みます。"),
-            RequestKind::Forget => format!("**{server}** に {key} を忘れるよう指示します。"),
+            RequestKind::Forget => format!("**{server}** に {key} を L1 から破棄するよう指示します。"),
         },
         Kind::Received { request } => match request {
             RequestKind::Read => format!("**{who}** が {key} の読み取りを受け取り、まず自分の L1 を見ます。"),
             RequestKind::Write => format!("**{who}** が {key} の書き込みを受け取ります。"),
-            RequestKind::Compute => format!("**{who}** が {key} の要求を受け取ります。"),
-            RequestKind::Forget => format!("**{who}** が {key} を忘れる指示を受け取ります。"),
+            RequestKind::Compute => format!("**{who}** が {key} のリクエストを受け取ります。"),
+            RequestKind::Forget => format!("**{who}** が {key} を破棄する指示を受け取ります。"),
         },
         Kind::Answered { outcome, value, tier } => answered(context, outcome, value.as_ref(), *tier),
         Kind::Completed { outcome, value, .. } => completed(context, outcome, value.as_ref()),
         Kind::Called { to, verb } => format!("**{who}** が{}。", call(*verb, key, &to.to_string())),
         Kind::Queued { ahead: 0 } => {
-            format!("**{who}** にはデータベースへの空き接続がなく、次の順番を待ちます。")
+            format!("**{who}** には DB への空き接続がなく、次の順番を待ちます。")
         }
         Kind::Queued { ahead } => {
-            format!("**{who}** にはデータベースへの空き接続がなく、前に **{ahead}** 件が並んでいます。")
+            format!("**{who}** には DB への空き接続がなく、前に **{ahead}** 件が並んでいます。")
         }
         Kind::Served { verb, outcome, value, .. } => served(context, *verb, outcome, value.as_ref()),
         Kind::Returned { verb, outcome } => {
@@ -49,11 +52,13 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
         }
         Kind::Delivered { notice, from } => match notice {
             NoticeKind::Invalidate => format!("**{from}** からの {key} の無効化が **{who}** に届きます。"),
-            NoticeKind::Filled => format!("**{who}** は {key} が埋まったことを **{from}** から知ります。"),
-            NoticeKind::Acknowledge => {
-                format!("**{who}** は、**{from}** が古い {key} を忘れたことを知ります。")
+            NoticeKind::Filled => {
+                format!("**{who}** は、{key} がキャッシュされたことを **{from}** の通知で知ります。")
             }
-            NoticeKind::Beat => format!("**{from}** の生存通知が **{who}** に届きます。"),
+            NoticeKind::Acknowledge => {
+                format!("**{who}** に、古い {key} を破棄したという **{from}** の ACK が届きます。")
+            }
+            NoticeKind::Beat => format!("**{from}** のハートビートが **{who}** に届きます。"),
         },
         Kind::GapNoticed { from, missed } => {
             format!("**{who}** は、**{from}** の通知を **{missed}** 件取りこぼしたことに気づきます。")
@@ -81,7 +86,7 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
     match kind {
         Kind::L1Hit => match context.stale_ns {
             Some(ns) => format!(
-                "**{who}** の L1 に {key} がありますが、**{}** 前にデータベースで置き換えられた版です。",
+                "**{who}** の L1 に {key} がありますが、**{}** 前に DB で更新される前のバージョンです。",
                 span(ns)
             ),
             None => format!("**{who}** の L1 に {key} があります。"),
@@ -99,17 +104,17 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
             format!("**{who}** は {key} を L1 に入れません：{}。", why(*reason))
         }
         Kind::L1Dropped { why: reason, held: true } => {
-            format!("**{who}** が {key} を L1 から捨てます：{}。", why(*reason))
+            format!("**{who}** が {key} を L1 から破棄します：{}。", why(*reason))
         }
         Kind::L1Dropped { why: reason, held: false } => {
-            format!("**{who}** は {key} を捨てようとしますが、L1 にありません（{}）。", why(*reason))
+            format!("**{who}** は {key} を破棄しようとしますが、L1 にありません（{}）。", why(*reason))
         }
         Kind::L1Flushed { why: reason } => format!("**{who}** が L1 を空にします：{}。", why(*reason)),
         Kind::FlightLed => {
-            format!("**{who}** では、この要求が {key} を待つ全要求の代表として読みに行きます。")
+            format!("**{who}** では、{key} を待つリクエストを代表して、このリクエストが読みに行きます。")
         }
         Kind::FlightJoined => {
-            format!("**{who}** では別の要求がすでに {key} を読んでいるので、それに相乗りします。")
+            format!("**{who}** では別のリクエストがすでに {key} を読んでいるので、それに相乗りします。")
         }
         Kind::FlightDetached => {
             format!("**{who}** は、以後の {key} の読み手を進行中の読み取りから切り離します。")
@@ -142,7 +147,8 @@ fn answered(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>, tie
         Outcome::Hit => {
             let holds = context.content(value, "なし");
             let from = tier.map_or("", tier_phrase);
-            let late = context.stale_ns.map(|ns| format!("新しい版の確定から {} 後です。", span(ns)));
+            let late =
+                context.stale_ns.map(|ns| format!("新しいバージョンのコミットから {} 後です。", span(ns)));
             let fails =
                 if context.violates { "この答えでチェックが失敗します。" } else { "" };
             format!("**{who}** が{from} **{holds}** を返します。{}{fails}", late.unwrap_or_default())
@@ -157,14 +163,18 @@ fn completed(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>) ->
     let who = context.event.actor;
     match (outcome, context.version) {
         (Outcome::Hit, _) if context.violates && context.stale_read => format!(
-            "**{who}** は **{}** を受け取りますが、要求より前に新しい版が確認済みでした。チェックは失敗です。",
+            "**{who}** は **{}** を受け取りますが、リクエストより前に、新しいバージョンの ACK が返っていました。チェックは失敗です。",
+            context.content(value, "なし")
+        ),
+        (Outcome::Hit, _) if context.violates && context.behind => format!(
+            "**{who}** は **{}** を受け取りますが、リクエストより前に新しいバージョンがコミットされていました。チェックは失敗です。",
             context.content(value, "なし")
         ),
         (Outcome::Hit, _) => format!("**{who}** が **{}** を受け取ります。", context.content(value, "なし")),
         (Outcome::Done, Some(version)) => {
-            format!("**{who}** は、書き込みが **{version}** として終わったことを知ります。")
+            format!("**{who}** に、書き込みが **{version}** として完了したと返ります。")
         }
-        (Outcome::Done, None) => format!("**{who}** は、終わったことを知ります。"),
+        (Outcome::Done, None) => format!("**{who}** に完了が返ります。"),
         (other, _) => format!("**{who}** への応答：{}。", result(other)),
     }
 }
@@ -174,7 +184,9 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
     let holds = context.content(value, "なし");
     let what = if is_lock(verb) { "ロック" } else { "リース" };
     match (verb, outcome) {
-        (Verb::Update, Outcome::Done) => format!("**{who}** が {key} = **{holds}** を確定します。"),
+        (Verb::Update, Outcome::Done) => format!("**{who}** が {key} = **{holds}** をコミットします。"),
+        (Verb::Select, Outcome::Negative) => format!("**{who}** に行 {key} はありません。"),
+        (Verb::Get, Outcome::Negative) => format!("**{who}** は {key} を「行なし」として持っています。"),
         (Verb::Select, Outcome::Hit) => format!("**{who}** が行 {key} = **{holds}** を読みます。"),
         (Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill, Outcome::Done) => {
             format!("**{who}** が {key} = **{holds}** を持つようになります。")
@@ -185,7 +197,7 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
             )
         }
         (Verb::Set | Verb::SetIfNewer | Verb::ReplaceOlder | Verb::Fill, Outcome::Refused) => {
-            format!("**{who}** は {key} を拒みます。より新しい値があるか、リースが失われています。")
+            format!("**{who}** は {key} を拒否します。より新しい値があるか、リースが失われています。")
         }
         (Verb::Delete, _) => format!("**{who}** から {key} がなくなります。"),
         (Verb::Lock | Verb::Lease, Outcome::Granted(_)) => {
@@ -209,26 +221,26 @@ fn served(context: &Context<'_>, verb: Verb, outcome: &Outcome, value: Option<&V
 
 fn call(verb: Verb, key: &str, to: &str) -> String {
     match verb {
-        Verb::Get => format!(" **{to}** に {key} を尋ねます"),
+        Verb::Get => format!(" **{to}** に {key} を問い合わせます"),
         Verb::Set => format!(" {key} を **{to}** に入れます"),
         Verb::SetIfNewer => format!("、より新しい値がなければ {key} を **{to}** に入れます"),
         Verb::ReplaceOlder => format!("、古い値があれば {key} を **{to}** の新しい値に置き換えます"),
         Verb::Delete => format!(" {key} を **{to}** から消します"),
         Verb::Lock => format!(" **{to}** で {key} のロックを取ろうとします"),
         Verb::Unlock => format!(" {key} のロックを **{to}** に返します"),
-        Verb::Lease => format!(" **{to}** に {key} を、なければ埋めるためのリースを求めます"),
-        Verb::Fill => format!("、リースと引き換えに {key} を **{to}** に埋めます"),
-        Verb::PublishInvalidate => format!(" {key} の無効化を**バス**に流します"),
-        Verb::PublishFilled => format!(" {key} が埋まったことを**バス**に知らせます"),
-        Verb::PublishAcknowledge => format!(" 古い {key} を忘れたことを**バス**で確認します"),
-        Verb::PublishBeat => " **バス**に生存通知を送ります".to_owned(),
-        Verb::Select => format!(" **{to}** に行 {key} を尋ねます"),
-        Verb::Update => format!(" **{to}** の行 {key} を書き換えます"),
+        Verb::Lease => format!(" **{to}** に {key} を、なければ値を入れるためのリースを求めます"),
+        Verb::Fill => format!("、リースと引き換えに {key} を **{to}** に入れます"),
+        Verb::PublishInvalidate => format!(" {key} の無効化を**バス**にパブリッシュします"),
+        Verb::PublishFilled => format!(" {key} がキャッシュされたことを**バス**にパブリッシュします"),
+        Verb::PublishAcknowledge => format!(" 古い {key} を破棄した ACK を**バス**で返します"),
+        Verb::PublishBeat => " **バス**にハートビートを送ります".to_owned(),
+        Verb::Select => format!(" **{to}** に行 {key} を問い合わせます"),
+        Verb::Update => format!(" **{to}** の行 {key} を更新します"),
         Verb::Renew => format!(" **{to}** でメンバーの期限を延ばします"),
-        Verb::Members => format!(" **{to}** に、生きているサーバーを尋ねます"),
-        Verb::Settle => format!(" **{to}** に書き込みが確定したかを尋ね、まだなら取り消します"),
-        Verb::Outbox => format!(" **{to}** の送信箱を調べます"),
-        Verb::Bar => format!(" **{to}** で、確認を返さないメンバーを外します"),
+        Verb::Members => format!(" **{to}** に、稼働中のサーバーを問い合わせます"),
+        Verb::Settle => format!(" **{to}** に書き込みがコミットされたかを問い合わせ、まだなら取り消します"),
+        Verb::Outbox => format!(" **{to}** のアウトボックスを調べます"),
+        Verb::Bar => format!(" **{to}** で、ACK を返さないメンバーを外します"),
         Verb::Leave => format!(" **{to}** にメンバーの期限を返します"),
     }
 }
@@ -245,7 +257,7 @@ fn result(outcome: &Outcome) -> String {
         Outcome::Released => "解放".to_owned(),
         Outcome::NotHeld => "もう持ち主ではありません".to_owned(),
         Outcome::Receivers(count) => format!("{count} の購読者に配られました"),
-        Outcome::Members(count) => format!("{count} 台が生きています"),
+        Outcome::Members(count) => format!("{count} 台が稼働中"),
         Outcome::Moved(node) => format!("スロットは {node} にあります"),
         Outcome::Failed(why) => format!("失敗（{why}）"),
         Outcome::Voided => "置き換えるものがありません".to_owned(),
@@ -271,8 +283,8 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::TooOld => "より新しい値が必要な読み取り",
         Why::EpochMoved => "値が届く前に無効化が来た",
         Why::NewerHeld => "L1 にはすでに新しいバージョンがある",
-        Why::NoHit => "偽の値（0 や空文字など）か「行なし」なので、ここではミス扱い",
-        Why::L2Refused => "L2 が拒んだか、結果が不明",
+        Why::NoHit => "falsy な値（0 や空文字など）か「行なし」なので、ここではミス扱い",
+        Why::L2Refused => "L2 が拒否したか、結果が不明",
         Why::LeaseRanOut => "サーバーのメンバー期限が切れた",
         Why::Gap => "通知を取りこぼした",
         Why::Silence => "バスが長く沈黙している",
@@ -283,9 +295,9 @@ pub(super) fn why(why: Why) -> &'static str {
 /// What is waited for.
 pub(super) fn wait(on: WaitFor) -> &'static str {
     match on {
-        WaitFor::Flight => "先に読んでいる要求",
+        WaitFor::Flight => "先に読んでいるリクエスト",
         WaitFor::Retry => "次のロックの試行",
-        WaitFor::Push => "値が埋まった知らせ",
-        WaitFor::Acknowledgements => "生きている全サーバーの確認",
+        WaitFor::Push => "値がキャッシュされた通知",
+        WaitFor::Acknowledgements => "稼働中の全サーバーの ACK",
     }
 }
