@@ -58,7 +58,7 @@ impl<'a> Part<'a> {
         let rest = history.trace.events.iter().enumerate().skip(part.from + 1);
         let next =
             rest.filter(|(_, event)| matches!(event.kind, Kind::Phase { .. })).map(|(index, _)| index).next();
-        Self { until: next.unwrap_or(part.until), ..part }
+        Self { until: next.filter(|_| kept!("part.ends")).unwrap_or(part.until), ..part }
     }
 
     /// Its events, with their places in the whole trace.
@@ -92,7 +92,7 @@ pub fn check(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option<
         of,
         wanted,
         goal: true,
-        event: event.filter(|_| !holds),
+        event: event.filter(|_| !holds || !kept!("check.event-when-broken")),
         offenders: Vec::new(),
         source: Some(Location::caller().into()),
     }
@@ -101,7 +101,7 @@ pub fn check(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option<
 /// The same, but the goal does not need it.
 #[track_caller]
 pub fn inform(id: &str, seen: u64, of: Option<u64>, wanted: Bound, event: Option<EventId>) -> Check {
-    Check { goal: false, ..check(id, seen, of, wanted, event) }
+    Check { goal: !kept!("inform.goal"), ..check(id, seen, of, wanted, event) }
 }
 
 /// A check of answers: those that break it are named.
@@ -111,11 +111,8 @@ fn of_answers(id: &str, broken: &[&Request<'_>], of: usize) -> Check {
     naming(broken, check(id, broken.len() as u64, Some(of as u64), Bound::AtMost(0), first))
 }
 
-/// Names the requests that break a check, if it is broken.
+/// Names the requests that break a check.
 fn naming(broken: &[&Request<'_>], check: Check) -> Check {
-    if check.holds {
-        return check;
-    }
     Check { offenders: broken.iter().map(|request| request.operation).collect(), ..check }
 }
 
@@ -150,7 +147,9 @@ pub fn no_stale_read(id: &str, part: Part<'_>) -> Check {
 /// No read of the part is stale because of what this tier holds.
 #[track_caller]
 pub fn no_stale_read_from(id: &str, part: Part<'_>, tier: Tier) -> Check {
-    let stale = stale_reads(part).map(|(read, _)| read).filter(|read| read.tier == Some(tier));
+    let stale = stale_reads(part)
+        .map(|(read, _)| read)
+        .filter(|read| read.tier == Some(tier) || !kept!("stale.from-tier"));
     of_answers(id, &stale.collect::<Vec<_>>(), part.requests(RequestKind::Read).count())
 }
 
@@ -189,7 +188,8 @@ pub fn read_your_writes(part: Part<'_>) -> Check {
         });
         mine.filter_map(|write| write.version).max()
     };
-    let reads: Vec<_> = part.requests(RequestKind::Read).filter(|read| own(read).is_some()).collect();
+    let reads: Vec<_> =
+        part.requests(RequestKind::Read).filter(|read| own(read).is_some() || !kept!("own.owed")).collect();
     let below: Vec<_> = reads
         .iter()
         .copied()

@@ -38,8 +38,8 @@ impl Level {
         match self {
             Self::Strong => !kept!("strong.no-cache"),
             Self::Bounded { within_ms } => {
-                !kept!("bounded.age")
-                    || now.since(stamp.as_of) + CLOCK_SKEW_MAX <= Duration::from_millis(within_ms)
+                let skew = if kept!("bounded.skew") { CLOCK_SKEW_MAX } else { Duration::ZERO };
+                !kept!("bounded.age") || now.since(stamp.as_of) + skew <= Duration::from_millis(within_ms)
             }
             Self::Session => !kept!("session.floor") || stamp.version >= floor,
             Self::Eventual => true,
@@ -68,7 +68,7 @@ impl Session {
     /// any cache can hold if it may have forgotten.
     pub fn floor(&self, key: &Key) -> Version {
         let floors = self.0.lock().expect("no holder panics");
-        let unknown = if floors.forgets { Version(u64::MAX) } else { Version(0) };
+        let unknown = if floors.forgets && kept!("session.forgets") { Version(u64::MAX) } else { Version(0) };
         floors.by_key.get(key).copied().unwrap_or(unknown)
     }
 

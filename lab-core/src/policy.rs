@@ -387,12 +387,14 @@ impl Policy {
     /// Whether L1 refuses what was on its way while an invalidation came: where the policy says so, and where something else
     /// rests on it.
     pub fn needs_epochs(&self) -> bool {
-        self.local.epochs || self.write.acknowledge != Acknowledge::No || self.miss.fleet != Fleet::None
+        self.local.epochs
+            || (kept!("epochs.acknowledged") && self.write.acknowledge != Acknowledge::No)
+            || (kept!("epochs.leased") && self.miss.fleet != Fleet::None)
     }
 
     /// Whether a hole in the notices empties L1: where the policy says so, and where something else rests on it.
     pub fn needs_gaps(&self) -> bool {
-        self.bus.gaps || self.write.acknowledge != Acknowledge::No
+        self.bus.gaps || (kept!("gaps.acknowledged") && self.write.acknowledge != Acknowledge::No)
     }
 
     /// What a write does to L2: as the policy says; but where writes are acknowledged, no write that stores puts its value

@@ -128,7 +128,9 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
                 Response::Written(version)
             }
             Err(WriteError::Unacknowledged(version)) => {
-                session.saw(&key, version);
+                if kept!("session.saw-unconfirmed") {
+                    session.saw(&key, version);
+                }
                 Response::Unconfirmed(version)
             }
             Err(WriteError::Unknown) => Response::Unknown,

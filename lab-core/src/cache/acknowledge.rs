@@ -122,7 +122,7 @@ impl<P: Ports> TieredCache<P> {
         self.shared.acknowledgements.open(number);
         let (now, lease) = (self.now(), Duration::from_millis(lease_ms));
         let waits = Waits {
-            again: Duration::from_millis(again_ms),
+            again: if kept!("acknowledge.again") { Duration::from_millis(again_ms) } else { Duration::MAX },
             lease,
             patience: now.after(lease),
             until: now.after(lease * PATIENCE_LEASES),
@@ -177,11 +177,13 @@ impl<P: Ports> TieredCache<P> {
     /// what they say.
     async fn bar(&self, mut members: Vec<Member>, lease: Duration, barred: &mut BTreeMap<Member, Instant>) {
         members.retain(|member| !barred.contains_key(member));
-        if members.is_empty() || !self.shared.local.hearing.hears_somebody(self.now()) {
+        let hears = !kept!("bar.not-by-the-deaf") || self.shared.local.hearing.hears_somebody(self.now());
+        if members.is_empty() || !hears || !kept!("bar.silent-members") {
             return;
         }
         if self.shared.ports.membership().bar(members.clone()).await.is_ok() {
-            let until = self.now().after(lease);
+            let until =
+                self.now().after(if kept!("bar.waits-for-the-lease") { lease } else { Duration::ZERO });
             barred.extend(members.into_iter().map(|member| (member, until)));
         }
     }
@@ -197,7 +199,9 @@ impl<P: Ports> TieredCache<P> {
             };
             trace::scope(trace::current(), trace::cause(), asking).boxed()
         };
-        let (departure, flight) = match self.shared.rosters.board(&(), Boarding::BeforeDeparture, ask) {
+        let boarding =
+            if kept!("acknowledge.asked-after") { Boarding::BeforeDeparture } else { Boarding::Any };
+        let (departure, flight) = match self.shared.rosters.board(&(), boarding, ask) {
             Seat::Leads(departure, flight) => (Some(departure), flight),
             Seat::Joins(flight) => (None, flight),
         };

@@ -67,8 +67,8 @@ impl<P: Ports> TieredCache<P> {
         match self.acquire(key, rule).await? {
             Acquired::Found(read) => Ok(read),
             Acquired::WaitedOnce => match self.look(key).await? {
-                Some(read) => Ok(read),
-                None => Ok(self.compute(key, compute).await),
+                Some(read) if kept!("compute.looks-after-waiting") => Ok(read),
+                _ => Ok(self.compute(key, compute).await),
             },
             Acquired::Lock(owed) => {
                 let read = self.compute_alone(key, rule, compute).await;
@@ -104,7 +104,8 @@ impl<P: Ports> TieredCache<P> {
                 return Ok(Acquired::Lock(owed));
             }
             owed.settle();
-            if rule.recheck
+            if kept!("compute.looks-while-held")
+                && rule.recheck
                 && let Some(read) = self.look(key).await?
             {
                 return Ok(Acquired::Found(read));

@@ -48,7 +48,8 @@ struct Publisher {
 impl Heard {
     /// From when on somebody who should be heard has been silent for too long.
     fn silent_from(&self, limit: Duration) -> Instant {
-        let Some(live) = &self.live else { return self.anybody.after(limit) };
+        let live = self.live.as_ref().filter(|_| kept!("silence.each-member"));
+        let Some(live) = live else { return self.anybody.after(limit) };
         let heard = live.iter().map(|(member, since)| self.last_sign_of(*member).max(*since));
         heard.min().map_or(Instant::FAR, |longest_ago| longest_ago.after(limit))
     }
@@ -124,7 +125,7 @@ impl Hearing {
         let (Some(limit), heard) = (self.limit, self.heard.lock().expect("no holder panics")) else {
             return false;
         };
-        let alone = heard.live.as_ref().is_some_and(BTreeMap::is_empty);
+        let alone = kept!("renew.alone") && heard.live.as_ref().is_some_and(BTreeMap::is_empty);
         !alone && now.since(heard.anybody) > limit
     }
 

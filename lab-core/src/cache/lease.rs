@@ -46,7 +46,7 @@ impl<P: Ports> TieredCache<P> {
                     self.store_local(key, &entry, epoch);
                     return Ok(Read { entry, tier: Tier::L2 });
                 }
-                Ok(Leased::Granted) => return self.fill(key, owed, epoch).await,
+                Ok(Leased::Granted) => return self.fill(key, owed, None, epoch).await,
                 Ok(Leased::Held) if self.now() < deadline || !kept!("lease.deadline") => {
                     owed.settle();
                     self.await_fill(key, ticket, Duration::from_millis(wait_ms)).await;
@@ -72,8 +72,9 @@ impl<P: Ports> TieredCache<P> {
     pub(super) async fn read_guarded(&self, key: &Key, demand: Demand, epoch: Epoch) -> Landing {
         let token = Token(self.shared.ports.entropy().draw());
         let owed = Owed::new(self, key.clone(), token, key);
+        let early = if kept!("fill.row-after-token") { None } else { Some(self.read_database(key).await) };
         let found = match self.shared.ports.shared().get_or_lease(key, token, GUARD).await {
-            Ok(Leased::Granted) => return self.fill(key, owed, epoch).await,
+            Ok(Leased::Granted) => return self.fill(key, owed, early, epoch).await,
             // L2 could not be asked.
             Err(_) => return self.read_database(key).await,
             Ok(Leased::Found(entry)) => entry,
@@ -92,8 +93,12 @@ impl<P: Ports> TieredCache<P> {
     }
 
     /// Reads the database and stores the row in place of the lease; then wakes who waits.
-    async fn fill(&self, key: &Key, owed: Owed<P>, epoch: Epoch) -> Landing {
-        let read = match self.read_database(key).await {
+    async fn fill(&self, key: &Key, owed: Owed<P>, early: Option<Landing>, epoch: Epoch) -> Landing {
+        let landing = match early {
+            None => self.read_database(key).await,
+            Some(early) => early,
+        };
+        let read = match landing {
             Ok(read) => read,
             Err(error) => {
                 // Nothing to fill with: the lease goes back, and whoever waits may try.
@@ -102,7 +107,9 @@ impl<P: Ports> TieredCache<P> {
                 } else {
                     owed.settle();
                 }
-                self.tell(Body::Filled { key: key.clone() }).await;
+                if kept!("lease.failed-fill-wakes") {
+                    self.tell(Body::Filled { key: key.clone() }).await;
+                }
                 return Err(error);
             }
         };

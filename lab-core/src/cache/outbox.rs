@@ -22,7 +22,7 @@ impl<P: Ports> TieredCache<P> {
     /// A name for a write, where it needs one.
     pub(super) fn name_write(&self) -> Option<WriteId> {
         let entropy = self.shared.ports.entropy();
-        let named = self.shared.policy.write.outbox != Outbox::None;
+        let named = kept!("outbox.names-writes") && self.shared.policy.write.outbox != Outbox::None;
         named.then(|| WriteId(u128::from(entropy.draw()) << 64 | u128::from(entropy.draw())))
     }
 
@@ -34,7 +34,7 @@ impl<P: Ports> TieredCache<P> {
             if let Ok(settled) = ports.database().settle(id).await {
                 return Some(settled);
             }
-            if self.now() >= deadline {
+            if self.now() >= deadline || !kept!("settle.tries-again") {
                 return None;
             }
             ports.clock().sleep(RETRY).await;
@@ -68,11 +68,15 @@ impl<P: Ports> TieredCache<P> {
         let ports = &self.shared.ports;
         // First L2: who forgets the old value would find it there again. Its slot is emptied, and so is a lease in it void,
         // whose holder may have read the row before.
-        if ports.shared().delete(&key).await.is_err() {
+        let emptied = !kept!("relay.l2") || ports.shared().delete(&key).await.is_ok();
+        if !emptied && kept!("relay.l2-first") {
             return;
         }
-        self.drop_local(&key, Some(version), Why::Invalidated);
-        if self.announce(&key, version).await {
+        if kept!("relay.l1") {
+            self.drop_local(&key, Some(version), Why::Invalidated);
+        }
+        let heard = !kept!("relay.others") || self.announce(&key, version).await;
+        if heard || !kept!("relay.until-heard") {
             // A name that stays is published once more.
             let _ = ports.database().published(id, false).await;
         }

@@ -156,7 +156,7 @@ impl<P: Ports> TieredCache<P> {
         let read = self.read_database(key).await?;
         let replaced =
             self.shared.ports.shared().replace_older(key, &read.entry, self.shared_ttl(&read.entry)).await;
-        if replaced == Ok(Replaced::Stored) {
+        if replaced == Ok(Replaced::Stored) || !kept!("refresh.l2-took-it") {
             self.store_local(key, &read.entry, epoch);
         } else {
             self.refuse_local(key, &read.entry);

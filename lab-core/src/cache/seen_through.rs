@@ -47,7 +47,7 @@ impl<P: Ports, T: Send + 'static> Future for SeenThrough<P, T> {
 impl<P: Ports, T: Send + 'static> Drop for SeenThrough<P, T> {
     fn drop(&mut self) {
         // What nobody has polled has not begun, and need not.
-        if let Some(work) = self.work.take().filter(|_| self.begun) {
+        if let Some(work) = self.work.take().filter(|_| self.begun && kept!("write.seen-through")) {
             let rest = trace::scope(self.operation, self.cause, work.map(drop));
             self.cache.shared.ports.tasks().spawn(Box::pin(rest));
         }

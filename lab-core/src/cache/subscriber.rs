@@ -93,7 +93,7 @@ impl<P: Ports> TieredCache<P> {
         };
         loop {
             self.shared.ports.clock().sleep(limit).await;
-            if self.shared.local.hearing.is_deaf(self.now()) {
+            if kept!("silence.reopens") && self.shared.local.hearing.is_deaf(self.now()) {
                 return;
             }
         }
@@ -111,7 +111,7 @@ impl<P: Ports> TieredCache<P> {
     /// Carries out a notice. It waits for nothing: what comes behind it must not be late because of it.
     fn receive(&self, notice: Notice) {
         let own = notice.from == self.shared.ports.server();
-        if !own {
+        if !own || !kept!("silence.own-proves-nothing") {
             let hearing = &self.shared.local.hearing;
             let missed = hearing.missing(&notice);
             if kept!("gap.noticed") && missed > 0 {
@@ -171,11 +171,13 @@ impl<P: Ports> TieredCache<P> {
     async fn stay(&self, lease: Duration, every: Duration) {
         loop {
             self.shared.ports.clock().sleep(every).await;
-            if self.shared.departing.load(Ordering::Acquire) {
+            if kept!("depart.renews-no-more") && self.shared.departing.load(Ordering::Acquire) {
                 return;
             }
             let (hearing, now) = (&self.shared.local.hearing, self.now());
-            if !kept!("renew.deaf") || !hearing.is_deaf(now) && !hearing.is_mute(now) {
+            let deaf = kept!("renew.deaf") && hearing.is_deaf(now);
+            let mute = kept!("renew.mute") && hearing.is_mute(now);
+            if !deaf && !mute {
                 self.renew(lease).await;
             } else if let Ok(live) = self.shared.ports.membership().live().await {
                 // Whoever is not heard may be gone.
@@ -194,14 +196,14 @@ impl<P: Ports> TieredCache<P> {
                     self.empty_local(Why::LeaseRanOut);
                 }
                 local.hearing.members(&live, self.shared.ports.server(), self.now());
-                if !self.shared.departing.load(Ordering::Acquire) {
+                if !kept!("depart.late-renewal") || !self.shared.departing.load(Ordering::Acquire) {
                     local.renewed(if kept!("renew.from-sending") { sent } else { self.now() }, lease);
                 }
             }
             // Somebody waits for nothing but the end of this lease.
-            Ok(Renewal::Barred) => local.leave(),
+            Ok(Renewal::Barred) if kept!("barred.leaves") => local.leave(),
             // It is tried again at the next turn; meanwhile the lease runs on.
-            Err(_) => {}
+            Ok(Renewal::Barred) | Err(_) => {}
         }
     }
 
@@ -215,7 +217,9 @@ impl<P: Ports> TieredCache<P> {
             return Ok(());
         }
         self.shared.departing.store(true, Ordering::Release);
-        self.shared.local.leave();
+        if kept!("depart.leaves") {
+            self.shared.local.leave();
+        }
         self.empty_local(Why::LeaseRanOut);
         self.shared.ports.membership().leave().await
     }
@@ -226,7 +230,7 @@ impl<P: Ports> TieredCache<P> {
         loop {
             self.shared.ports.clock().sleep(every).await;
             let (last, sent) = (self.shared.broadcasts.load(Ordering::Acquire), self.now());
-            let notice = self.notice(last, Body::Beat);
+            let notice = self.notice(if kept!("gap.at-the-end") { last } else { 0 }, Body::Beat);
             if self.shared.ports.bus().publish(Audience::All, notice).await.is_ok() {
                 self.shared.local.hearing.spoke(sent);
             }

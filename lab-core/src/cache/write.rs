@@ -72,7 +72,7 @@ impl<P: Ports> TieredCache<P> {
         // Everybody may have forgotten the old value, but would find it in L2 again.
         if told && (shared != SharedAfter::Unknown || !kept!("write.l2-confirmed")) {
             self.forget_write(id);
-        } else if self.promises_freshness() {
+        } else if kept!("write.says-unconfirmed") && self.promises_freshness() {
             return Err(WriteError::Unacknowledged(stamp.version));
         }
         Ok(stamp.version)
@@ -93,9 +93,15 @@ impl<P: Ports> TieredCache<P> {
         let (cache, key) = (self.clone(), key.clone());
         let again = async move {
             cache.shared.ports.clock().sleep(pause).await;
-            let _ = cache.shared.ports.shared().delete(&key).await;
-            cache.drop_local(&key, Some(version), Why::Written);
-            cache.invalidate_others(&key, Some(version)).await;
+            if kept!("again.l2") {
+                let _ = cache.shared.ports.shared().delete(&key).await;
+            }
+            if kept!("again.l1") {
+                cache.drop_local(&key, Some(version), Why::Written);
+            }
+            if kept!("again.others") {
+                cache.invalidate_others(&key, Some(version)).await;
+            }
         };
         self.shared.ports.tasks().spawn(Box::pin(trace::scope(None, trace::cause(), again)));
     }

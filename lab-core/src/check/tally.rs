@@ -13,12 +13,15 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
     figures.count(
         figure::DB_QUERIES,
         served(part, |actor, verb| {
-            actor == Actor::Primary && (verb == Verb::Select || !kept!("figure.queries"))
+            (actor == Actor::Primary || !kept!("figure.primary"))
+                && (verb == Verb::Select || !kept!("figure.queries"))
         }),
     );
     figures.count(
         figure::REDIS_CALLS,
-        served(part, |actor, _| matches!(actor, Actor::RedisMaster(_) | Actor::RedisReplica(_))),
+        served(part, |actor, _| {
+            matches!(actor, Actor::RedisMaster(_) | Actor::RedisReplica(_)) || !kept!("figure.redis")
+        }),
     );
     figures.count(figure::BUS_NOTICES, delivered(part));
     let reads: Vec<_> = part.requests(RequestKind::Read).collect();
@@ -28,7 +31,10 @@ pub fn figures(part: Part<'_>) -> BTreeMap<String, Figure> {
     figures.mean(figure::WRITE_MEAN, &writes);
     let computing: Vec<_> = part.requests(RequestKind::Compute).collect();
     if !computing.is_empty() {
-        let computed = part.events().filter(|(_, event)| matches!(event.kind, Kind::Computed { .. })).count();
+        let computed = part
+            .events()
+            .filter(|(_, event)| matches!(event.kind, Kind::Computed { .. }) || !kept!("figure.computations"))
+            .count();
         figures.count(figure::COMPUTATIONS, computed);
         let waiters: Vec<_> = computing
             .into_iter()
@@ -80,8 +86,10 @@ impl Figures {
             return;
         }
         let from = |tiers: &[Tier]| {
-            let hits =
-                reads.iter().filter(|read| read.tier.is_some_and(|tier| tiers.contains(&tier))).count();
+            let hits = reads
+                .iter()
+                .filter(|read| read.tier.is_some_and(|tier| tiers.contains(&tier) || !kept!("figure.tiers")))
+                .count();
             hits as f64 / reads.len() as f64
         };
         self.put(figure::L1_HIT_SHARE, from(&[Tier::L1]), Unit::Share);
@@ -110,7 +118,9 @@ fn latencies(requests: &[&Request<'_>]) -> Vec<f64> {
     let done = requests.iter().filter(|request| request.completed.is_some() || !kept!("figure.completed"));
     let mut took: Vec<f64> =
         done.map(|request| request.completed_at.since(request.sent_at).as_secs_f64() * 1e3).collect();
-    took.sort_by(f64::total_cmp);
+    if kept!("figure.sorted") {
+        took.sort_by(f64::total_cmp);
+    }
     took
 }
 

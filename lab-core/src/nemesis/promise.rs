@@ -86,7 +86,7 @@ pub fn survives(policy: &Policy, promise: Promise, trouble: Trouble) -> bool {
 pub fn judge(promises: &[Promise], trace: &Trace) -> (Vec<Violation>, u64) {
     let history = History::of(trace);
     let commits = commits(trace);
-    let reads: Vec<_> = history.requests(RequestKind::Read).filter(|read| read.succeeded).collect();
+    let reads: Vec<_> = history.requests(RequestKind::Read).filter(|read| answered(read)).collect();
     let mut violations = Vec::new();
     let mut checked = 0;
     for &promise in promises {
@@ -132,12 +132,19 @@ fn commits(trace: &Trace) -> Commits {
     commits
 }
 
+fn answered(read: &Request<'_>) -> bool {
+    read.succeeded || !kept!("judge.answered")
+}
+
 fn writes<'a>(history: &'a History<'a>) -> Vec<&'a Request<'a>> {
-    history.requests(RequestKind::Write).filter(|write| write.succeeded).collect()
+    history
+        .requests(RequestKind::Write)
+        .filter(|write| write.succeeded || !kept!("judge.acknowledged"))
+        .collect()
 }
 
 fn same_client(one: ClientId, other: ClientId) -> bool {
-    one == other
+    one == other || !kept!("judge.same-session")
 }
 
 /// The reads, each with the newest version that a request before it makes it owe.
@@ -148,8 +155,8 @@ fn owed_by<'a>(
 ) -> Vec<(&'a Request<'a>, Version)> {
     let owed = |read: &'a Request<'a>| {
         let earlier = before.iter().filter(|earlier| {
-            earlier.key == read.key
-                && earlier.completed.is_some_and(|done| done < read.sent)
+            (earlier.key == read.key || !kept!("judge.same-row"))
+                && (earlier.completed.is_some_and(|done| done < read.sent) || !kept!("judge.before"))
                 && binds(earlier.client, read.client)
         });
         earlier.filter_map(|earlier| earlier.version).max().map(|version| (read, version))
@@ -159,9 +166,12 @@ fn owed_by<'a>(
 
 /// The reads of the last look, each with what the database held then.
 fn last_look<'a>(history: &'a History<'a>, commits: &Commits) -> Vec<(&'a Request<'a>, Version)> {
-    let reads = Part::of(history, "look again").requests(RequestKind::Read).filter(|read| read.succeeded);
+    let reads = Part::of(history, "look again").requests(RequestKind::Read).filter(|read| answered(read));
     let owed = |read: &'a Request<'a>| {
-        let committed = commits.get(read.key)?.iter().filter(|(event, _)| *event < read.sent);
+        let committed = commits
+            .get(read.key)?
+            .iter()
+            .filter(|(event, _)| *event < read.sent || !kept!("judge.committed-before"));
         committed.map(|(_, version)| *version).max().map(|version| (read, version))
     };
     reads.filter_map(owed).collect()
@@ -169,14 +179,19 @@ fn last_look<'a>(history: &'a History<'a>, commits: &Commits) -> Vec<(&'a Reques
 
 fn below(promise: Promise, read: &Request<'_>, owed: Version) -> Option<Violation> {
     let answered = read.version.unwrap_or_default();
-    (answered < owed).then(|| violation(promise, read, answered, owed))
+    (answered < owed || !kept!("judge.older")).then(|| violation(promise, read, answered, owed))
 }
 
 fn invented(read: &Request<'_>, commits: &Commits) -> Option<Violation> {
     let (answered, done) = (read.version.unwrap_or_default(), read.completed?);
-    let committed = commits.get(read.key).into_iter().flatten().filter(|(event, _)| *event < done);
+    let committed = commits
+        .get(read.key)
+        .into_iter()
+        .flatten()
+        .filter(|(event, _)| *event < done || !kept!("judge.committed-by-then"));
     let newest = committed.map(|(_, version)| *version).max().unwrap_or_default();
-    (answered > newest).then(|| violation(Promise::NothingInvented, read, answered, newest))
+    (answered > newest || !kept!("judge.newer"))
+        .then(|| violation(Promise::NothingInvented, read, answered, newest))
 }
 
 fn lost(write: &Request<'_>, commits: &Commits) -> Option<Violation> {

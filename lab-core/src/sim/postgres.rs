@@ -135,7 +135,11 @@ impl Postgres {
                 let replica = &self.replicas[usize::from(number) - 1];
                 (Rows::Row(replica.table.row(&key, replica.replayed)), None)
             }
-            Statement::Update(_, _, Some(id)) if self.outbox.contains_key(&id) => (Rows::Duplicate, None),
+            Statement::Update(_, _, Some(id))
+                if kept!("outbox.refused-stays") && self.outbox.contains_key(&id) =>
+            {
+                (Rows::Duplicate, None)
+            }
             Statement::Update(key, value, id) => {
                 let record = self.commit(key, value, now);
                 if let Some(id) = id {
@@ -157,7 +161,7 @@ impl Postgres {
                 if forget {
                     self.outbox.remove(&id);
                 } else if let Some(Posted::Committed { untaken, .. }) = self.outbox.get_mut(&id) {
-                    *untaken = None;
+                    *untaken = untaken.filter(|_| !kept!("outbox.published-is-gone"));
                 }
                 (Rows::Published, None)
             }
@@ -172,7 +176,7 @@ impl Postgres {
                 (Rows::Barred, None)
             }
             Statement::Leave(member) => {
-                if self.seat_of(member).is_some() {
+                if kept!("members.leave") && self.seat_of(member).is_some() {
                     self.members.remove(&member.server);
                 }
                 (Rows::Left, None)
@@ -181,7 +185,9 @@ impl Postgres {
     }
 
     fn renew(&mut self, member: Member, lease: Duration, now: Instant) -> Renewal {
-        if self.seat_of(member).is_some_and(|seat| seat.barred && now < seat.until) {
+        let keeps_out =
+            |seat: &mut Seat| seat.barred && (now < seat.until || !kept!("members.barred-for-a-lease"));
+        if kept!("members.barred") && self.seat_of(member).is_some_and(keeps_out) {
             return Renewal::Barred;
         }
         let seat = Seat { incarnation: member.incarnation, until: now.after(lease), barred: false };
@@ -190,13 +196,13 @@ impl Postgres {
     }
 
     fn live(&self, now: Instant) -> Vec<Member> {
-        let live = self.members.iter().filter(|(_, seat)| now < seat.until);
+        let live = self.members.iter().filter(|(_, seat)| now < seat.until || !kept!("members.lease-ends"));
         live.map(|(server, seat)| Member { server: *server, incarnation: seat.incarnation }).collect()
     }
 
     fn seat_of(&mut self, member: Member) -> Option<&mut Seat> {
         let seat = self.members.get_mut(&member.server);
-        seat.filter(|seat| seat.incarnation == member.incarnation)
+        seat.filter(|seat| seat.incarnation == member.incarnation || !kept!("members.own-life"))
     }
 
     /// The writes that nobody has taken for so long; they are taken now.
@@ -204,10 +210,12 @@ impl Postgres {
         let mut taken = Vec::new();
         for (id, posted) in &mut self.outbox {
             if let Posted::Committed { key, version, untaken: Some(since) } = posted
-                && now.since(*since) >= after
+                && (now.since(*since) >= after || !kept!("outbox.after-a-while"))
                 && taken.len() < TAKEN_MAX
             {
-                *since = now;
+                if kept!("outbox.one-taker") {
+                    *since = now;
+                }
                 taken.push(Unpublished { id: *id, key: key.clone(), version: *version });
             }
         }

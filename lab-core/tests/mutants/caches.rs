@@ -9,7 +9,7 @@ use lab_core::consistency::{Demand, Level, Session};
 use lab_core::policy::{Policy, Switch};
 use lab_core::ports::{Audience, Body, Bus, Clock, Database, Notice, Ports};
 use lab_core::sim::{self, SimPorts};
-use lab_core::value::{Key, Tier, Value, Version};
+use lab_core::value::{Instant, Key, Stamp, Tier, Value, Version};
 
 use super::stage::key;
 
@@ -97,6 +97,10 @@ pub(crate) fn silence(seed: u64) -> bool {
         assert_eq!(tier(here).await, Tier::L1);
         sleep(here, 600).await;
         assert_eq!(tier(here).await, Tier::L2);
+        // What it hears of itself proves nothing.
+        publish(here, here.ports().incarnation(), 1, told()).await;
+        sleep(here, 50).await;
+        assert_eq!(tier(here).await, Tier::L2);
         publish(&caches[1], caches[1].ports().incarnation(), 1, told()).await;
         sleep(here, 50).await;
         tier(here).await;
@@ -140,13 +144,48 @@ pub(crate) fn bounded(seed: u64) -> bool {
     })
 }
 
+/// A bound is kept though clocks differ.
+pub(crate) fn skewed_bound(_: u64) -> bool {
+    let accepts = |millis: u64| {
+        let stamp = Stamp { version: Version(1), as_of: Instant(0) };
+        let now = Instant(0).after(Duration::from_millis(millis));
+        Level::Bounded { within_ms: 100 }.accepts(&stamp, now, Version(0))
+    };
+    !accepts(90) || accepts(99)
+}
+
+/// The caller goes away at some instant of its write: what follows the commit happens all the same.
+pub(crate) fn seen_through(seed: u64) -> bool {
+    (0..20).any(|turn| {
+        broken(seed, 2, &Policy::lesson(), move |caches| async move {
+            commit(&caches[0], "50").await;
+            for cache in &caches {
+                tier(cache).await;
+            }
+            let (key, new) = (key(), Value::new("100"));
+            let gone = Box::pin(caches[0].ports().clock().sleep(Duration::from_micros(turn * 150)));
+            select(Box::pin(caches[0].write(&key, &new)), gone).await;
+            sleep(&caches[0], 500).await;
+            let newest = read(&caches[0], Level::Strong).await.entry.stamp.version;
+            for cache in &caches {
+                assert_eq!(read(cache, Level::Eventual).await.entry.stamp.version, newest);
+            }
+        })
+    })
+}
+
 /// A session's floor never falls.
 pub(crate) fn session(_: u64) -> bool {
     let session = Session::default();
     for version in [2, 3, 1] {
         session.saw(&key(), Version(version));
     }
-    session.floor(&key()) != Version(3)
+    let remembers = session.floor(&key()) == Version(3);
+    for row in 0..2_000 {
+        session.saw(&Key::new(format!("row:{row}")), Version(1));
+    }
+    // What it may have forgotten no cache knows well enough.
+    !(remembers && session.floor(&key()) == Version(u64::MAX))
 }
 
 /// Readers at once share a flight, and a flight that has ended is joined by nobody.

@@ -17,7 +17,7 @@ use lab_core::value::{ClientId, ServerId, Tier, Token, Value};
 use lab_core::world::{Route, World};
 
 use super::caches::broken;
-use super::stage::{acknowledged, inject, key, played, read};
+use super::stage::{self, acknowledged, inject, key, played, read};
 
 type Cache = TieredCache<SimPorts>;
 
@@ -109,6 +109,48 @@ pub(crate) fn computation(seed: u64) -> bool {
         assert_eq!(taken, Ok(Locked::Granted));
         assert_eq!(computed(&caches[0], 1).await, Err(ComputeError::Deadline));
     })
+}
+
+/// Who waits once, and for a fixed time, looks before it computes itself.
+pub(crate) fn waited_once(seed: u64) -> bool {
+    broken(seed, 2, &locked(5_000, LockWait::Once { for_ms: 500 }, 10_000), |caches| async move {
+        for took in join_all(caches.iter().map(|cache| computed(cache, 300))).await {
+            assert!(took.expect("a result") < Duration::from_millis(700));
+        }
+    })
+}
+
+/// Who waits for a fill is woken when its holder cannot read the row.
+pub(crate) fn woken_by_a_failure(seed: u64) -> bool {
+    let played = played(seed, &leased(10_000, 20_000), |world| async move {
+        inject(&world, Fault::BlackHole(Link::From(Actor::Primary, Actor::Server(ServerId(1))))).await;
+        let waits = async {
+            world.sleep(Duration::from_millis(50)).await;
+            let (answer, took) = stage::timed(&world, read(&world, 2)).await;
+            assert!(answer.version().is_some() && took < Duration::from_secs(5), "{answer:?} after {took:?}");
+        };
+        join(read(&world, 1), waits).await;
+    });
+    played.is_none()
+}
+
+/// Who is told of the result finds it, though its holder has not given the lock back yet.
+pub(crate) fn found_while_held(seed: u64) -> bool {
+    let push = LockWait::Push { at_most_ms: 10_000 };
+    let played = played(seed, &locked(60_000, push, 60_000), |world| async move {
+        let answers = Link::From(Actor::Bus, Actor::Server(ServerId(1)));
+        inject(&world, Fault::Delay { link: answers, by_ms: 300 }).await;
+        let compute = |server: u8| {
+            let request = Request::Compute(key(), Duration::from_millis(300));
+            world.request(ClientId(server.into()), Route::To(ServerId(server)), request)
+        };
+        let waits = async {
+            world.sleep(Duration::from_millis(50)).await;
+            stage::timed(&world, compute(2)).await.1
+        };
+        assert!(join(compute(1), waits).await.1 < Duration::from_millis(400));
+    });
+    played.is_none()
 }
 
 /// Whose lock has run out does not free the next one's.

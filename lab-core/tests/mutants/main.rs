@@ -17,11 +17,13 @@ macro_rules! kept {
     };
 }
 
+mod barring;
 mod caches;
 mod leases;
 mod list;
 mod members;
 mod properties;
+mod relays;
 mod stage;
 mod threads;
 mod traces;

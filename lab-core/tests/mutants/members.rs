@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use futures_util::future::join;
 use lab_core::cache::TieredCache;
+use lab_core::consistency::{Demand, Level};
 use lab_core::fault::Fault;
 use lab_core::policy::{Acknowledge, Policy, Switch};
-use lab_core::ports::{Audience, Body, Bus, Clock, Membership, Notice, Ports};
-use lab_core::service::Response;
+use lab_core::ports::{Arrival, Audience, Body, Bus, Clock, Membership, Notice, Ports, Subscription};
+use lab_core::service::{Request, Response};
 use lab_core::sim;
-use lab_core::value::{ServerId, Tier, Value};
+use lab_core::value::{Key, ServerId, Tier, Value};
 
+use super::caches;
 use super::stage::{
-    acknowledged, bus_to, fails, from_primary, inject, inject_all, key, millis, on_world, read, reads, start,
-    tier, timed, to_bus, to_primary, to_redis, write,
+    acknowledged, ask, bus_to, fails, from_primary, inject, inject_all, key, millis, on_world, read, reads,
+    start, tier, timed, to_bus, to_primary, to_redis, write,
 };
 
 const LEASE: Duration = Duration::from_secs(2);
@@ -156,4 +158,89 @@ pub(crate) fn between_subscriptions(seed: u64) -> bool {
         };
         join(read(&world, 1), meanwhile).await;
     })
+}
+
+/// An invalidation that one server did not get is published again, until that has heard it.
+pub(crate) fn published_again(seed: u64) -> bool {
+    fails(seed, &acknowledged(), |world| async move {
+        inject(&world, Fault::Reset(bus_to(2))).await;
+        let (written, took) = timed(&world, write(&world, 1, "100")).await;
+        assert!(matches!(written, Response::Written(_)) && took < MOMENT, "{written:?} after {took:?}");
+    })
+}
+
+/// A subscription that is half open is opened anew; a live member that is silent is missed, whoever else is heard; a server
+/// that is alone misses nobody.
+pub(crate) fn hearing(seed: u64) -> bool {
+    let half_open = fails(seed, &acknowledged(), |world| async move {
+        inject(&world, Fault::BlackHole(bus_to(2))).await;
+        millis(&world, 3_000).await;
+        inject(&world, Fault::Heal(bus_to(2))).await;
+        millis(&world, 3_000).await;
+        read(&world, 2).await;
+        assert_eq!(tier(&world, 2).await, Tier::L1);
+    });
+    let silent = fails(seed, &acknowledged(), |world| async move {
+        read(&world, 1).await;
+        inject(&world, Fault::BlackHole(to_bus(3))).await;
+        millis(&world, 1_200).await;
+        assert_eq!(tier(&world, 1).await, Tier::L2);
+    });
+    let alone = caches::broken(seed, 1, &acknowledged(), |caches| async move {
+        let read =
+            async || caches[0].read(&key(), Demand::level(Level::Eventual)).await.map(|read| read.tier);
+        read().await.expect("the stores are there");
+        caches[0].ports().clock().sleep(Duration::from_secs(3)).await;
+        assert_eq!(read().await, Ok(Tier::L1));
+    });
+    half_open || silent || alone
+}
+
+/// A sign of life repeats the last number, so that a hole at the end shows.
+pub(crate) fn last_number(seed: u64) -> bool {
+    let policy = Policy::lesson().with(Switch::Heartbeats, true);
+    let ran = sim::on_ports(seed, 2, |ports| async move {
+        let cache = TieredCache::new(ports[0].clone(), policy);
+        cache.start().await.expect("the bus is there");
+        let mut hears = ports[1].bus().subscribe().await.expect("the bus is there");
+        cache.write(&key(), &Value::new("100")).await.expect("the primary is there");
+        loop {
+            match hears.next().await {
+                Arrival::Notice(Notice { number, body: Body::Beat, .. }, _) => break assert_eq!(number, 1),
+                Arrival::Notice(..) => {}
+                Arrival::Closed => panic!("the bus is there"),
+            }
+        }
+    });
+    ran.is_err()
+}
+
+/// A write waits for whoever has joined before its commit: an answer to who is live that was asked for before does not do.
+pub(crate) fn asked_after_the_commit(seed: u64) -> bool {
+    let mut policy = acknowledged();
+    policy.write.acknowledge = Acknowledge::Members { lease_ms: 2_000, renew_ms: 100, again_ms: 200 };
+    let played = on_world(seed, |world| async move {
+        inject(&world, Fault::Hold(to_primary(2))).await;
+        start(&world, policy).await;
+        // Of another row's write the question is answered before server 2 joins, and the answer takes its time.
+        inject_all(&world, to_redis(1), Fault::Hold).await;
+        let other = Request::Write(Key::new("product:2"), Value::new("70"));
+        let joins = async {
+            millis(&world, 20).await;
+            inject(&world, Fault::Delay { link: from_primary(1), by_ms: 300 }).await;
+            inject_all(&world, to_redis(1), Fault::Release).await;
+            millis(&world, 20).await;
+            inject(&world, Fault::Heal(from_primary(1))).await;
+            inject(&world, Fault::Release(to_primary(2))).await;
+            millis(&world, 130).await;
+            read(&world, 2).await;
+            inject(&world, Fault::Hold(bus_to(2))).await;
+            let written = write(&world, 1, "100").await;
+            if matches!(written, Response::Written(_)) {
+                reads(&world, 2, 2).await;
+            }
+        };
+        join(ask(&world, 1, other), joins).await;
+    });
+    played.is_none()
 }

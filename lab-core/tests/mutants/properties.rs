@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{caches, leases, members, threads, traces, unknown};
+use super::{barring, caches, leases, members, relays, threads, traces, unknown};
 use lab_core::nemesis::{self, Plan};
 use lab_core::policy::{Policy, Switch};
 use lab_core::ports::contract;
@@ -67,6 +67,7 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("checks: what belongs to a phase", Sees::Tests, 1, traces::phases),
     property("figures: each counts what its name says", Sees::Tests, 1, traces::figures),
     property("verdicts: bounds, goal and demonstration", Sees::Tests, 1, traces::verdicts),
+    property("the nemesis: what breaks a promise", Sees::Tests, 1, traces::promises),
     property("cache: a hole in the notices", Sees::Tests, 5, caches::gaps),
     property("cache: a silent bus", Sees::Tests, 5, caches::silence),
     property("cache: time to live in L1", Sees::Tests, 5, caches::time_to_live),
@@ -88,6 +89,15 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("members: who steps down", Sees::Tests, 3, members::stepping_down),
     property("members: a late renewal", Sees::Tests, 3, members::late_renewal),
     property("members: between two subscriptions", Sees::Tests, 3, members::between_subscriptions),
+    property("members: what was not heard is said again", Sees::Tests, 3, members::published_again),
+    property("members: who is heard", Sees::Tests, 3, members::hearing),
+    property("members: a sign of life", Sees::Tests, 1, members::last_number),
+    property("members: asked after the commit", Sees::Tests, 3, members::asked_after_the_commit),
+    property("barring: who does not answer", Sees::Tests, 3, barring::stubborn_members),
+    property("barring: whatever its clock says", Sees::Tests, 3, barring::barred_for_good),
+    property("members: who departs", Sees::Tests, 3, barring::departing),
+    property("outbox: published by another", Sees::Tests, 3, relays::published_by_another),
+    property("outbox: taken and not told", Sees::Tests, 10, relays::taken_and_not_told),
     property("unknown: a write that was given up", Sees::Tests, 3, unknown::given_up_write),
     property("unknown: a write with a name", Sees::Tests, 3, unknown::settled),
     property("unknown: what L2 holds after a write", Sees::Tests, 3, unknown::confirmed_by_l2),
@@ -96,6 +106,15 @@ pub(crate) const PROPERTIES: &[Property] = &[
     property("L2: while it does not answer", Sees::Tests, 3, unknown::silent_l2),
     property("strong: the primary alone", Sees::Tests, 3, unknown::strong_read),
     property("flights: each ends for itself", Sees::Tests, 3, unknown::flights_of_their_own),
+    property("flights: while L1 is withheld", Sees::Tests, 3, unknown::flights_while_withheld),
+    property("cache: what protections rest on", Sees::Tests, 3, unknown::rests_on),
+    property("cache: deleted again", Sees::Tests, 3, unknown::deleted_again),
+    property("cache: a bound, though clocks differ", Sees::Tests, 1, caches::skewed_bound),
+    property("cache: a write whose caller goes away", Sees::Tests, 3, caches::seen_through),
+    property("session: a write that nobody confirmed", Sees::Tests, 3, unknown::own_unconfirmed_write),
+    property("lease: a failure wakes its waiters", Sees::Tests, 3, leases::woken_by_a_failure),
+    property("lock: a result before the lock is free", Sees::Tests, 3, leases::found_while_held),
+    property("lock: who waits once", Sees::Tests, 3, leases::waited_once),
     property("threads: an invalidation is complete", Sees::Tests, 1, threads::invalidation),
     property("threads: a flush is complete", Sees::Tests, 1, threads::flush),
     property("L1: never back to an older version", Sees::Tests, 1, threads::never_back),

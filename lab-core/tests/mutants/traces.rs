@@ -2,8 +2,11 @@
 
 use lab_core::check::{self, History, Part};
 use lab_core::cluster::Actor;
+use lab_core::nemesis::{self, Promise};
 use lab_core::report::{Bound, Check, Report, Verdict, figure};
-use lab_core::trace::{Event, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Trace, Verb};
+use lab_core::trace::{
+    Event, EventId, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Trace, Verb,
+};
 use lab_core::value::{ClientId, Instant, Key, ServerId, Tier, Value, Version};
 
 /// A trace that is written line by line; each event is a millisecond after the one before.
@@ -44,6 +47,17 @@ impl Script {
         self.answered(operation, key, outcome, Some(version), Tier::L1);
     }
 
+    fn committed(&mut self, version: u64) {
+        let kind = Kind::Served { verb: Verb::Update, outcome: Outcome::Done, value: None, lsn: None };
+        self.event(Actor::Primary, kind).version = Some(Version(version));
+    }
+
+    /// Whether it keeps a promise, and how many answers were held against it.
+    fn keeps(&self, promise: Promise) -> (bool, u64) {
+        let (violations, checked) = nemesis::judge(&[promise], &self.0);
+        (violations.is_empty(), checked)
+    }
+
     fn check(&self, check: impl Fn(Part<'_>) -> Check) -> bool {
         let history = History::of(&self.0);
         check(Part::whole(&history)).holds
@@ -80,6 +94,13 @@ pub(crate) fn staleness(_: u64) -> bool {
         && written("a", Outcome::Unknown, 2)
         && written("a", Outcome::Done, 1)
         && overlapping.check(no_stale_read)
+        && {
+            let mut script = Script::default();
+            script.request(1, 1, Write, "a", 2);
+            script.request(2, 2, Read, "a", 1);
+            let from = |tier| script.check(|part| check::no_stale_read_from("l1", part, tier));
+            !from(Tier::L1) && from(Tier::L2)
+        }
         // Nothing to count from is no success.
         && !Script::default().check(no_stale_read);
     !wanted
@@ -108,7 +129,13 @@ pub(crate) fn own_writes(_: u64) -> bool {
         && reading(1, "a", Outcome::Hit)
         && reading(2, "b", Outcome::Hit)
         && reading(2, "a", Outcome::Unknown)
-        && overlapping.check(check::read_your_writes);
+        && overlapping.check(check::read_your_writes)
+        && {
+            // Who wrote nothing is owed nothing, and not counted.
+            let mut script = Script::default();
+            script.request(1, 1, Read, "a", 1);
+            !script.check(check::read_your_writes)
+        };
     !wanted
 }
 
@@ -147,26 +174,34 @@ pub(crate) fn figures(_: u64) -> bool {
     let served = |verb| Kind::Served { verb, outcome: Outcome::Done, value: None, lsn: None };
     script.event(Actor::Primary, served(Verb::Select)).message = Some(MessageId(1));
     script.event(Actor::Primary, served(Verb::Update)).message = Some(MessageId(2));
+    script.event(Actor::Replica(1), served(Verb::Select)).message = Some(MessageId(4));
     // An operator's deletion is no call.
     script.event(Actor::RedisMaster(0), served(Verb::Delete));
     script.event(Actor::RedisMaster(0), served(Verb::Get)).message = Some(MessageId(3));
     for notice in [NoticeKind::Beat, NoticeKind::Invalidate] {
         script.event(Actor::Server(ServerId(1)), Kind::Delivered { notice, from: ServerId(2) });
     }
+    // The slowest answer comes first; and one never comes.
+    script.sends(6, 1, Read, "a");
+    script.event(Actor::Lab, Kind::L1Miss);
+    script.answered(6, "a", Outcome::Hit, Some(1), Tier::Database);
     script.request(1, 1, Read, "a", 1);
+    script.request(5, 1, Read, "a", 1);
     script.sends(2, 2, Read, "a");
     script.sends(3, 3, Compute, "c");
     script.answered(3, "c", Outcome::Hit, Some(1), Tier::L2);
     script.sends(4, 4, Compute, "c");
     script.event(Actor::Server(ServerId(1)), Kind::ComputeStarted);
+    script.event(Actor::Server(ServerId(1)), Kind::Computed { value: Value::new("1") });
     script.answered(4, "c", Outcome::Hit, Some(1), Tier::Computed);
     let wanted = [
         (figure::DB_QUERIES, 1.0),
         (figure::REDIS_CALLS, 1.0),
         (figure::BUS_NOTICES, 1.0),
-        (figure::READ_P99, 1.0),
+        (figure::READ_P99, 2.0),
         (figure::READ_P50, 1.0),
         (figure::L1_HIT_SHARE, 0.5),
+        (figure::COMPUTATIONS, 1.0),
         (figure::WAITER_MEAN, 1.0),
     ];
     wanted.into_iter().any(|(id, wanted)| script.figure(id) != Some(wanted))
@@ -187,6 +222,11 @@ pub(crate) fn verdicts(_: u64) -> bool {
         goal,
         ..check::check("a", 2, None, Bound::Exactly(1), None)
     });
+    let event = |seen| check::check("a", seen, None, Bound::AtMost(1), Some(EventId(7))).event;
+    let informs = check::inform("a", 2, None, Bound::AtMost(1), None);
+    let failing = Report { checks: vec![informs.clone(), broken(true)], ..report(broken(true), true) };
+    let first = failing.first_failure().map(|check| check.goal);
+    let told = (event(1), event(2), informs.goal, first) == (None, Some(EventId(7)), false, Some(true));
     let mut verdict = Verdict::default();
     for (seed, report) in [
         (1, report(held.clone(), true)),
@@ -197,5 +237,48 @@ pub(crate) fn verdicts(_: u64) -> bool {
         verdict.add(seed, &report, seed);
     }
     !(bounded
+        && told
         && (verdict.tried, verdict.held, verdict.demonstrated, verdict.first_failing) == (4, 2, 3, Some(3)))
+}
+
+/// A promise is broken by an answer that is older than what was owed by then: to that row, by an answered request of whom
+/// the promise names; and by a version that nobody had committed by then.
+pub(crate) fn promises(_: u64) -> bool {
+    use Promise::{ConvergesWhenQuiet, FreshAfterAcknowledgement, NothingInvented, ReadYourWrites};
+    let reading = |writer: u16, key: &str, outcome: Outcome, version: u64| {
+        let mut script = Script::default();
+        script.sends(1, writer, Write, key);
+        script.answered(1, key, outcome, Some(2), Tier::Database);
+        script.request(2, 2, Read, "a", version);
+        script
+    };
+    let fresh = |script: &Script| script.keeps(FreshAfterAcknowledgement).0;
+    let freshness = !fresh(&reading(1, "a", Outcome::Done, 1))
+        && fresh(&reading(1, "a", Outcome::Done, 2))
+        && fresh(&reading(1, "b", Outcome::Done, 1))
+        && fresh(&reading(1, "a", Outcome::Unknown, 1));
+    let own = !reading(2, "a", Outcome::Done, 1).keeps(ReadYourWrites).0
+        && reading(1, "a", Outcome::Done, 1).keeps(ReadYourWrites).0;
+    let mut lost = Script::default();
+    lost.request(1, 1, Write, "a", 2);
+    lost.sends(2, 2, Read, "a");
+    let (kept, checked) = lost.keeps(FreshAfterAcknowledgement);
+    let lost = kept && checked == 0;
+    let mut quiet = Script::default();
+    quiet.committed(1);
+    quiet.phase("look again");
+    quiet.request(1, 1, Read, "a", 1);
+    let converges = quiet.keeps(ConvergesWhenQuiet) == (true, 1);
+    // What is committed afterwards is no excuse, and was owed by nobody.
+    quiet.request(2, 1, Read, "a", 2);
+    let invented = !quiet.keeps(NothingInvented).0;
+    quiet.committed(2);
+    let wanted = freshness
+        && own
+        && lost
+        && converges
+        && invented
+        && quiet.keeps(ConvergesWhenQuiet).0
+        && !quiet.keeps(NothingInvented).0;
+    !wanted
 }
