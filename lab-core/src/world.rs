@@ -110,7 +110,8 @@ pub trait World: Clone + Send + Sync + 'static {
     #[track_caller]
     fn start(&self, spec: ClusterSpec) -> impl Future<Output = Result<(), WorldError>> + Send;
 
-    /// Puts a row into the database before the load begins; no cache learns of it.
+    /// Puts a row into the database before the load begins, and waits until every replica has it; no cache learns of it. Where
+    /// a replica does not follow this fails, although the row is there.
     #[track_caller]
     fn insert(&self, key: &Key, value: &Value) -> impl Future<Output = Result<Version, WorldError>> + Send;
 

@@ -32,13 +32,13 @@ use super::redis::{Answer, Cluster, Keys};
 use crate::cache::TieredCache;
 use crate::cluster::{Balancer, Balancing, Topology};
 use crate::consistency::Session;
-use crate::fault::Link;
+use crate::fault::{Fault, Link};
 use crate::ports::l2::{Change, Command};
 use crate::ports::traced::Traced;
 use crate::ports::{Audience, BoxFuture, Notice};
 use crate::service::{Request, Response};
 use crate::trace::{Actor, EventId, Journal, MessageId, Note, OperationId, Trace, Verb};
-use crate::value::{ClientId, Instant, Key, ServerId};
+use crate::value::{ClientId, Instant, Key, ServerId, Value};
 use crate::world::ClusterSpec;
 use crate::world::ledger::Ledger;
 use connections::{Connections, Way};
@@ -375,13 +375,32 @@ impl State {
         self.clocks.get_mut(&server).map_or(now, |clock| clock.tell(now))
     }
 
-    /// A row that no cache has heard of.
-    pub(super) fn insert(&mut self, key: &Key, value: &crate::value::Value) -> Record {
-        let record = self.postgres.commit(key.clone(), value.clone(), self.now);
-        for replica in 1..=self.postgres.replicas() {
-            self.postgres.replay(replica, record.clone());
+    /// A row that no cache has heard of, and the replicas that hold it now: whoever follows has replayed all before. Fails
+    /// where the primary does not answer.
+    pub(super) fn insert(&mut self, key: &Key, value: &Value) -> Option<(Record, Vec<u8>)> {
+        if self.is_silent(Actor::Primary) {
+            return None;
         }
-        record
+        let follows = |state: &Self, number: &u8| {
+            let replica = Actor::Replica(*number);
+            !state.is_silent(replica) && !state.ledger.ends(Fault::ResumeReplay(replica))
+        };
+        let following: Vec<u8> =
+            (1..=self.postgres.replicas()).filter(|number| follows(self, number)).collect();
+        for number in following.iter().copied() {
+            for record in self.postgres.missing(number) {
+                self.replay_record(Actor::Replica(number), None, record);
+            }
+        }
+        let record = self.postgres.commit(key.clone(), value.clone(), self.now);
+        for number in following.iter().copied() {
+            self.postgres.replay(number, record.clone());
+        }
+        Some((record, following))
+    }
+
+    fn is_silent(&self, node: Actor) -> bool {
+        self.ledger.is_dead(node) || self.ledger.is_paused(node)
     }
 
     fn session(&mut self, client: ClientId) -> Arc<Session> {

@@ -109,18 +109,25 @@ impl World for SimWorld {
     fn insert(&self, key: &Key, value: &Value) -> impl Future<Output = Result<Version, WorldError>> + Send {
         let line = Location::caller();
         async move {
-            let record = self.kernel.state().insert(key, value);
+            let inserted = self.kernel.state().insert(key, value);
+            let (record, replicas) = inserted.ok_or_else(|| {
+                WorldError::Broken(format!("insert {key}: {} does not answer", Actor::Primary))
+            })?;
             let (verb, lsn) = (Verb::Update, Some(record.lsn));
             let value = Some(value.clone());
             let served = Kind::Served { verb, outcome: Outcome::Done, value: value.clone(), lsn };
             let mut state = self.kernel.state();
             let note = |kind| Note::new(kind).key(key).version(record.version).source(line);
             state.note(Actor::Primary, note(served));
-            for replica in 1..=state.topology.postgres_replicas {
+            for replica in &replicas {
                 let replayed = Kind::Replayed { verb, value: value.clone(), lsn };
-                state.note(Actor::Replica(replica), note(replayed));
+                state.note(Actor::Replica(*replica), note(replayed));
             }
-            Ok(record.version)
+            let lagging = (1..=state.topology.postgres_replicas).find(|number| !replicas.contains(number));
+            match lagging.map(Actor::Replica) {
+                None => Ok(record.version),
+                Some(lagging) => Err(WorldError::Broken(format!("insert {key}: {lagging} does not follow"))),
+            }
         }
     }
 

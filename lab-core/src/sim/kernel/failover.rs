@@ -117,10 +117,6 @@ impl State {
         }
     }
 
-    fn is_silent(&self, node: Actor) -> bool {
-        self.ledger.is_dead(node) || self.ledger.is_paused(node)
-    }
-
     fn fails(&mut self, shard: u8) {
         let since = self.now;
         self.redis.fail(shard, Some(since));

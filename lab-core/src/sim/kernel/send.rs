@@ -154,7 +154,7 @@ impl State {
         let slot = slot(key.as_str());
         let shard = self.redis.owner(slot);
         let (master, replica) = (self.redis.leader(shard), self.redis.follower(shard));
-        if self.ledger.is_dead(master) || self.ledger.is_paused(master) {
+        if self.is_silent(master) {
             return Err(master);
         }
         let (answer, change) = self.redis.apply(master, slot, key, &Delete.into(), self.now);

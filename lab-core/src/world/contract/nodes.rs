@@ -30,6 +30,14 @@ pub(super) async fn clauses<W: World>(world: &W) -> Result<(), Violation> {
     keeps(world, "slow statements take so much longer", slow(world)).await?;
     keeps(world, "a server's clock is its own", skewed(world)).await?;
     keeps(world, "a replica that does not replay can be told to go on", unreplayed(world)).await?;
+    keeps(world, "a PostgreSQL replica that dies holds up nobody, and catches up", dead_replica(world))
+        .await?;
+    keeps(
+        world,
+        "a PostgreSQL replica that stands still holds up nobody, and catches up",
+        paused_replica(world),
+    )
+    .await?;
     keeps(world, "a server that is born again has nothing in memory, and hears the bus", reborn(world))
         .await?;
     keeps(world, "a primary that is started again has what it committed", restarted_primary(world)).await?;
@@ -112,6 +120,28 @@ async fn unreplayed(world: &impl World) -> Kept {
     inject(world, Fault::ResumeReplay(replica)).await?;
     // What is put into the database is waited for at every replica.
     insert(world, "replayed").await.map(drop)
+}
+
+/// Whoever puts a row in waits for every replica.
+async fn dead_replica(world: &impl World) -> Kept {
+    let (key, replica) = (insert(world, "dead-replica").await?, Actor::Replica(1));
+    inject(world, Fault::Kill(replica)).await?;
+    let wrote = within(world, PROMPT, write(world, STRUCK, &key)).await;
+    same(&wrote, &Some(Response::Written(Version(2))))?;
+    if insert(world, "not-replayed").await.is_ok() {
+        return Err("a dead replica has a new row".to_owned());
+    }
+    inject(world, Fault::Restart(replica)).await?;
+    insert(world, "replayed-since").await.map(drop)
+}
+
+async fn paused_replica(world: &impl World) -> Kept {
+    let (key, replica) = (insert(world, "paused-replica").await?, Actor::Replica(1));
+    inject(world, Fault::Pause(replica)).await?;
+    let wrote = within(world, PROMPT, write(world, STRUCK, &key)).await;
+    same(&wrote, &Some(Response::Written(Version(2))))?;
+    inject(world, Fault::Resume(replica)).await?;
+    insert(world, "resumed-since").await.map(drop)
 }
 
 async fn reborn(world: &impl World) -> Kept {
