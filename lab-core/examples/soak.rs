@@ -81,6 +81,8 @@ fn name(trouble: Trouble) -> &'static str {
         Trouble::Slow(_) => "slow",
         Trouble::BouncePrimary => "primary restart",
         Trouble::PausePrimary => "primary pause",
+        Trouble::BounceRedis(_) => "redis restart",
+        Trouble::PauseRedis(_) => "redis pause",
     }
 }
 

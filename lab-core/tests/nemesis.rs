@@ -1,5 +1,6 @@
 //! What greens promise holds whatever the nemesis does; what is no green breaks; and what broke once is kept.
 
+use lab_core::consistency::Level;
 use lab_core::nemesis::{self, Action, Plan, Promise, Step, Strike, Trouble};
 use lab_core::policy::{Policy, SharedWrite, Switch};
 use lab_core::scenario::{Role, ScenarioId};
@@ -163,10 +164,88 @@ fn every_kind_of_trouble_comes_up() {
                 Trouble::Slow(_) => 9,
                 Trouble::BouncePrimary => 10,
                 Trouble::PausePrimary => 11,
+                Trouble::BounceRedis(_) | Trouble::PauseRedis(_) => {
+                    unreachable!("it is drawn where it is asked for")
+                }
             }] += 1;
         }
     }
     assert!(met.iter().all(|count| *count > 8), "{met:?}");
+}
+
+/// What a policy is said to survive of the faults of Redis' nodes it survives; all that is left then is what was written.
+#[test]
+fn what_does_not_lean_on_redis_survives_its_nodes() {
+    let session = || Policy { level: Level::Session, ..acknowledged().with(Switch::Outbox, true) };
+    let policies = [
+        acknowledged().with(Switch::Outbox, true),
+        Policy::lesson().with(Switch::StrongReads, true),
+        session(),
+    ];
+    for policy in policies {
+        let mut met = 0;
+        for seed in 1..=SEEDS {
+            let plan = Plan::draw(&policy, seed).with_redis_strikes();
+            let found = nemesis::run(&plan).unwrap_or_else(|error| panic!("{error}: {plan:?}"));
+            assert_eq!(found.violations, [], "{policy:?}, seed {seed}");
+            let elects = |event: &Event| matches!(event.kind, Kind::RoleChanged { .. });
+            met += u64::from(found.trace.events.iter().any(elects));
+        }
+        assert!(met > SEEDS / 4, "{policy:?}: a replica was elected in {met} runs only");
+    }
+}
+
+/// The row's shard is the second. Its replica is far behind when the master dies, over an acknowledged write.
+#[test]
+fn a_master_that_dies_breaks_freshness_by_acknowledgement() {
+    let (promise, master) = (Promise::FreshAfterAcknowledgement, Actor::RedisMaster(1));
+    let behind = Trouble::Delay(Link::From(master, Actor::RedisReplica(1)), 2_000);
+    let strikes = vec![
+        Strike { at_ms: 300, for_ms: 2_000, trouble: behind },
+        Strike { at_ms: 500, for_ms: 6_000, trouble: Trouble::BounceRedis(master) },
+    ];
+    let clients = vec![
+        vec![step(100, 2, Action::Read), step(5_000, 3, Action::Read)],
+        vec![step(400, 1, Action::Write)],
+    ];
+    let plan = |policy| Plan {
+        policy,
+        seed: 1,
+        busy: false,
+        servers: 4,
+        keys: 1,
+        clients: clients.clone(),
+        strikes: strikes.clone(),
+    };
+    assert!(!nemesis::survives(&acknowledged(), promise, strikes[1].trouble));
+    assert!(breaks(promise, &plan(acknowledged())), "L2 answers what it held before the write");
+    assert!(!breaks(promise, &plan(Policy::lesson().with(Switch::StrongReads, true))));
+    let without = Plan { strikes: strikes[..1].to_vec(), ..plan(acknowledged()) };
+    assert!(!breaks(promise, &without), "that its replica is behind harms nobody while the master lives");
+}
+
+/// The master goes on before it hears that another leads, and acknowledges what is lost with its role.
+#[test]
+fn a_master_that_stood_still_breaks_freshness_by_acknowledgement() {
+    let (promise, master) = (Promise::FreshAfterAcknowledgement, Actor::RedisMaster(1));
+    let pause = Strike { at_ms: 1_800, for_ms: 3_900, trouble: Trouble::PauseRedis(master) };
+    let clients = vec![
+        vec![step(0, 3, Action::Read)],
+        // Its command waits at the master when that goes on.
+        vec![step(5_000, 3, Action::Write), step(0, 3, Action::Read)],
+    ];
+    let plan = Plan {
+        policy: acknowledged(),
+        seed: 1,
+        busy: false,
+        servers: 4,
+        keys: 1,
+        clients,
+        strikes: vec![pause],
+    };
+    assert!(breaks(promise, &plan));
+    let short = Strike { for_ms: 900, at_ms: 4_800, ..pause };
+    assert!(!breaks(promise, &Plan { strikes: vec![short], ..plan }), "nobody is elected in a moment");
 }
 
 /// What is said not to survive a fault is broken by it, or it would be said for nothing.

@@ -36,6 +36,8 @@ const STRIKES_MAX: u32 = 3;
 
 /// Faults of nodes, clocks and connections besides, at most.
 const NODE_STRIKES_MAX: u32 = 2;
+/// Faults of Redis' nodes besides, at most.
+const REDIS_STRIKES_MAX: u32 = 3;
 /// How much longer slow statements take, in milliseconds: a nuisance, or beyond their deadline.
 const SLOW_MS: [(u64, u64); 2] = [(5, 300), (2_000, 4_000)];
 /// How far a clock is off at most, in milliseconds.
@@ -123,6 +125,10 @@ pub enum Trouble {
     BouncePrimary,
     /// The primary stands still.
     PausePrimary,
+    /// A node of Redis dies and is started again: before it is missed, or after another leads its shard.
+    BounceRedis(Actor),
+    /// A node of Redis stands still.
+    PauseRedis(Actor),
 }
 
 impl Trouble {
@@ -140,6 +146,8 @@ impl Trouble {
             Self::Slow(by_ms) => Fault::SlowStatements { by_ms },
             Self::BouncePrimary => Fault::Kill(Actor::Primary),
             Self::PausePrimary => Fault::Pause(Actor::Primary),
+            Self::BounceRedis(node) => Fault::Kill(node),
+            Self::PauseRedis(node) => Fault::Pause(node),
         }
     }
 
@@ -258,6 +266,17 @@ impl Plan {
         Self { policy: policy.clone(), seed, busy, servers: SERVERS, keys: mood.keys, clients, strikes }
     }
 
+    /// The same run with one to three faults of one shard's nodes besides, from a stream of their own. It is asked for: who
+    /// trusts that Redis keeps what it has acknowledged does not survive them ([`super::survives`]).
+    #[must_use]
+    pub fn with_redis_strikes(mut self) -> Self {
+        let mut chance = Stream::new(self.seed, Purpose::NemesisRedis);
+        let shard = one_to(&mut chance, SHARDS.into()) - 1;
+        let strikes = one_to(&mut chance, REDIS_STRIKES_MAX);
+        self.strikes.extend((0..strikes).map(|_| redis_strike(&mut chance, shard)));
+        self
+    }
+
     /// The rows, by number.
     pub fn key(number: u8) -> Key {
         Key::new(format!("row:{number}"))
@@ -270,6 +289,23 @@ fn one_to(chance: &mut Stream, most: u32) -> u8 {
 
 fn any_server(chance: &mut Stream) -> ServerId {
     ServerId(one_to(chance, SERVERS.into()))
+}
+
+/// What happens to a shard of Redis: a node of it dies or stands still, more often the master, or the replica falls behind.
+fn redis_strike(chance: &mut Stream, shard: u8) -> Strike {
+    let (master, replica) = (Actor::RedisMaster(shard), Actor::RedisReplica(shard));
+    let at_ms = chance.between(STRIKE_AT_MS.0, STRIKE_AT_MS.1);
+    let (least, most) = STRIKE_FOR_MS[chance.below(3) as usize];
+    let for_ms = chance.between(least, most);
+    let node = if chance.chance(80) { master } else { replica };
+    let behind =
+        Trouble::Delay(Link::From(master, replica), chance.between(LONG_DELAY_MS.0, LONG_DELAY_MS.1));
+    let trouble = match chance.below(5) {
+        0..=1 => Trouble::BounceRedis(node),
+        2..=3 => Trouble::PauseRedis(node),
+        _ => behind,
+    };
+    Strike { at_ms, for_ms, trouble }
 }
 
 /// A link of a server with a store or the bus, in one direction.

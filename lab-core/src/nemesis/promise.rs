@@ -75,7 +75,19 @@ pub fn promised(policy: &Policy) -> Vec<Promise> {
 /// Who waits for acknowledgements waits for the members of a table, and a member serves L1 as long as its own clock says
 /// that its lease runs. A clock that stands still, as one does that was ahead and is set right, makes the lease longer than
 /// the database thinks: for so long that server may answer what is old.
+///
+/// Who reads from L2 trusts that it keeps what it has acknowledged. A Redis master that dies, or is deposed while it stands
+/// still, loses what its replica has not heard of: then L2 goes back to an older version, and no lease in a slot helps, since
+/// the slot itself is older. (A session knows what it wrote and read, and refuses that; a strong read asks the database.)
 pub fn survives(policy: &Policy, promise: Promise, trouble: Trouble) -> bool {
+    let by_shared = match promise {
+        Promise::FreshAfterAcknowledgement | Promise::ConvergesWhenQuiet => policy.level != Level::Strong,
+        Promise::ReadYourWrites => !matches!(policy.level, Level::Strong | Level::Session),
+        _ => false,
+    };
+    if by_shared && matches!(trouble, Trouble::BounceRedis(_) | Trouble::PauseRedis(_)) {
+        return false;
+    }
     let by_lease = matches!(promise, Promise::FreshAfterAcknowledgement | Promise::ReadYourWrites)
         && policy.level != Level::Strong;
     !(by_lease && matches!(trouble, Trouble::Skew(..)))

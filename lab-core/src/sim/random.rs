@@ -29,6 +29,8 @@ pub(crate) enum Purpose {
     Pace = 9,
     /// Which runs of the nemesis have busy servers.
     NemesisPace = 10,
+    /// What the nemesis does to the nodes of Redis, where it does.
+    NemesisRedis = 11,
 }
 
 /// A stream of chance.
