@@ -37,7 +37,7 @@ use std::time::Instant;
 use std::{env, fs, thread};
 
 use lab_core::{consistency, mutants, policy, ports, trace, value};
-use list::{EQUIVALENT, Equivalent, OPEN};
+use list::{EQUIVALENT, Equivalent};
 use properties::{PROPERTIES, Property, Sees};
 
 /// How often the number of seeds is counted, each time from others on.
@@ -53,18 +53,13 @@ fn main() -> ExitCode {
     let (flags, only): (Vec<_>, Vec<_>) = arguments.iter().partition(|word| word.starts_with('-'));
     let share = flags.iter().any(|flag| *flag == "--share");
     let names: Vec<_> = list::protections();
-    let told = EQUIVALENT.iter().map(|(name, _)| *name).chain(OPEN.iter().copied());
-    let told = told.chain(only.iter().map(|name| name.as_str()));
+    let told = EQUIVALENT.iter().map(|(name, _)| *name).chain(only.iter().map(|name| name.as_str()));
     let unknown: Vec<_> = told.filter(|name| !names.contains(name)).collect();
     if !unknown.is_empty() {
         println!("no protection in the source has these names: {}", unknown.join(", "));
         return ExitCode::FAILURE;
     }
-    let tried = names
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(|(at, name)| !share || (at % SHARE == 0 && !OPEN.contains(name)));
+    let tried = names.iter().copied().enumerate().filter(|(at, _)| !share || at % SHARE == 0);
     let tried: Vec<_> = tried
         .map(|(_, name)| name)
         .filter(|name| only.is_empty() || only.iter().any(|only| only == name))

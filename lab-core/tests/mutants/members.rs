@@ -227,12 +227,12 @@ pub(crate) fn asked_after_the_commit(seed: u64) -> bool {
         let other = Request::Write(Key::new("product:2"), Value::new("70"));
         let joins = async {
             millis(&world, 20).await;
-            inject(&world, Fault::Delay { link: from_primary(1), by_ms: 300 }).await;
+            inject(&world, Fault::Delay { link: from_primary(1), by_ms: 400 }).await;
             inject_all(&world, to_redis(1), Fault::Release).await;
             millis(&world, 20).await;
             inject(&world, Fault::Heal(from_primary(1))).await;
             inject(&world, Fault::Release(to_primary(2))).await;
-            millis(&world, 130).await;
+            millis(&world, 230).await;
             read(&world, 2).await;
             inject(&world, Fault::Hold(bus_to(2))).await;
             let written = write(&world, 1, "100").await;
