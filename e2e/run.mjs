@@ -21,6 +21,7 @@ import { serveDist, serveLab } from "./lib/serve.mjs";
 import { axe, axeOverlays } from "./suites/axe.mjs";
 import { brokenLab } from "./suites/broken.mjs";
 import { forcedColours } from "./suites/forced.mjs";
+import { freshness } from "./suites/freshness.mjs";
 import { keyboard } from "./suites/keyboard.mjs";
 import { invalidationDelay } from "./suites/lesson.mjs";
 import { links, share } from "./suites/links.mjs";
@@ -43,6 +44,7 @@ import { deadWorkers, unshownSeeds } from "./suites/verdict.mjs";
 const SUITES = {
   lesson: [invalidationDelay],
   scenarios: [otherScenarios],
+  freshness: [freshness],
   pointer: [playhead],
   keyboard: [keyboard],
   spoken: [spoken],

@@ -137,6 +137,8 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
+    use lab_core::scenario::{Role, ScenarioId};
+
     use super::*;
 
     fn is_japanese(text: &str) -> bool {
@@ -158,6 +160,21 @@ mod tests {
             );
             let holes = |text: &str| text.matches("{}").count();
             assert_eq!(holes(text.en), holes(text.ja), "{text:?} has not the same number of parts");
+        }
+    }
+
+    /// The step that looks for a cure comes later than the reason: that names the cause alone.
+    #[test]
+    fn a_reason_names_no_cure() {
+        for (id, lang) in ScenarioId::ALL.into_iter().flat_map(|id| Lang::ALL.map(|lang| (id, lang))) {
+            let (words, scenario) = (id.words(lang), id.scenario());
+            let switches = scenario.switches.iter().map(|switch| lesson::switch(*switch, lang).0);
+            let cures = scenario.presets.iter().filter(|preset| preset.role != Role::Red);
+            let cures = cures.filter_map(|preset| Some(words.preset(preset.name)?.0));
+            for cure in switches.chain(cures) {
+                let told = words.why.to_lowercase().contains(&cure.to_lowercase());
+                assert!(!told, "the reason of {id} in {lang:?} names {cure:?}: {}", words.why);
+            }
         }
     }
 

@@ -59,7 +59,7 @@ pub(in crate::scenario) static WORDS: Words = Words {
     checks: &[
         (FRESH_IN_TIME, "期限内に最新"),
         (FRESH_AFTER_HEAL, "復旧後は最新"),
-        (FRESH_AFTER_CRASH, "クラッシュ後も最新"),
+        (FRESH_AFTER_CRASH, "停止後も最新"),
         (id::ALL_ANSWERED, "全読み取りに応答"),
     ],
     phases: &[

@@ -7,7 +7,7 @@ use crate::replay::Replay;
 
 /// Marks nearer than this merge.
 const MERGED_UNDER: f64 = 10.0;
-/// A count needs this much room to the right of its mark.
+/// A count needs this much room beside its mark.
 const COUNT_ROOM: f64 = 27.0;
 
 /// One mark, or several that lie too close to be told apart.
@@ -23,8 +23,11 @@ struct Group {
 pub(super) fn marks(replay: &Replay, scale: Scale, rows: Rows, index: usize) -> Html {
     let groups = grouped(replay, scale, rows, index);
     html! { { for groups.iter().map(|group| {
-        let free = !groups.iter().any(|other| same_row(other, group) && (0.1..COUNT_ROOM).contains(&(other.x - group.x)));
-        draw(group, free)
+        let right = group.x + COUNT_ROOM < scale.view.0 + scale.view.1;
+        let side = if right { 1.0 } else { -1.0 };
+        let is_beside = |other: &Group| (0.1..COUNT_ROOM).contains(&((other.x - group.x) * side));
+        let free = !groups.iter().any(|other| same_row(other, group) && is_beside(other));
+        draw(group, free.then_some(side))
     }) } }
 }
 
@@ -60,7 +63,8 @@ fn grouped(replay: &Replay, scale: Scale, rows: Rows, index: usize) -> Vec<Group
     groups
 }
 
-fn draw(group: &Group, free: bool) -> Html {
+/// Draws a group, with its count on that side of it, where there is room for one.
+fn draw(group: &Group, side: Option<f64>) -> Html {
     let Group { x, y, bad, future, count } = *group;
     let future = future.then_some("fut");
     html! { <>
@@ -73,8 +77,9 @@ fn draw(group: &Group, free: bool) -> Html {
             <path d={format!("M{x:.1},{:.1} l4.8,8.4 h-9.6 Z", y - 4.5)} class={classes!("mk", "st", future)}
                 data-testid="mark-stale" />
         }
-        if count > 1 && free {
-            <text x={(x + 8.0).to_string()} y={(y + 4.0).to_string()} class="t11 b knock">{ format!("×{count}") }</text>
+        if let Some(side) = side.filter(|_| count > 1) {
+            <text x={(x + 8.0 * side).to_string()} y={(y + 4.0).to_string()} class="t11 b knock"
+                text-anchor={if side < 0.0 { "end" } else { "start" }}>{ format!("×{count}") }</text>
         }
     </> }
 }

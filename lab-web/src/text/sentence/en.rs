@@ -3,6 +3,7 @@
 use lab_core::cluster::Role;
 use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
 use lab_core::value::{Tier, Value};
+use lab_core::world::Fault;
 
 use super::{Context, is_lock, redis_count};
 use crate::text::{Lang, lesson, names, numbered, span};
@@ -15,12 +16,7 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             Some(sentence) => sentence.to_owned(),
             None => format!("The scenario enters the part “{name}”."),
         },
-        Kind::Injected { fault } if lesson::mends(*fault) => {
-            format!("The scenario ends a fault: {}.", lesson::place(*fault, Lang::En))
-        }
-        Kind::Injected { fault } => {
-            format!("The scenario breaks something: {}.", lesson::fault(fault, Lang::En))
-        }
+        Kind::Injected { fault } => injected(*fault),
         Kind::Requested { request, server } => match request {
             RequestKind::Read => format!("**{who}** asks **{server}** for {key}."),
             RequestKind::Write => format!("**{who}** sends **{server}** a new value for {key}."),
@@ -78,6 +74,13 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
         }
         inside => within(context, inside),
     }
+}
+
+fn injected(fault: Fault) -> String {
+    if lesson::mends(fault) {
+        return format!("The scenario ends a fault: {}.", lesson::place(fault, Lang::En));
+    }
+    format!("The scenario breaks something: {}.", lesson::fault(&fault, Lang::En))
 }
 
 /// What happens inside a server.

@@ -3,6 +3,7 @@
 use lab_core::cluster::Role;
 use lab_core::trace::{Kind, NoticeKind, Outcome, RequestKind, Verb, WaitFor, Why};
 use lab_core::value::{Tier, Value};
+use lab_core::world::Fault;
 
 use super::{Context, is_lock, redis_count};
 use crate::text::{Lang, lesson, names, span};
@@ -15,12 +16,7 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             Some(sentence) => sentence.to_owned(),
             None => format!("シナリオは「{name}」の段階に入ります。"),
         },
-        Kind::Injected { fault } if lesson::mends(*fault) => {
-            format!("シナリオが障害を取り除きます：{}。", lesson::place(*fault, Lang::Ja))
-        }
-        Kind::Injected { fault } => {
-            format!("シナリオが障害を起こします：{}。", lesson::fault(fault, Lang::Ja))
-        }
+        Kind::Injected { fault } => injected(*fault),
         Kind::Requested { request, server } => match request {
             RequestKind::Read => format!("**{who}** が **{server}** に {key} の読み取りを頼みます。"),
             RequestKind::Write => format!("**{who}** が **{server}** に {key} の新しい値を送ります。"),
@@ -78,6 +74,13 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
         }
         inside => within(context, inside),
     }
+}
+
+fn injected(fault: Fault) -> String {
+    if lesson::mends(fault) {
+        return format!("シナリオが障害を取り除きます：{}。", lesson::place(fault, Lang::Ja));
+    }
+    format!("シナリオが障害を起こします：{}。", lesson::fault(&fault, Lang::Ja))
 }
 
 /// What happens inside a server.
@@ -163,11 +166,11 @@ fn completed(context: &Context<'_>, outcome: &Outcome, value: Option<&Value>) ->
     let who = context.event.actor;
     match (outcome, context.version) {
         (Outcome::Hit, _) if context.violates && context.stale_read => format!(
-            "**{who}** は **{}** を受け取りますが、リクエストより前に、新しいバージョンの ACK が返っていました。チェックは失敗です。",
+            "**{who}** は **{}** を受け取りますが、新しいバージョンの ACK が返ったあとです。チェックは失敗です。",
             context.content(value, "なし")
         ),
         (Outcome::Hit, _) if context.violates && context.behind => format!(
-            "**{who}** は **{}** を受け取りますが、リクエストより前に新しいバージョンがコミットされていました。チェックは失敗です。",
+            "**{who}** は **{}** を受け取りますが、新しいバージョンがコミット済みです。チェックは失敗です。",
             context.content(value, "なし")
         ),
         (Outcome::Hit, _) => format!("**{who}** が **{}** を受け取ります。", context.content(value, "なし")),
