@@ -19,7 +19,7 @@ function recordings() {
   return names.map((name) => readFileSync(join(directory, `${name}.jsonl`), "utf8"));
 }
 
-/** Every node on the stage: its name, its box, whether it is drawn as down. */
+/** Every node on the stage: its name, its box, whether it is drawn as down or as paused. */
 const nodes = (page) =>
   page.evaluate(() =>
     [...document.querySelectorAll('[data-testid="stage"] [data-testid]')]
@@ -27,7 +27,8 @@ const nodes = (page) =>
       .map((node) => {
         const box = node.querySelector("rect.box");
         const { left, right, top, bottom } = box.getBoundingClientRect();
-        return { name: node.dataset.testid, left, right, top, bottom, down: box.classList.contains("down") };
+        const is = (drawn) => box.classList.contains(drawn);
+        return { name: node.dataset.testid, left, right, top, bottom, down: is("down"), paused: is("paused") };
       }),
   );
 
@@ -63,8 +64,14 @@ export async function topologies({ browser, url }) {
         const count = (kind) => found.filter((node) => kind.test(node.name)).length;
         const counted = [count(/^server-/), count(/^redis-[a-z]$/), count(/^pg-replica-/), count(/^pg-primary$/)];
         assert(`${counted}` === `${[servers, masters, replicas, 1]}`, `${counted} nodes are drawn`);
-        const down = found.filter((node) => node.down).map((node) => node.name);
-        assert(`${down}` === (servers > 1 ? `server-${servers}` : ""), `drawn as down: ${down}`);
+        const drawn = (how) => found.filter((node) => node[how]).map((node) => node.name);
+        const struck = masters > 2 ? [["pg-replica-1"], ["redis-c", "pg-replica-2"]] : [[], []];
+        const down = [...(servers > 1 ? [`server-${servers}`] : []), ...struck[0]];
+        assert(`${drawn("down")}` === `${down}`, `drawn as down: ${drawn("down")}`);
+        assert(`${drawn("paused")}` === `${struck[1]}`, `drawn as paused: ${drawn("paused")}`);
+        // Its master came back, and follows: who leads is told.
+        const home = page.locator('[data-testid="redis-a"]');
+        if (masters > 2) assert(/replica$/.test(await home.getAttribute("aria-label")), "nobody is told that redis-a follows");
         for (const [index, one] of found.entries()) {
           for (const other of found.slice(index + 1)) assert(!meet(one, other), `${one.name} covers ${other.name}`);
         }

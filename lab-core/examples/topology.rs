@@ -5,7 +5,9 @@
 //! cargo run -p lab-core --example topology -- target/topologies 1-1-0-0 4-6-1-2 8-12-1-3
 //! ```
 //!
-//! The body is a short one: every server reads a row and writes it, a Redis node and a server die, links are cut.
+//! The body is a short one: every server reads a row and writes it, links are cut, a server dies; where there are enough of
+//! them, the row's Redis master dies and its replica is elected, another master stands still, and so does a PostgreSQL replica
+//! while another is dead.
 
 use std::error::Error;
 use std::path::Path;
@@ -58,6 +60,21 @@ fn recorded(topology: &Topology) -> Result<String, Box<dyn Error>> {
     Ok(recording.to_json_lines()?)
 }
 
+/// The row's master dies, its replica is elected, and the master comes back and follows. Then other nodes are in trouble.
+async fn strike_stores(world: &SimWorld, topology: &Topology, home: Actor) -> Result<(), WorldError> {
+    world.inject(Fault::Kill(home)).await?;
+    world.sleep(Duration::from_secs(3)).await;
+    world.inject(Fault::Restart(home)).await?;
+    world.sleep(Duration::from_secs(2)).await;
+    world.inject(Fault::Kill(Actor::RedisReplica(1))).await?;
+    world.inject(Fault::Pause(Actor::RedisMaster(2))).await?;
+    if topology.postgres_replicas > 1 {
+        world.inject(Fault::Kill(Actor::Replica(1))).await?;
+        world.inject(Fault::Pause(Actor::Replica(2))).await?;
+    }
+    Ok(())
+}
+
 async fn play(world: SimWorld, cluster: ClusterSpec) -> Result<(), WorldError> {
     let row = Key::new(SCENARIO.scenario().focus);
     let topology = cluster.topology.clone();
@@ -85,5 +102,10 @@ async fn play(world: SimWorld, cluster: ClusterSpec) -> Result<(), WorldError> {
         world.inject(Fault::Kill(Actor::Server(last))).await?;
     }
     world.sleep(Duration::from_millis(100)).await;
+    if topology.shards.iter().any(|shard| shard.replica) && topology.masters() > 2 {
+        strike_stores(&world, &topology, home).await?;
+        ask(1, Request::Read(row.clone())).await;
+        world.sleep(Duration::from_millis(100)).await;
+    }
     Ok(())
 }

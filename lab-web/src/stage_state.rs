@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab_core::cluster::Topology;
+use lab_core::cluster::{Role, Topology};
 use lab_core::ports::l2::{Facts, Leaves};
 use lab_core::trace::{
     Actor, Event, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Verb, Why,
@@ -101,6 +101,8 @@ pub(crate) struct StageState {
     pub(crate) down: BTreeSet<Actor>,
     /// Faults in force.
     pub(crate) faults: Vec<Fault>,
+    /// The roles of Redis nodes that have another than they began with.
+    pub(crate) roles: BTreeMap<Actor, Role>,
 }
 
 /// What the fold must know beforehand, from a first pass over the trace.
@@ -155,9 +157,29 @@ impl StageState {
         }
         if let Kind::Injected { fault } = &event.kind {
             self.inject(*fault);
-            if let Fault::Kill(Actor::Server(server)) = fault {
-                self.die(index, *server, ahead);
+            match fault {
+                Fault::Kill(Actor::Server(server)) => self.die(index, *server, ahead),
+                // A Redis node has nothing on disk.
+                Fault::Kill(node @ (Actor::RedisMaster(_) | Actor::RedisReplica(_))) => {
+                    if let Some(store) = self.store(*node) {
+                        store.rows.clear();
+                        store.locks.clear();
+                    }
+                }
+                _ => {}
             }
+        }
+        if let Kind::RoleChanged { role } = event.kind {
+            self.change_role(event.actor, role);
+        }
+    }
+
+    fn change_role(&mut self, node: Actor, role: Role) {
+        let began = if matches!(node, Actor::RedisMaster(_)) { Role::Master } else { Role::Replica };
+        if role == began {
+            self.roles.remove(&node);
+        } else {
+            self.roles.insert(node, role);
         }
     }
 
@@ -254,7 +276,10 @@ impl StageState {
         let same_kind = |other: &Fault| other.remedy() == Some(fault) || other.remedy() == fault.remedy();
         self.faults.retain(|other| !same_link(other) && !same_kind(other));
         match fault {
-            Fault::Kill(actor) => drop(self.down.insert(actor)),
+            Fault::Kill(actor) => {
+                self.down.insert(actor);
+                self.faults.retain(|other| *other != Fault::Pause(actor));
+            }
             Fault::Restart(actor) => drop(self.down.remove(&actor)),
             _ => {}
         }

@@ -1,12 +1,14 @@
 //! What the parts of the stage draw from, and how they measure and shorten words. It draws nothing.
 
+use lab_core::cluster::Role;
 use lab_core::trace::Actor;
 use lab_core::value::Instant;
+use lab_core::world::Fault;
 
 use crate::replay::Replay;
 use crate::stage::{Capsule, Geometry};
 use crate::stage_state::StageState;
-use crate::text::Lang;
+use crate::text::{Lang, ui};
 
 /// What the parts of the stage draw from.
 pub(crate) struct Scene<'a> {
@@ -29,6 +31,28 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// What is wrong with a node, as its box is drawn: it is dead, or stands still.
+    pub(crate) fn trouble(&self, actor: Actor) -> Option<&'static str> {
+        let is_paused = || self.state.faults.contains(&Fault::Pause(actor));
+        if self.is_down(actor) { Some("down") } else { is_paused().then_some("paused") }
+    }
+
+    /// The same in a word, with how that is written.
+    pub(crate) fn trouble_word(&self, actor: Actor) -> Option<(&'static str, &'static str)> {
+        self.trouble(actor).map(|trouble| match trouble {
+            "down" => ("t11 err", ui::DOWN_WORD.get(self.lang)),
+            _ => ("t11 stalec", ui::FAULT_PAUSED.get(self.lang)),
+        })
+    }
+
+    /// The role that a Redis node has and did not begin with, in a word.
+    pub(crate) fn new_role(&self, actor: Actor) -> Option<&'static str> {
+        self.state.roles.get(&actor).map(|role| match role {
+            Role::Master => ui::MASTER.get(self.lang),
+            Role::Replica => ui::REPLICA.get(self.lang),
+        })
+    }
+
     /// Whether a node was killed.
     pub(crate) fn is_down(&self, actor: Actor) -> bool {
         self.state.down.contains(&actor)

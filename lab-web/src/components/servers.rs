@@ -85,7 +85,7 @@ pub(crate) fn server_card(scene: &Scene<'_>, place: usize) -> Html {
     } else {
         (card.right(), card.y + 2.0, 10.0)
     };
-    let class = classes!("box", current.then_some("on"), scene.is_down(Actor::Server(id)).then_some("down"));
+    let class = classes!("box", current.then_some("on"), scene.trouble(Actor::Server(id)));
     html! {
         <g class="server" tabindex="0" role="img" aria-label={label} data-testid={format!("server-{}", place + 1)}
             data-fresh={entry.class()}>
@@ -111,8 +111,8 @@ fn cross(x: f64, y: f64, r: f64) -> String {
 fn role(scene: &Scene<'_>, card: &Rect, id: ServerId, server: &ServerState) -> Html {
     let lang = scene.lang;
     let keys = server.entries.len();
-    let (class, text) = if scene.is_down(Actor::Server(id)) {
-        ("t11 err", ui::DOWN_WORD.get(lang).to_owned())
+    let (class, text) = if let Some((class, word)) = scene.trouble_word(Actor::Server(id)) {
+        (class, word.to_owned())
     } else if scene.actor == Some(Actor::Server(id)) {
         ("t11 acc", ui::RUNNING_WORD.get(lang).to_owned())
     } else if scene.geometry.small {

@@ -15,13 +15,14 @@ const VALUE_LETTERS: usize = 9;
 const LETTER: f64 = 6.7;
 /// A master at least this wide shows its slots.
 const SLOTS_WIDTH_MIN: f64 = 140.0;
+/// A master at least this wide has room for a word beside its name.
+const WORD_WIDTH_MIN: f64 = 116.0;
 /// A PostgreSQL node at least this wide has its whole name.
 const NAME_WIDTH_MIN: f64 = 190.0;
 
 fn box_class(scene: &Scene<'_>, actor: Actor) -> Classes {
     let busy = scene.capsules.iter().any(|capsule| capsule.trail && capsule.store == Some(actor));
-    let is_down = scene.is_down(actor).then_some("down");
-    classes!("box", (scene.actor == Some(actor) || busy).then_some("on"), is_down)
+    classes!("box", (scene.actor == Some(actor) || busy).then_some("on"), scene.trouble(actor))
 }
 
 fn node(rect: &Rect, class: Classes) -> Html {
@@ -95,7 +96,9 @@ pub(crate) fn redis(scene: &Scene<'_>) -> Html {
             <g role="img" aria-label={spoken(scene, actor, master)} tabindex="0" data-testid={actor.to_string()}>
                 { node(rect, box_class(scene, actor)) }
                 <path d={format!("M{},{} H{}", rect.x + 6.0, rect.y + 0.5, rect.right() - 6.0)} class="slot" />
-                <text x={(rect.x + 10.0).to_string()} y={(rect.y + 18.0).to_string()} class="name">{ actor.to_string() }</text>
+                <text x={(rect.x + 10.0).to_string()} y={(rect.y + 18.0).to_string()} class="name">
+                    { master_name(scene, rect, actor) }
+                </text>
                 { corner(scene, rect, actor) }
                 if is_home {
                     { copy(scene, &entry, master.rows.get(&scene.replay.focus), !scene.geometry.compact, true) }
@@ -116,10 +119,23 @@ pub(crate) fn redis(scene: &Scene<'_>) -> Html {
     }) } }
 }
 
-/// In the corner of a master: that it is down, or else its slots, where there is room for them.
+/// A master's name; where a word stands beside it and there is no room for both, its letter.
+fn master_name(scene: &Scene<'_>, rect: &Rect, master: Actor) -> String {
+    let name = master.to_string();
+    let has_word = scene.trouble(master).is_some() || scene.new_role(master).is_some();
+    match name.rsplit_once('-') {
+        Some((_, letter)) if has_word && rect.w < WORD_WIDTH_MIN => letter.to_owned(),
+        _ => name,
+    }
+}
+
+/// In the corner of a master: that it is dead or stands still, that it leads no more, or else its slots, where there is room
+/// for them.
 fn corner(scene: &Scene<'_>, rect: &Rect, master: Actor) -> Html {
-    let (class, text) = if scene.is_down(master) {
-        ("t11 err", ui::DOWN_WORD.get(scene.lang).to_owned())
+    let (class, text) = if let Some((class, word)) = scene.trouble_word(master) {
+        (class, word.to_owned())
+    } else if let Some(role) = scene.new_role(master) {
+        ("t11 acc", role.to_owned())
     } else {
         let slots = scene.replay.topology.slots_of(master);
         let (Some((first, last)), true) = (slots.first(), rect.w >= SLOTS_WIDTH_MIN) else {
@@ -145,12 +161,14 @@ fn redis_replica(scene: &Scene<'_>, place: usize, is_home: bool) -> Html {
     let is_narrow = rect.w < 60.0;
     let inset = if is_narrow { 3.0 } else { 6.0 };
     let small = Rect { x: rect.x + inset, y: rect.bottom() - 32.0, w: rect.w - 2.0 * inset, h: 22.0 };
-    let (word, in_sync) = if scene.is_down(actor) {
-        (ui::DOWN_WORD.get(scene.lang), "")
+    let (class, word, in_sync) = if let Some((class, word)) = scene.trouble_word(actor) {
+        (class, word, "")
+    } else if let Some(role) = scene.new_role(actor) {
+        ("t11 acc", if is_narrow { "M" } else { role }, "")
     } else if is_narrow {
-        ("R", "=")
+        ("t11 t3", "R", "=")
     } else {
-        (ui::REPLICA.get(scene.lang), ui::IN_SYNC.get(scene.lang))
+        ("t11 t3", ui::REPLICA.get(scene.lang), ui::IN_SYNC.get(scene.lang))
     };
     let replays = scene.actor == Some(actor);
     let y = rect.y + 42.0;
@@ -159,7 +177,7 @@ fn redis_replica(scene: &Scene<'_>, place: usize, is_home: bool) -> Html {
             <path d={format!("M{},{y} H{}", rect.x - 16.0, rect.x)} class="ln go" />
         }
         { node(rect, box_class(scene, actor)) }
-        <text x={rect.cx().to_string()} y={(rect.y + 18.0).to_string()} class="t11 t3" text-anchor="middle">
+        <text x={rect.cx().to_string()} y={(rect.y + 18.0).to_string()} class={class} text-anchor="middle">
             { word }
         </text>
         if is_home {
@@ -247,12 +265,11 @@ pub(crate) fn postgres(scene: &Scene<'_>) -> Html {
     }) } }
 }
 
-/// How far a PostgreSQL node is in the write-ahead log, or that it is down.
+/// How far a PostgreSQL node is in the write-ahead log, or that it is dead or stands still.
 fn position(scene: &Scene<'_>, rect: &Rect, node: Actor, store: &StoreState) -> Html {
-    let (class, text) = if scene.is_down(node) {
-        ("t11 err", ui::DOWN_WORD.get(scene.lang).to_owned())
-    } else {
-        ("m11 t3", lsn(store.lsn))
+    let (class, text) = match scene.trouble_word(node) {
+        Some((class, word)) => (class, word.to_owned()),
+        None => ("m11 t3", lsn(store.lsn)),
     };
     html! {
         <text x={(rect.x + 12.0).to_string()} y={(rect.y + 37.0).to_string()} class={class}>{ text }</text>
@@ -274,6 +291,16 @@ fn lag(scene: &Scene<'_>, rect: &Rect, store: &StoreState) -> Html {
 }
 
 fn spoken(scene: &Scene<'_>, actor: Actor, store: &StoreState) -> String {
+    let trouble = scene.trouble_word(actor).map(|(_, word)| word);
+    let words = [
+        Some(held(scene, actor, store)),
+        trouble.map(str::to_owned),
+        scene.new_role(actor).map(str::to_owned),
+    ];
+    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn held(scene: &Scene<'_>, actor: Actor, store: &StoreState) -> String {
     let key = scene.replay.focus.as_str();
     match store.rows.get(&scene.replay.focus) {
         None => ui::SERVER_NODE_NONE.with(scene.lang, &[&actor.to_string(), key]),

@@ -3,6 +3,7 @@
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
+use lab_core::cluster::Role;
 use lab_core::recording::Recording;
 use lab_core::report::figure;
 use lab_core::scenario::{ScenarioId, judge};
@@ -83,6 +84,38 @@ fn with_a_server_goes_what_it_held_what_it_asked_and_what_it_was_asked() {
     assert!(after.servers[0].entries.is_empty() && after.servers[1].entries.contains_key(&red.focus));
     let died_at = red.trace.events[death].at;
     assert!(red.bands.iter().all(|band| band.server != 0 || band.to <= died_at), "the dead hold something");
+}
+
+#[test]
+fn a_redis_node_that_dies_holds_nothing_and_another_role_is_known_until_it_is_over() {
+    let replay = replay(ScenarioId::InvalidationDelay, "lesson");
+    let (master, other) = (Actor::RedisMaster(0), Actor::RedisReplica(0));
+    let Trace { mut events } = replay.trace.clone();
+    let length = events.len();
+    let role = |role| Kind::RoleChanged { role };
+    let happens = [
+        (Actor::Lab, Kind::Injected { fault: Fault::Pause(master) }),
+        (Actor::Lab, Kind::Injected { fault: Fault::Kill(master) }),
+        (other, role(Role::Master)),
+        (Actor::Lab, Kind::Injected { fault: Fault::Restart(master) }),
+        (master, role(Role::Replica)),
+        (other, role(Role::Replica)),
+    ];
+    let last = events.last().expect("something happened").clone();
+    let noted =
+        happens.map(|(actor, kind)| Event { actor, kind, operation: None, message: None, ..last.clone() });
+    events.extend(noted);
+    let run = Run { trace: Trace { events }, report: replay.report.clone() };
+    let replay = Replay::new(replay.spec, WorldKind::Real, run);
+    let after = |happened: usize| replay.stage(length + happened - 1);
+    let holds = |happened: usize| after(happened).masters[0].rows.contains_key(&replay.focus);
+    assert!(holds(1) && !holds(2), "what it held goes with it, and not when it stands still");
+    assert!(after(2).redis_replicas[0].rows.contains_key(&replay.focus), "its replica has it still");
+    let paused = |happened: usize| after(happened).faults.contains(&Fault::Pause(master));
+    assert!(paused(1) && !paused(2) && !paused(4), "the dead do not stand still, nor does who is born");
+    assert_eq!(after(3).roles.get(&other), Some(&Role::Master));
+    assert_eq!(after(5).roles.get(&master), Some(&Role::Replica));
+    assert_eq!(after(6).roles.get(&other), None, "that is what it began with");
 }
 
 #[test]

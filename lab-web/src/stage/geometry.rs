@@ -275,6 +275,12 @@ impl Geometry {
         let mut points = self.to_backbone(place, card);
         match to {
             Actor::RedisMaster(shard) => points.extend(self.to_master(self.masters.get(usize::from(shard))?)),
+            // A phone draws no replica of its own: what goes to it goes to its shard.
+            Actor::RedisReplica(shard) => {
+                let (place, replicas) = (usize::from(shard), &self.redis_replicas);
+                let replica = replicas.get(place).and_then(Option::as_ref);
+                points.extend(self.to_master(replica.or(self.masters.get(place))?));
+            }
             Actor::Primary | Actor::Replica(_) => {
                 let place = if let Actor::Replica(replica) = to { usize::from(replica) } else { 0 };
                 points.extend(self.to_postgres(self.postgres.get(place)?));
@@ -335,6 +341,9 @@ impl Geometry {
                 let (master, replica) = (self.masters.get(place)?, self.redis_replicas.get(place)?.as_ref()?);
                 let y = master.y + 42.0;
                 Some(Route(vec![(master.right(), y), (replica.x, y)]))
+            }
+            (Actor::RedisReplica(shard), Actor::RedisMaster(_)) => {
+                Some(self.replication(Actor::RedisMaster(shard), Actor::RedisReplica(shard))?.reversed())
             }
             (Actor::Primary, Actor::Replica(number)) => {
                 Some(self.wal_route(self.postgres.first()?, self.postgres.get(usize::from(number))?))

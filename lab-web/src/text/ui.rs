@@ -121,6 +121,7 @@ texts! {
     EMPTY_TAG = "nothing cached yet", "まだ何もない";
     LOST_TAG = "its memory is gone", "メモリーは消えた";
     ABSENT = "no row", "行なし";
+    MASTER = "master", "マスター";
     REPLICA = "replica", "レプリカ";
     IN_SYNC = "in sync", "同期済み";
     BEHIND = "{} B behind", "{} B 遅れ";
