@@ -227,16 +227,17 @@ fn a_copy_is_as_old_as_what_it_was_copied_from() {
 fn a_session_never_reads_below_what_it_saw() {
     under_seeds(2, &Policy::lesson(), |caches| async move {
         let session = Session::default();
-        commit(&caches[0], "50").await;
+        let before = commit(&caches[0], "50").await;
         join_all(caches.iter().map(|cache| read(cache, Level::Eventual))).await;
         let written = commit(&caches[0], "100").await;
         session.saw(&key(), written);
-        let demand = Demand::of(&session, Level::Session, &key());
-        let own = caches[1].read(&key(), demand).await.expect("the stores are there");
-        assert_eq!(own.entry.stamp.version, written);
+        // Nobody else is owed what this session wrote: L1 still answers the old row.
         let other = Demand::of(&Session::default(), Level::Session, &key());
         let other = caches[1].read(&key(), other).await.expect("the stores are there");
-        assert!(other.entry.stamp.version <= written);
+        assert_eq!((other.entry.stamp.version, other.tier), (before, Tier::L1));
+        let demand = Demand::of(&session, Level::Session, &key());
+        let own = caches[1].read(&key(), demand).await.expect("the stores are there");
+        assert_eq!((own.entry.stamp.version, own.tier), (written, Tier::Database));
     });
 }
 

@@ -64,9 +64,8 @@ pub(in crate::scenario) fn judge(trace: &Trace, _: &Settings) -> Report {
 
 /// Whether every request had reached its server before the first computation was done.
 fn was_a_stampede(act: Part<'_>) -> bool {
-    let first = act.events().find(|(_, event)| matches!(event.kind, Kind::Computed { .. })).map(|(id, _)| id);
-    let early = act.events().filter(|(id, event)| {
-        matches!(event.kind, Kind::Received { .. }) && first.is_some_and(|first| *id < first)
-    });
+    let computed = act.events().find(|(_, event)| matches!(event.kind, Kind::Computed { .. }));
+    let Some((first, _)) = computed else { return false };
+    let early = act.events().filter(|(id, event)| matches!(event.kind, Kind::Received { .. }) && *id < first);
     early.count() == act.requests(RequestKind::Compute).count()
 }

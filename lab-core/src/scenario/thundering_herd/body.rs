@@ -77,9 +77,7 @@ fn is_query(event: &Event) -> bool {
 /// Whether at least a tenth of the requests had reached a server before the first query was answered.
 fn was_a_herd(act: Part<'_>) -> bool {
     let answered = |event: &Event| matches!(event.kind, Kind::Returned { verb: Verb::Select, .. });
-    let first = act.events().find(|(_, event)| answered(event)).map(|(id, _)| id);
-    let early = act.events().filter(|(id, event)| {
-        matches!(event.kind, Kind::Received { .. }) && first.is_some_and(|first| *id < first)
-    });
+    let Some((first, _)) = act.events().find(|(_, event)| answered(event)) else { return false };
+    let early = act.events().filter(|(id, event)| matches!(event.kind, Kind::Received { .. }) && *id < first);
     early.count() * 10 >= act.requests(RequestKind::Read).count()
 }
