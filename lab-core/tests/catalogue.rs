@@ -114,6 +114,11 @@ const EXPECTED: &[(&str, &str, Expect)] = &[
     // The old row comes back into both tiers; each wrong fix leaves its own hole.
     ("stale-set-race",     "delete",           Expect::Fails("l1-not-behind")),
     ("stale-set-race",     "delete",           Expect::Fails("l2-not-behind")),
+    ("stale-set-race",     "delete",           Expect::Fails("late-answer-not-kept")),
+    ("stale-set-race",     "token-only",       Expect::Holds("l1-not-behind")),
+    ("stale-set-race",     "token-only",       Expect::Holds("l2-not-behind")),
+    ("stale-set-race",     "token-only",       Expect::Fails("late-answer-not-kept")),
+    ("stale-set-race",     "compare-versions", Expect::Holds("late-answer-not-kept")),
     ("stale-set-race",     "compare-versions", Expect::Holds("l1-not-behind")),
     ("stale-set-race",     "compare-versions", Expect::Fails("l2-not-behind")),
     ("stale-set-race",     "delete-twice",     Expect::Fails("l1-not-behind")),

@@ -1,15 +1,16 @@
 //! A slow reader puts back what a writer has just taken away.
 //!
-//! Server 2 misses and reads `product:1` = 50; the answer is slow to come. Meanwhile server 1 writes 100, deletes the
-//! key from L2 and tells everybody. Then server 2 has its answer, and stores it.
+//! Server 2 misses and reads `product:1` = 50 from the primary; the answer is slow to come. Meanwhile server 1 writes 100,
+//! deletes the key from L2 and tells everybody. Then server 2 has its answer, and stores it. Later server 3 reads the
+//! product from L2, whose answer is slow, too, while server 1 writes 150.
 
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 
-use super::{HOLD, LOCAL_FRESH, LOOK, SETTLE, SHARED_FRESH};
+use super::{HOLD, IN_FLIGHT, LATE_FRESH, LOCAL_FRESH, LOOK, LOOK_AGAIN, PRODUCT, SETTLE, SHARED_FRESH};
 use crate::check::{self, History, Part};
-use crate::cluster::Actor;
+use crate::cluster::{Actor, slot};
 use crate::policy::Policy;
 use crate::report::Report;
 use crate::scenario::{Settings, phase};
@@ -19,10 +20,13 @@ use crate::value::{ClientId, Key, ServerId, Tier, Value};
 use crate::world::{ClusterSpec, Fault, Link, Route, World, WorldError};
 
 const WRITER: ServerId = ServerId(1);
+/// The server to which the primary answers late.
 const SLOW: ServerId = ServerId(2);
+/// The server to which L2 answers late.
+const LATE: ServerId = ServerId(3);
 
-/// Until the slow server's query has surely been answered by the primary.
-const QUERIED: Duration = Duration::from_millis(100);
+/// Until what was asked has surely been answered by the store; its answer is held back.
+const ASKED: Duration = Duration::from_millis(100);
 
 /// The scenario's body.
 pub(in crate::scenario) async fn play<W: World>(
@@ -30,43 +34,64 @@ pub(in crate::scenario) async fn play<W: World>(
     policy: &Policy,
     settings: &Settings,
 ) -> Result<(), WorldError> {
-    let product = Key::new("product:1");
-    let read = |server: ServerId, key: Key| {
-        world.request(ClientId(server.0.into()), Route::To(server), Request::Read(key))
-    };
+    let spec = ClusterSpec::new(policy.clone());
+    let home = Actor::RedisMaster(spec.topology.shard_of(slot(PRODUCT)));
+    let settled = || world.sleep(Duration::from_millis(settings.get(&SETTLE)));
 
     world.phase(phase::START);
-    world.start(ClusterSpec::new(policy.clone())).await?;
-    world.insert(&product, &Value::new("50")).await?;
+    world.start(spec).await?;
+    world.insert(&Key::new(PRODUCT), &Value::new("50")).await?;
     world.insert(&Key::new("product:2"), &Value::new("70")).await?;
 
     // Every server has read another product, so that its connections are there.
     world.phase(phase::WARM);
-    join_all((1..=4).map(|server| read(ServerId(server), Key::new("product:2")))).await;
+    join_all((1..=4).map(|server| read(world, ServerId(server), "product:2"))).await;
 
-    // What the primary answers to server 2 is held back from now on.
+    // Server 2 misses, and its query reads the old row; before it has the answer, the writer comes in between.
     world.phase(phase::ACT);
-    let answers = Link::From(Actor::Primary, Actor::Server(SLOW));
-    world.inject(Fault::Hold(answers)).await?;
+    overtake(world, settings, (Actor::Primary, SLOW), "100").await?;
 
-    // Server 2 misses, and its query reads the old row; the writer comes in between.
-    let slow = read(SLOW, product.clone());
+    // All is quiet. What do the caches hold?
+    settled().await;
+    world.phase(LOOK);
+    join_all((1..=4).map(|server| read(world, ServerId(server), PRODUCT))).await;
+
+    // Server 3 has let go of its copy, and finds one in L2; the writer comes in between again.
+    world.phase(IN_FLIGHT);
+    world.request(ClientId(3), Route::To(LATE), Request::Forget(Key::new(PRODUCT))).await;
+    overtake(world, settings, (home, LATE), "150").await?;
+
+    settled().await;
+    world.phase(LOOK_AGAIN);
+    join_all((1..=4).map(|server| read(world, ServerId(server), PRODUCT))).await;
+    Ok(())
+}
+
+async fn read(world: &impl World, server: ServerId, product: &str) {
+    world.request(ClientId(server.0.into()), Route::To(server), Request::Read(Key::new(product))).await;
+}
+
+/// A server reads; what the store answers is held back until a write has come and gone.
+async fn overtake(
+    world: &impl World,
+    settings: &Settings,
+    (store, server): (Actor, ServerId),
+    price: &str,
+) -> Result<(), WorldError> {
+    let answers = Link::From(store, Actor::Server(server));
+    world.inject(Fault::Hold(answers)).await?;
     let meanwhile = async {
-        world.sleep(QUERIED).await;
-        let update = Request::Write(product.clone(), Value::new("100"));
+        world.sleep(ASKED).await;
+        let update = Request::Write(Key::new(PRODUCT), Value::new(price));
         world.request(ClientId(1), Route::To(WRITER), update).await;
-        // L2 is full, and evicts whatever it holds of the product.
-        world.delete_shared(&product).await?;
+        if store == Actor::Primary {
+            // L2 is full, and evicts whatever it holds of the product.
+            world.delete_shared(&Key::new(PRODUCT)).await?;
+        }
         world.sleep(Duration::from_millis(settings.get(&HOLD))).await;
         world.inject(Fault::Release(answers)).await
     };
-    join(slow, meanwhile).await.1?;
-
-    // All is quiet. What do the caches hold?
-    world.sleep(Duration::from_millis(settings.get(&SETTLE))).await;
-    world.phase(LOOK);
-    join_all((1..=4).map(|server| read(ServerId(server), product.clone()))).await;
-    Ok(())
+    join(read(world, server, PRODUCT), meanwhile).await.1
 }
 
 /// What must hold.
@@ -74,21 +99,23 @@ pub(in crate::scenario) fn judge(trace: &Trace, _: &Settings) -> Report {
     let history = History::of(trace);
     let act = Part::since(&history, phase::ACT);
     let look = Part::of(&history, LOOK);
+    let overtaken = [phase::ACT, IN_FLIGHT].map(|phase| was_overtaken(Part::of(&history, phase)));
     Report {
         checks: vec![
             check::no_stale_read_from(LOCAL_FRESH, look, Tier::L1),
             check::no_stale_read_from(SHARED_FRESH, look, Tier::L2),
+            check::no_stale_read(LATE_FRESH, Part::of(&history, LOOK_AGAIN)),
             check::all_answered(act),
         ],
-        demonstration: was_overtaken(Part::of(&history, phase::ACT)),
+        demonstration: overtaken == [true; 2],
         figures: check::figures(act),
     }
 }
 
-/// Whether the slow reader had its old answer only after the write was acknowledged.
-fn was_overtaken(act: Part<'_>) -> bool {
+/// Whether the reader had its old answer only after the write was acknowledged.
+fn was_overtaken(part: Part<'_>) -> bool {
     let (Some(read), Some(write)) =
-        (act.requests(RequestKind::Read).next(), act.requests(RequestKind::Write).next())
+        (part.requests(RequestKind::Read).next(), part.requests(RequestKind::Write).next())
     else {
         return false;
     };

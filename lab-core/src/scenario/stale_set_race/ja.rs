@@ -1,6 +1,8 @@
 //! Stale-set race, in Japanese.
 
-use super::{EVERYBODY, HOLD, LOCAL_FRESH, LOOK, NOBODY, SETTLE, SHARED_FRESH, SLOW_ONLY};
+use super::{
+    EVERYBODY, HOLD, IN_FLIGHT, LATE_FRESH, LOCAL_FRESH, LOOK, LOOK_AGAIN, NOBODY, SETTLE, SHARED_FRESH, SLOW_ONLY,
+};
 use crate::check::id;
 use crate::scenario::{Words, phase};
 
@@ -8,9 +10,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
     title: "古い値の書き戻し",
     story: "**product:1** は 50 円で、まだどこにもキャッシュされていません。**srv-2** がミスして DB に問い合わせますが、\
         応答が {hold-ms} ms 以上遅れます。その間に **srv-1** 経由で値段が 100 円に変わり、コミット、L2 からの削除、\
-        全サーバーへの無効化が済みます。そのあとで **srv-2** に応答が届きます。",
+        全サーバーへの無効化が済みます。そのあとで **srv-2** に応答が届きます。のちに **srv-3** が L2 の応答を待つ間に、値段は \
+        150 円に変わります。",
     promise: "すべてが静まったとき、**DB より古い値を持つキャッシュがない**こと。",
-    question: "無効化は成功し、{settle-ms} ms 後には処理中のものは何もありません。まだ 50 円と答えられるのは誰でしょうか。",
+    question: "50 円の無効化は成功し、srv-2 に応答が届いて {settle-ms} ms 後には、処理中のものは何もありません。まだ 50 円が\
+        返るのは誰でしょうか。",
     hint: "srv-2 は、いま読み終えた行をどうしますか。無効化が届いたとき、srv-2 の L1 には何がありましたか。",
     why: "無効化が届いた時点で、srv-2 には破棄すべき値がまだありませんでした。そのあと srv-2 は、書き込みより前に読んだ行を \
         L1 に 1 分、L2 に 1 時間キャッシュし、全員がそれを読みます。その行がどれだけ古いのかを、L1 も L2 も確かめていません。",
@@ -27,6 +31,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
             "空のスロットに入れられるのは、自分のトークンが残っている読み手だけ。L1 にも、途中で無効化が来ていれば入れない。",
         ),
         (
+            "token-only",
+            "トークンだけ",
+            "トークンで L2 は守れる。だが L1 は、どれだけ遅れて届いた応答でもそのままキャッシュする。",
+        ),
+        (
             "compare-versions",
             "バージョン比較",
             "L2 は保持中の値より古いバージョンを受け取らない。ただし、ここでは比べる相手がエビクションで消えている。",
@@ -37,6 +46,7 @@ pub(in crate::scenario) static WORDS: Words = Words {
     checks: &[
         (LOCAL_FRESH, "L1 が古くない"),
         (SHARED_FRESH, "L2 が古くない"),
+        (LATE_FRESH, "遅れた応答を残さない"),
         (id::ALL_ANSWERED, "全リクエストに応答"),
     ],
     phases: &[
@@ -44,5 +54,7 @@ pub(in crate::scenario) static WORDS: Words = Words {
         (phase::WARM, "ウォームアップ", "接続を確立するため、各サーバーが別の商品を読みます。"),
         (phase::ACT, "検証開始", "これから **srv-2** がミスします。DB の応答は**途中で止められます**。"),
         (LOOK, "確認", "すべて静まりました。**キャッシュは何を持っている**でしょうか。"),
+        (IN_FLIGHT, "L2 の応答待ち", "**srv-3** は手元のコピーを失い、L2 に問い合わせます。この応答も**途中で止められます**。"),
+        (LOOK_AGAIN, "再確認", "再びすべて静まりました。**srv-3 は何を返す**でしょうか。"),
     ],
 };
