@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{ComputeError, ReadError, TieredCache, WriteError};
-use crate::consistency::{Demand, Session};
+use crate::consistency::{Demand, Level, Session};
 use crate::ports::{Clock, DatabaseError, Entropy, Ports, SharedError};
 use crate::trace::{Kind, Note, Outcome, RequestKind};
 use crate::value::{Entry, Key, Tier, Value, Version};
@@ -106,12 +106,14 @@ impl Response {
 /// Answers a request at a server. What is rare is boxed, so that the future of a read stays small: there is one for
 /// each request in progress.
 pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request: Request) -> Response {
+    // Floors cost a look-up and memory; only this level asks for them.
+    let remembers = cache.policy().level == Level::Session;
     match request {
         Request::Read(key) => {
             let demand = Demand::of(session, cache.policy().level, &key);
             match cache.read(&key, demand).await {
                 Ok(read) => {
-                    if kept!("session.saw-read") {
+                    if remembers && kept!("session.saw-read") {
                         session.saw(&key, read.entry.stamp.version);
                     }
                     Response::Row(read.entry, read.tier)
@@ -122,13 +124,13 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
         }
         Request::Write(key, value) => match Box::pin(cache.write(&key, &value)).await {
             Ok(version) => {
-                if kept!("session.saw-write") {
+                if remembers && kept!("session.saw-write") {
                     session.saw(&key, version);
                 }
                 Response::Written(version)
             }
             Err(WriteError::Unacknowledged(version)) => {
-                if kept!("session.saw-unconfirmed") {
+                if remembers && kept!("session.saw-unconfirmed") {
                     session.saw(&key, version);
                 }
                 Response::Unconfirmed(version)

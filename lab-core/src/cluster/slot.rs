@@ -7,8 +7,16 @@ pub const SLOTS: u16 = 16_384;
 /// The slot of a key: CRC16 (XMODEM) of the part between the first `{` and the next `}`, if there is one and it is
 /// not empty, else of the whole key. (Redis Cluster specification, "Hash tags".)
 pub fn slot(key: &str) -> u16 {
-    let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
-    crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes()) % SLOTS
+    let key = key.as_bytes();
+    crc16(tag(key).unwrap_or(key)) % SLOTS
+}
+
+/// Bytes, not characters: braces are ASCII, and this runs for every command.
+fn tag(key: &[u8]) -> Option<&[u8]> {
+    let opens = key.iter().position(|byte| *byte == b'{')?;
+    let rest = &key[opens + 1..];
+    let tag = &rest[..rest.iter().position(|byte| *byte == b'}')?];
+    (!tag.is_empty()).then_some(tag)
 }
 
 /// The shard, counted from 0, that owns a slot when so many masters share all slots in equal ranges.

@@ -46,7 +46,7 @@ impl SimPorts {
             let call = kernel.state().statement(server, verb, statement);
             match Pending::new(kernel.clone(), call).await {
                 Told::Rows(rows) => Ok(rows),
-                Told::NotSent(why) => Err(DatabaseError::Failed(why)),
+                Told::NotSent(why) => Err(DatabaseError::Failed(why.to_string())),
                 _ => Err(DatabaseError::Unknown),
             }
         }
@@ -159,15 +159,14 @@ impl Observer for SimPorts {
 
 impl SharedCache for SimPorts {
     fn home(&self, key: &Key) -> Actor {
-        let state = self.kernel.state();
-        state.believed(self.server, state.topology.shard_of(slot(key.as_str())))
+        self.home_of(slot(key.as_str()))
     }
 
     fn call(&self, key: &Key, command: Command) -> impl Future<Output = Result<Reply, SharedError>> + Send {
         let (kernel, server, key) = (self.kernel.clone(), self.server, key.clone());
         async move {
             let (verb, slot) = (command.verb(), slot(key.as_str()));
-            let mut node = self.home(&key);
+            let mut node = self.home_of(slot);
             let until = kernel.now().after(deadline::RESEND);
             // A command goes to whom the slot belongs, following redirections; what was surely not done is tried again for a
             // while.
@@ -189,7 +188,7 @@ impl SharedCache for SimPorts {
                         kernel.sleep(deadline::RESEND_EVERY).await;
                         node = kernel.state().find_anew(server, node);
                     }
-                    Told::NotSent(why) => return Err(SharedError::Failed(why)),
+                    Told::NotSent(why) => return Err(SharedError::Failed(why.to_string())),
                     _ => return Err(SharedError::Unknown),
                 }
             }
@@ -241,6 +240,12 @@ impl Database for SimPorts {
 }
 
 impl SimPorts {
+    /// Where this server believes a slot to be.
+    fn home_of(&self, slot: u16) -> Actor {
+        let state = self.kernel.state();
+        state.believed(self.server, state.topology.shard_of(slot))
+    }
+
     fn member(&self) -> Member {
         Member { server: self.server, incarnation: self.incarnation() }
     }
@@ -285,7 +290,7 @@ impl Bus for SimPorts {
             Told::Published(receivers) => Ok(Published { receivers }),
             Told::NotSent(why) => {
                 self.kernel.state().find_carrier_anew(self.server);
-                Err(BusError::Failed(why))
+                Err(BusError::Failed(why.to_string()))
             }
             _ => Err(BusError::Unknown),
         }

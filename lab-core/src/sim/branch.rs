@@ -14,12 +14,14 @@ use crate::world::{Route, World, WorldError};
 /// were made.
 pub(super) struct Branch {
     coming: Vec<Intervention>,
+    /// So many were given.
+    all: usize,
     failed: Arc<Mutex<Option<WorldError>>>,
 }
 
 impl Branch {
     pub(super) fn new(interventions: &[Intervention]) -> Self {
-        Self { coming: interventions.to_vec(), failed: Arc::default() }
+        Self { coming: interventions.to_vec(), all: interventions.len(), failed: Arc::default() }
     }
 
     /// Begins what is due now.
@@ -27,11 +29,11 @@ impl Branch {
     /// # Errors
     /// When one that was begun before could not be done.
     pub(super) fn intervene(&mut self, executor: &mut Executor, kernel: &Kernel) -> Result<(), WorldError> {
+        if self.all == 0 {
+            return Ok(());
+        }
         if let Some(error) = self.failed.lock().expect("no holder panics").take() {
             return Err(error);
-        }
-        if self.coming.is_empty() {
-            return Ok(());
         }
         let is_due = |intervention: &mut Intervention| match intervention.at {
             Point::After(event) => kernel.events() > event.index(),

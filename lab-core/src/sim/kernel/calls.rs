@@ -1,5 +1,6 @@
 //! Calls that wait for an answer, and timers: the futures that the code under study awaits.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use super::{Answer, Kernel, Number, Response, Rows, State, What};
 use crate::cluster::Actor;
 use crate::trace::{self, EventId};
 use crate::value::{ClientId, Instant, ServerId};
+use crate::world::deadline;
 
 /// What a call is answered.
 #[derive(Debug)]
@@ -20,9 +22,30 @@ pub(in crate::sim) enum Reply {
     /// The server takes requests.
     Started,
     /// It was not even sent, and why.
-    NotSent(String),
+    NotSent(NotSent),
     /// Nobody knows whether it happened.
     Unknown,
+}
+
+/// Why a call was not even sent.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sim) enum NotSent {
+    /// Its node has no connection to spare.
+    PoolIsBusy(Actor),
+    /// Its node is not there.
+    Refused(Actor),
+    /// Its node cannot be reached.
+    Unreachable(Actor),
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PoolIsBusy(node) => write!(f, "no connection to {node} within {:?}", deadline::POOL),
+            Self::Refused(node) => write!(f, "{node} refuses the connection"),
+            Self::Unreachable(node) => write!(f, "no connection to {node} can be opened"),
+        }
+    }
 }
 
 /// A call under way.
@@ -39,7 +62,7 @@ pub(super) struct Call {
     /// The connection that it was sent over: when that ends, so does the call.
     pub(super) hangs_on: Option<Number>,
     /// Why nothing was sent so far, where that is so.
-    not_sent: Option<String>,
+    not_sent: Option<NotSent>,
     /// When whoever called stops waiting. A statement's time begins anew when it has got its connection.
     deadline: Option<Instant>,
 }
@@ -146,7 +169,7 @@ impl State {
     }
 
     /// Until more is known nothing was sent.
-    pub(super) fn not_sent(&mut self, number: Number, why: String) {
+    pub(super) fn not_sent(&mut self, number: Number, why: NotSent) {
         if let Some(call) = self.calls.get_mut(number) {
             call.not_sent = Some(why);
         }

@@ -4,6 +4,7 @@ use std::panic::Location;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use super::calls::NotSent;
 use super::connections::{Connection, Purpose};
 use super::pool::Seat;
 use super::{
@@ -51,7 +52,7 @@ impl State {
             self.send_statement(envelope, seat);
         } else {
             let (message, operation, cause) = (envelope.message, envelope.operation, envelope.cause);
-            self.not_sent(call, format!("no connection to {to} within {:?}", deadline::POOL));
+            self.not_sent(call, NotSent::PoolIsBusy(to));
             self.limit(call, deadline::POOL);
             self.expire(Some(call));
             let ahead = self.server(server).pool(to).wait(envelope);

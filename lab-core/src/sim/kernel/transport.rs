@@ -4,6 +4,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
+use super::calls::NotSent;
 use super::connections::{Connection, Purpose, Way};
 use super::{Envelope, Kernel, Number, State, What};
 use crate::cluster::Actor;
@@ -27,12 +28,12 @@ impl State {
         self.hangs_on(call, connection);
         envelope.lane = Some((connection, Way::Forth));
         if self.is_refused(envelope.from, acceptor) {
-            self.not_sent(call, format!("{acceptor} refuses the connection"));
+            self.not_sent(call, NotSent::Refused(acceptor));
             self.lose(call);
             return;
         }
         if !self.is_open(connection) {
-            self.not_sent(call, format!("no connection to {acceptor} can be opened"));
+            self.not_sent(call, NotSent::Unreachable(acceptor));
             self.limit(call, opening(purpose));
             self.expire(Some(call));
             if let Some(cut) = self.barred(connection) {
