@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
 use super::busy::{Busy, Pace};
-use super::kernel::{Kernel, Orders};
+use super::kernel::{Kernel, Next, Orders};
 use super::random::{Purpose, Stream};
 use crate::ports::BoxFuture;
 use crate::trace::{self, Actor};
@@ -103,11 +103,13 @@ impl Executor {
             }
             return self.polls_at_instant < POLLS_AT_ONE_INSTANT_MAX;
         }
-        if self.settle(kernel) {
-            return true;
-        }
-        let Some(now) = self.turn(kernel).or_else(|| kernel.arrive()) else {
-            return false;
+        let now = match self.turn(kernel).map_or_else(|| kernel.next(), Next::At) {
+            Next::At(now) => now,
+            Next::Orders(orders) => {
+                self.carry_out(orders);
+                return true;
+            }
+            Next::Nothing => return false,
         };
         if now > RUN_MAX {
             return false;
@@ -126,7 +128,7 @@ impl Executor {
 
     /// Lets the next turns on busy servers begin, if they do before anything arrives, and says when that is.
     fn turn(&mut self, kernel: &Kernel) -> Option<Instant> {
-        let busy = self.busy.as_mut()?;
+        let busy = self.busy.as_mut().filter(|_| !kernel.has_orders())?;
         let now = busy.next().filter(|next| kernel.is_before_next(*next))?;
         kernel.advance_to(now);
         busy.begin(now);
@@ -188,11 +190,14 @@ impl Executor {
         }
     }
 
-    /// Starts the tasks that were asked for, ends those of actors that died, and says whether there were any.
-    fn settle(&mut self, kernel: &Kernel) -> bool {
-        let Some(Orders { spawned, killed, paused, resumed }) = kernel.take_orders() else {
-            return false;
-        };
+    fn settle(&mut self, kernel: &Kernel) {
+        if let Some(orders) = kernel.take_orders() {
+            self.carry_out(orders);
+        }
+    }
+
+    /// Starts the tasks that were asked for, and ends those of actors that died.
+    fn carry_out(&mut self, Orders { spawned, killed, paused, resumed }: Orders) {
         self.paused.extend(paused);
         if !resumed.is_empty() || !killed.is_empty() {
             self.paused.retain(|actor| !resumed.contains(actor) && !killed.contains(actor));
@@ -208,7 +213,6 @@ impl Executor {
         for (owner, future) in spawned {
             self.spawn(Some(owner), future);
         }
-        true
     }
 
     /// Polls and arrivals so far.

@@ -133,6 +133,16 @@ struct Inbox {
     waker: Option<Waker>,
 }
 
+/// What is next.
+pub(super) enum Next {
+    /// The executor is to do this first.
+    Orders(Orders),
+    /// Something has happened, at this instant.
+    At(Instant),
+    /// Nothing more will ever happen.
+    Nothing,
+}
+
 /// What the executor is to do.
 #[derive(Default)]
 pub(super) struct Orders {
@@ -245,10 +255,16 @@ impl Kernel {
         self.state().now
     }
 
-    /// Lets the next thing on the agenda happen, and says when that is. `None`: nothing more will ever happen.
-    pub(super) fn arrive(&self) -> Option<Instant> {
+    /// What is next: what the executor is to do, or else the next thing on the agenda, which happens.
+    pub(super) fn next(&self) -> Next {
         let mut state = self.state();
-        let Reverse(Scheduled { at, what, .. }) = state.agenda.pop()?;
+        // Asked again and again, and seldom are there any.
+        if !state.orders.is_empty() {
+            return Next::Orders(std::mem::take(&mut state.orders));
+        }
+        let Some(Reverse(Scheduled { at, what, .. })) = state.agenda.pop() else {
+            return Next::Nothing;
+        };
         state.now = at;
         let what = state.planned.take(what).expect("what is on the agenda is planned");
         let waker = match what {
@@ -265,13 +281,12 @@ impl Kernel {
         if let Some(waker) = waker {
             waker.wake();
         }
-        Some(at)
+        Next::At(at)
     }
 
     /// The tasks to start, and the actors whose tasks must end.
     pub(super) fn take_orders(&self) -> Option<Orders> {
         let mut state = self.state();
-        // Asked after each arrival, and seldom are there any.
         (!state.orders.is_empty()).then(|| std::mem::take(&mut state.orders))
     }
 
