@@ -57,8 +57,9 @@ function build() {
       return text.replace(from, () => broken);
     });
   }
+  // A target directory of its own: cargo would take what it builds of this copy for what it has built of the lab.
   const tools = [join(root, ".tools/bin"), join(root, "e2e/node_modules/.bin"), process.env.PATH].join(":");
-  const env = { ...process.env, PATH: tools, CARGO_TARGET_DIR: join(root, "target") };
+  const env = { ...process.env, PATH: tools, CARGO_TARGET_DIR: join(place, "target") };
   execFileSync("trunk", ["build", "--offline", "--dist", built], { cwd: source, env, stdio: ["ignore", "ignore", "inherit"] });
 }
 

@@ -22,7 +22,12 @@ pub(in crate::scenario) static WORDS: Words = Words {
         (EACH_READ, "One for each read.", "The caches have it, and it does not help."),
     ],
     presets: &[
-        ("truthy", "The lesson’s code", "“if (value)”: what is falsy counts as a miss."),
+        (
+            "truthy",
+            "The lesson’s code",
+            "“if (value)”: what is falsy counts as a miss. (Its L1 also hands out a string where the first read gave an \
+                object.)",
+        ),
         (
             "known",
             "Hit, absent, miss",

@@ -22,7 +22,12 @@ pub(in crate::scenario) static WORDS: Words = Words {
         (EACH_READ, "読むたびに 1 回。", "キャッシュに入っていても効いていない。"),
     ],
     presets: &[
-        ("truthy", "レッスンのコード", "if (value) で判定する。falsy な値はすべてミス扱い。"),
+        (
+            "truthy",
+            "レッスンのコード",
+            "if (value) で判定する。falsy な値はすべてミス扱い。（初回はオブジェクトが返るのに、L1 からは文字列が返るという\
+                問題もある。）",
+        ),
         (
             "known",
             "ヒット・不在・ミス",

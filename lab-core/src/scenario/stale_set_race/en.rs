@@ -17,7 +17,8 @@ pub(in crate::scenario) static WORDS: Words = Words {
         still answered 50?",
     hint: "What does srv-2 do with the row that it has just read? What was in its L1 when the invalidation came?",
     why: "The invalidation came before there was anything to forget. Then srv-2 stored what it had read before the write: \
-        in L1 for a minute, in L2 for an hour, and everybody finds it there. Neither tier asked how old that row was.",
+        in L1 for a minute, in L2 for an hour, and everybody finds it there. Neither tier asked how old that row was. So it \
+        went with the late answer of L2, too: when the invalidation came, srv-3’s L1 was empty.",
     answers: &[
         (NOBODY, "Nobody.", "Every copy was deleted, and everybody was told."),
         (SLOW_ONLY, "Only who asks srv-2.", "It holds the old row in its own memory."),
