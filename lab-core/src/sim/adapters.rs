@@ -289,7 +289,7 @@ impl Bus for SimPorts {
         match Pending::new(self.kernel.clone(), call).await {
             Told::Published(receivers) => Ok(Published { receivers }),
             Told::NotSent(why) => {
-                self.kernel.state().find_carrier_anew(self.server);
+                self.kernel.state().find_anew(self.server, Actor::Bus);
                 Err(BusError::Failed(why.to_string()))
             }
             _ => Err(BusError::Unknown),

@@ -3,9 +3,14 @@
 //! redis-rs sends a command again on its own after a dropped connection, although the first one may have taken
 //! effect: a lock would then be held against its own holder. So its retries are off, and only what surely was not
 //! done is sent again, here.
+//!
+//! Nor does silence teach redis-rs anything: it would ask a node that stands still for ever, although another leads its shard
+//! by now, and use a connection for ever that nothing comes through any more. So a call without an answer lets the whole
+//! connection be made anew, beside what is under way.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lab_core::trace::Actor;
@@ -42,7 +47,10 @@ pub(super) enum CallError {
 /// A server's connection to every node of the cluster. Cloning shares it.
 #[derive(Clone)]
 pub(super) struct Cluster {
-    connection: ClusterConnection,
+    connection: Arc<Mutex<ClusterConnection>>,
+    /// What makes another connection, and whether it is at it.
+    client: ClusterClient,
+    is_renewing: Arc<AtomicBool>,
     /// Where refusals are counted.
     recorder: Arc<Recorder>,
     /// The shard that held each slot at the start. redis-rs computes slots (CRC16 of the hash tag) but does not tell
@@ -74,7 +82,33 @@ impl Cluster {
         let connected = tokio::time::timeout(CONNECT_WITHIN, client.get_async_connection()).await;
         let slow = |_| ConnectError::Slow { server, store: "the Redis Cluster", within: CONNECT_WITHIN };
         let connection = connected.map_err(slow)?.map_err(redis)?;
-        Ok(Self { connection, recorder, shards: Arc::new(shards(reach)) })
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            client,
+            is_renewing: Arc::default(),
+            recorder,
+            shards: Arc::new(shards(reach)),
+        })
+    }
+
+    fn connection(&self) -> ClusterConnection {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes another connection, which asks anew who leads, and uses that from then on. Where none can be had the old one
+    /// stays.
+    fn renew(&self) {
+        if self.is_renewing.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (cluster, client) = (self.clone(), self.client.clone());
+        tokio::spawn(async move {
+            let connected = tokio::time::timeout(CONNECT_WITHIN, client.get_async_connection()).await;
+            if let Ok(Ok(connection)) = connected {
+                *cluster.connection.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+            }
+            cluster.is_renewing.store(false, Ordering::Relaxed);
+        });
     }
 
     /// The shard that held the key's slot at the start.
@@ -96,7 +130,7 @@ impl Cluster {
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let until = Instant::now() + deadline::RESEND;
         loop {
-            let mut connection = self.connection.clone();
+            let mut connection = self.connection();
             match command.query_async(&mut connection).await {
                 Err(error) if surely_not_done(&error) && Instant::now() < until => {
                     tokio::time::sleep(deadline::RESEND_EVERY).await;
@@ -110,7 +144,7 @@ impl Cluster {
     pub(super) async fn call_at<T: FromRedisValue>(&self, key: &str, command: Cmd) -> Result<T, CallError> {
         let route = Route::with_key(key, SlotAddr::Master);
         let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
-        let answer = self.connection.clone().route_command(command, routing).await;
+        let answer = self.connection().route_command(command, routing).await;
         answer
             .and_then(|value| redis::from_redis_value(value).map_err(RedisError::from))
             .map_err(|error| self.failed(&error))
@@ -120,6 +154,9 @@ impl Cluster {
     pub(super) fn failed(&self, error: &RedisError) -> CallError {
         if let Some((answer, words)) = refusals::of_redis(error) {
             self.recorder.refused(Store::Redis, answer, &words);
+        }
+        if error.is_timeout() {
+            self.renew();
         }
         CallError::of(error)
     }

@@ -215,11 +215,13 @@ impl State {
         if let Some((connection, open)) = open
             && let Actor::Server(server) = open.opener
         {
+            let acceptor = open.acceptor;
             if !open.is_open {
                 self.close(connection);
             } else if open.purpose == Purpose::Statements || open.is_dumb() {
                 self.leave(server, connection);
             }
+            self.find_anew(server, acceptor);
         }
         waker
     }

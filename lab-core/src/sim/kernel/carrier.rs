@@ -1,8 +1,8 @@
 //! Which Redis node a server asks, and which one carries the bus: as long as no node falls silent, the masters that the
 //! cluster began with.
 //!
-//! A server learns that another node leads a shard when it is told so (MOVED), or when a connection is refused and it asks the
-//! cluster anew. Silence teaches it nothing: it asks a node that stands still again and again, as real clients do.
+//! A server learns that another node leads a shard when it is told so (MOVED), or when it asks the cluster anew: its connection
+//! was refused, or a call was not answered in time.
 
 use super::connections::Purpose;
 use super::{Envelope, State};
@@ -20,16 +20,13 @@ impl State {
         self.led.get(&(server, shard)).copied().unwrap_or(Actor::RedisMaster(shard))
     }
 
-    /// A server that a node refused asks the cluster who leads that shard now.
-    pub(in crate::sim) fn find_anew(&mut self, server: ServerId, refused: Actor) -> Actor {
-        let Some(shard) = shard_of(refused) else { return refused };
+    /// A server that got nothing from a node of Redis, or from the one that carries the bus, asks the cluster who leads that
+    /// shard now.
+    pub(in crate::sim) fn find_anew(&mut self, server: ServerId, silent: Actor) -> Actor {
+        let shard = if silent == Actor::Bus { Some(self.bus_shard()) } else { shard_of(silent) };
+        let Some(shard) = shard else { return silent };
         self.learn(server, self.redis.leader(shard));
         self.believed(server, shard)
-    }
-
-    /// The same of the node that carries the bus.
-    pub(in crate::sim) fn find_carrier_anew(&mut self, server: ServerId) {
-        self.find_anew(server, self.carrier(server));
     }
 
     /// A server learns that this node leads its shard. Its publications go there, too, if that shard carries the bus.

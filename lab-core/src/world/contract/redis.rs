@@ -147,19 +147,25 @@ async fn follows(world: &impl World) -> Kept {
     Ok(())
 }
 
-/// What it had acknowledged and its replica had not heard of is gone.
+/// What it had acknowledged and its replica had not heard of is gone. The servers find the other one although it stands still.
 async fn deposed(world: &impl World) -> Kept {
-    let key = insert(world, "deposed").await?;
-    row(&read_past_l1(world, OTHER, &key).await)?;
+    let (key, looked_at) = (insert(world, "deposed").await?, insert(world, "deposed-too").await?);
+    for key in [&key, &looked_at] {
+        row(&read_past_l1(world, OTHER, key).await)?;
+    }
     world.sleep(HELD).await;
     let link = Link::From(master(), replica());
     inject(world, Fault::Cut(link)).await?;
     write(world, STRUCK, &key, 2).await?;
     inject(world, Fault::Pause(master())).await?;
     world.sleep(LONG).await;
+    until_shared(world, OTHER, &looked_at, Version(1)).await?;
+    same(&shared(world, OTHER, &key).await, &Some(Version(1)))?;
     inject(world, Fault::Resume(master())).await?;
     inject(world, Fault::Heal(link)).await?;
-    until_shared(world, OTHER, &key, Version(1)).await?;
+    // Until it hears of the other it takes commands, whose effects are lost.
+    world.sleep(HELD).await;
+    until_shared(world, STRUCK, &looked_at, Version(1)).await?;
     write(world, STRUCK, &key, 3).await?;
     same(&shared(world, OTHER, &key).await, &Some(Version(3)))
 }
