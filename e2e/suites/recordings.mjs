@@ -32,7 +32,7 @@ export async function files({ browser, url, lab }) {
       ["bare events", real.slice(real.indexOf("\n") + 1), "which run it is"],
       ["cut off", real.slice(0, -40), "cut off"],
       ["changed", real.replace('"at":', '"at":1'), ""],
-      ["of another format", real.replace('"format":2', '"format":9'), "format 9"],
+      ["of another format", real.replace('"format":3', '"format":9'), "format 9"],
     ];
     for (const [name, content, reason] of bad) {
       await open(`${name}.jsonl`, content);

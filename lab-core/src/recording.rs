@@ -16,7 +16,7 @@ use crate::value::Instant;
 use crate::{policy::Policy, trace::EventId};
 
 /// The format that is written, and the only one that is read.
-pub const FORMAT: u64 = 2;
+pub const FORMAT: u64 = 3;
 /// The largest text that is read, in bytes.
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The longest line that is read, in bytes.

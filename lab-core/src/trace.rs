@@ -83,7 +83,6 @@ pub struct Event {
     /// Where.
     pub actor: Actor,
     /// What.
-    #[serde(flatten)]
     pub kind: Kind,
     /// The row that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,7 @@ use crate::value::{ServerId, Tier, Token, Value};
 
 /// What happened. No kind holds an instant: an event has one, and everything else follows from other events.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     // ── the scenario ──────────────────────────────────────────────────────────────────────────────────────────
     /// The scenario enters a named part: `start`, `update`, `read at once`, … The load and the checks count from
