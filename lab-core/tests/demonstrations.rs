@@ -227,10 +227,19 @@ fn an_invalidation_was_never_sent_where_the_writer_died_with_its_commit() {
     assert!(shows(&published(2)), "what others publish is not about this write");
 }
 
-/// A reader has its old answer after the write was acknowledged.
+/// Twice a reader has its old answer after the write was acknowledged: of the database, and of L2.
 fn overtaken() -> Script {
     let act = Script::default().phase("act").asks(1, 2, Read).asks(2, 1, Write);
-    act.answered("written", 2, 2, Tier::Database).answered("read", 1, 1, Tier::Database).phase("look")
+    let act = act.answered("written", 2, 2, Tier::Database).answered("read", 1, 1, Tier::Database);
+    in_flight(act.phase("look"))
+}
+
+fn in_flight(script: Script) -> Script {
+    let asked = script.phase("in flight").asks(3, 3, Read).asks(4, 1, Write);
+    asked
+        .answered("written again", 4, 3, Tier::Database)
+        .answered("read late", 3, 2, Tier::L2)
+        .phase("look again")
 }
 
 #[test]
@@ -238,15 +247,19 @@ fn a_read_was_overtaken_by_a_write() {
     let shows = |script: &Script| script.shows(ScenarioId::StaleSetRace);
     assert!(shows(&overtaken()), "the case that the others differ from");
     assert!(!shows(&Script::default().phase("act")), "nothing happened");
-    assert!(!shows(&overtaken().sooner("read", "written")), "the answer came first");
-    assert!(!shows(&overtaken().with("written", fails(Outcome::Unknown))), "nobody knows of the write");
-    assert!(!shows(&overtaken().without("written")), "the write was never answered");
-    assert!(!shows(&overtaken().without("read")), "the read was never answered");
-    assert!(!shows(&overtaken().with("read", |event| event.version = Some(Version(2)))), "it is the new row");
-    assert!(!shows(&overtaken().with("read", |event| event.version = None)), "nobody knows what was read");
+    for (read, written, new) in [("read", "written", 2), ("read late", "written again", 3)] {
+        assert!(!shows(&overtaken().sooner(read, written)), "the answer came first");
+        assert!(!shows(&overtaken().with(written, fails(Outcome::Unknown))), "nobody knows of the write");
+        assert!(!shows(&overtaken().without(written)), "the write was never answered");
+        assert!(!shows(&overtaken().without(read)), "the read was never answered");
+        let answered =
+            |version: Option<u64>| overtaken().with(read, |event| event.version = version.map(Version));
+        assert!(!shows(&answered(Some(new))), "it is the new row");
+        assert!(!shows(&answered(None)), "nobody knows what was read");
+    }
     let after = Script::default().phase("act").asks(1, 1, Write).asks(2, 2, Read);
     let after = after.answered("written", 1, 2, Tier::Database).answered("read", 2, 1, Tier::Database);
-    assert!(!shows(&after), "it was sent after the write");
+    assert!(!shows(&in_flight(after.phase("look"))), "it was sent after the write");
 }
 
 /// Everybody reads all rows again, and the absent one is created.
