@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lab_core::cluster::Role;
 use lab_core::policy::Policy;
 use lab_core::service::{Request, Response};
-use lab_core::trace::{Actor, Event, Kind};
+use lab_core::trace::{Actor, Event, Kind, Trace};
 use lab_core::value::{ClientId, Key, ServerId, Value};
-use lab_core::world::{Balancing, ClusterSpec, Fault, Link, Route, World, WorldError, contract};
+use lab_core::world::{Balancing, ClusterSpec, Fault, Link, Route, World, WorldError, contract, deadline};
 use lab_server::adapters::observer::Recorder;
 use lab_server::real::stores::Stores;
 use lab_server::real::world::RealWorld;
@@ -78,10 +79,44 @@ async fn real_servers_keep_the_fault_contract_and_die_for_good() {
     let stores = Arc::new(Stores::start().await.unwrap_or_else(|error| panic!("{error}")));
     servers_die_and_impossible_faults_are_told(&stores).await;
     stores.prepare().await.unwrap_or_else(|error| panic!("{error}"));
-    let world = RealWorld::new(Arc::clone(&stores), Recorder::start());
+    let recorder = Recorder::start();
+    let world = RealWorld::new(Arc::clone(&stores), Arc::clone(&recorder));
     let kept = contract::suite(&world).await;
     world.end().await;
     kept.unwrap_or_else(|violation| panic!("{violation}"));
+    elections_are_noted(&recorder.close());
+    roles_come_back(&stores).await;
+}
+
+/// The contract kills a master, then the one that was elected, and lets a master stand still for long.
+fn elections_are_noted(trace: &Trace) {
+    let (master, replica) = (Actor::RedisMaster(0), Actor::RedisReplica(0));
+    let role_after = |fault: Fault, node: Actor, role: Role| {
+        let began = trace.events.iter().rposition(|event| event.kind == Kind::Injected { fault });
+        let began = began.unwrap_or_else(|| panic!("{fault:?} is noted"));
+        let is_it = |event: &&Event| event.actor == node && event.kind == Kind::RoleChanged { role };
+        let changed = trace.events[began..].iter().find(is_it);
+        let changed = changed.unwrap_or_else(|| panic!("{node} is {role:?} after {fault:?}"));
+        Duration::from_nanos(changed.at.0 - trace.events[began].at.0)
+    };
+    let took = [
+        role_after(Fault::Kill(master), replica, Role::Master),
+        role_after(Fault::Kill(replica), master, Role::Master),
+        role_after(Fault::Pause(master), replica, Role::Master),
+    ];
+    println!("elected after {took:?}");
+    assert!(took.iter().all(|time| *time > deadline::NODE_TIMEOUT), "{took:?}");
+    role_after(Fault::Restart(master), master, Role::Replica);
+}
+
+/// The next run finds every node in the role that it began with.
+async fn roles_come_back(stores: &Stores) {
+    stores.prepare().await.unwrap_or_else(|error| panic!("{error}"));
+    for node in stores.harness().redis_servers().expect("they are ours") {
+        let mut connection = node.connect().await.expect("it answers");
+        let wanted = if node.slots().is_some() { Role::Master } else { Role::Replica };
+        assert_eq!(node.role(&mut connection).await.expect("it has a role"), wanted, "{}", node.name());
+    }
 }
 
 async fn servers_die_and_impossible_faults_are_told(stores: &Arc<Stores>) {
