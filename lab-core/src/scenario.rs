@@ -207,6 +207,11 @@ impl Limit {
     const fn new(peril: Peril, check: &'static str, seed: u64) -> Self {
         Self { peril, check, seed: Some(seed) }
     }
+
+    /// Under `peril` nothing promises `check`, although the scenario's own run is seldom long enough to show it.
+    const fn unseen(peril: Peril, check: &'static str) -> Self {
+        Self { peril, check, seed: None }
+    }
 }
 
 impl Preset {

@@ -14,6 +14,7 @@ pub mod ledger;
 
 use std::time::Duration;
 
+use crate::cluster::Actor;
 pub use crate::cluster::{Balancing, Topology};
 pub use crate::fault::{Fault, Link};
 use crate::policy::Policy;
@@ -90,6 +91,14 @@ pub enum WorldError {
     Unfit {
         /// What is not possible here, and what is.
         why: String,
+    },
+    /// The scenario's own hand cannot do what it has to, because a fault is in its way.
+    #[error("{what}: {node} does not answer")]
+    OutOfReach {
+        /// What was to be done.
+        what: String,
+        /// Who does not answer.
+        node: Actor,
     },
     /// The world did not start, or broke under way.
     #[error("{0}")]

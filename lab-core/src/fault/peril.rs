@@ -27,11 +27,15 @@ pub enum Peril {
     PrimaryRestarted,
     /// The primary stands still, and goes on.
     PrimaryPaused,
+    /// A Redis master dies and is started again; another may lead its shard then.
+    RedisRestarted,
+    /// A Redis master stands still, and goes on; another may lead its shard then.
+    RedisPaused,
 }
 
 impl Peril {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::BusLate,
         Self::BusLost,
         Self::RedisAway,
@@ -41,6 +45,8 @@ impl Peril {
         Self::ClockOff,
         Self::PrimaryRestarted,
         Self::PrimaryPaused,
+        Self::RedisRestarted,
+        Self::RedisPaused,
     ];
 
     /// What it is, in a sentence without its end.
@@ -55,6 +61,10 @@ impl Peril {
             Self::ClockOff => "A server's clock is ahead, or behind",
             Self::PrimaryRestarted => "The primary dies and is started again",
             Self::PrimaryPaused => "The primary stands still, and goes on",
+            Self::RedisRestarted => {
+                "A Redis master dies and is started again; another may lead its shard then"
+            }
+            Self::RedisPaused => "A Redis master stands still, and goes on; another may lead its shard then",
         }
     }
 
@@ -70,6 +80,8 @@ impl Peril {
             Self::ClockOff => "clock-off",
             Self::PrimaryRestarted => "primary-restarted",
             Self::PrimaryPaused => "primary-paused",
+            Self::RedisRestarted => "redis-restarted",
+            Self::RedisPaused => "redis-paused",
         }
     }
 }

@@ -8,7 +8,7 @@ use super::plan::{Plan, Trouble};
 use super::promise::Promise;
 use crate::cluster::{Actor, Topology, slot};
 use crate::fault::{Link, Peril};
-use crate::scenario::{Deed, Intervention, Point, RunSpec, phase};
+use crate::scenario::{Deed, Intervention, Point, Run, RunSpec, phase};
 use crate::sim;
 use crate::sim::random::{Purpose, Stream};
 use crate::trace::{Kind, Trace};
@@ -45,8 +45,8 @@ fn trouble(peril: Peril, chance: &mut Stream, place: &Place) -> Trouble {
             [Trouble::Cut(link), Trouble::BlackHole(link), Trouble::Reset(link)][chance.below(3) as usize]
         }
         Peril::RedisAway => {
-            let shard = if chance.chance(FOCUS_PERCENT) { place.shard } else { number(chance, place.shards) };
-            away(chance, server, Actor::RedisMaster(shard), delay)
+            let store = master(chance, place);
+            away(chance, server, store, delay)
         }
         Peril::DatabaseAway if chance.chance(20) => Trouble::Slow(chance.between(SLOW_MS.0, SLOW_MS.1)),
         Peril::DatabaseAway => away(chance, server, Actor::Primary, delay),
@@ -58,6 +58,8 @@ fn trouble(peril: Peril, chance: &mut Stream, place: &Place) -> Trouble {
         }
         Peril::PrimaryRestarted => Trouble::BouncePrimary,
         Peril::PrimaryPaused => Trouble::PausePrimary,
+        Peril::RedisRestarted => Trouble::BounceRedis(master(chance, place)),
+        Peril::RedisPaused => Trouble::PauseRedis(master(chance, place)),
     }
 }
 
@@ -138,19 +140,36 @@ impl fmt::Display for Broke {
     }
 }
 
+/// Runs a branch. Nothing if a fault keeps the scenario's own hands from what they have to do: then it shows nothing.
+///
+/// # Errors
+/// When the run does not come to an end, or the world breaks.
+pub fn run_branch(branch: &RunSpec) -> Result<Option<Run>, WorldError> {
+    match sim::run(branch) {
+        Err(WorldError::OutOfReach { .. }) => Ok(None),
+        run => run.map(Some),
+    }
+}
+
 /// Lets a scenario's run meet these kinds of trouble, and its policy the nemesis, both under the seed of the spec. Says what
 /// broke, if anything did.
 pub fn endure(spec: &RunSpec, plain: &Trace, perils: &[Peril]) -> Result<(), Broke> {
     let stuck = |error: WorldError| Broke::Stuck(error.to_string());
-    if let Some(branch) = branch(spec, plain, perils) {
-        let report = sim::run(&branch).map_err(stuck)?.report;
-        let beyond: Vec<_> = report.overstepped().map(|check| check.id.clone()).collect();
+    let branch = branch(spec, plain, perils);
+    if let Some(run) = branch.map_or(Ok(None), |branch| run_branch(&branch)).map_err(stuck)? {
+        let beyond: Vec<_> = run.report.overstepped().map(|check| check.id.clone()).collect();
         if !beyond.is_empty() {
             return Err(Broke::Bounds(beyond));
         }
     }
     let found = super::run(&Plan::draw(&spec.policy, spec.seed)).map_err(stuck)?;
     found.violations.first().map_or(Ok(()), |violation| Err(Broke::Promise(violation.promise)))
+}
+
+/// A Redis master: more often that of the scenario's row.
+fn master(chance: &mut Stream, place: &Place) -> Actor {
+    let shard = if chance.chance(FOCUS_PERCENT) { place.shard } else { number(chance, place.shards) };
+    Actor::RedisMaster(shard)
 }
 
 fn number(chance: &mut Stream, end: u8) -> u8 {

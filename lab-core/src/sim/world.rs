@@ -110,9 +110,8 @@ impl World for SimWorld {
         let line = Location::caller();
         async move {
             let inserted = self.kernel.state().insert(key, value);
-            let (record, replicas) = inserted.ok_or_else(|| {
-                WorldError::Broken(format!("insert {key}: {} does not answer", Actor::Primary))
-            })?;
+            let unreached = || out_of_reach(format!("insert {key}"), Actor::Primary);
+            let (record, replicas) = inserted.ok_or_else(unreached)?;
             let (verb, lsn) = (Verb::Update, Some(record.lsn));
             let value = Some(value.clone());
             let served = Kind::Served { verb, outcome: Outcome::Done, value: value.clone(), lsn };
@@ -126,7 +125,7 @@ impl World for SimWorld {
             let lagging = (1..=state.topology.postgres_replicas).find(|number| !replicas.contains(number));
             match lagging.map(Actor::Replica) {
                 None => Ok(record.version),
-                Some(lagging) => Err(WorldError::Broken(format!("insert {key}: {lagging} does not follow"))),
+                Some(lagging) => Err(out_of_reach(format!("insert {key}"), lagging)),
             }
         }
     }
@@ -136,7 +135,7 @@ impl World for SimWorld {
         let line = Location::caller();
         async move {
             let deleted = self.kernel.state().delete_shared(key, line);
-            deleted.map_err(|node| WorldError::Broken(format!("delete {key}: {node} does not answer")))
+            deleted.map_err(|node| out_of_reach(format!("delete {key}"), node))
         }
     }
 
@@ -190,4 +189,8 @@ impl World for SimWorld {
     fn phase(&self, name: &'static str) {
         self.note(Note::new(Kind::Phase { name: name.to_owned() }), Location::caller());
     }
+}
+
+fn out_of_reach(what: String, node: Actor) -> WorldError {
+    WorldError::OutOfReach { what, node }
 }

@@ -51,8 +51,13 @@ pub(super) static SCENARIO: Scenario = Scenario {
         },
         Preset {
             name: "acknowledged",
-            // A lease is only as good as the clock of its holder; this run is over before one could run out.
-            role: Role::Green(&[Limit { peril: Peril::ClockOff, check: id::NO_STALE_READ, seed: None }]),
+            // A lease is only as good as the clock of its holder, and L2 as what its master's replica has heard of; this
+            // run is over before either could show. The nemesis shows both.
+            role: Role::Green(&[
+                Limit::unseen(Peril::ClockOff, id::NO_STALE_READ),
+                Limit::unseen(Peril::RedisRestarted, id::NO_STALE_READ),
+                Limit::unseen(Peril::RedisPaused, id::NO_STALE_READ),
+            ]),
             policy: || {
                 Policy::lesson().with(Switch::AcknowledgedInvalidation, true).with(Switch::Outbox, true)
             },

@@ -71,6 +71,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
                 Limit::new(Peril::DatabaseAway, FRESH_AFTER_CRASH, 3),
                 Limit::new(Peril::PrimaryRestarted, FRESH_AFTER_CRASH, 1),
                 Limit::new(Peril::PrimaryPaused, FRESH_AFTER_CRASH, 1),
+                Limit::new(Peril::RedisRestarted, FRESH_AFTER_CRASH, 13),
+                Limit::new(Peril::RedisPaused, FRESH_AFTER_CRASH, 3),
             ]),
             policy: || listens().with(Switch::Outbox, true),
             breaking_seed: None,

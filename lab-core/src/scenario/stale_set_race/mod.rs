@@ -56,6 +56,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
                 Limit::new(Peril::BusLate, LATE_FRESH, 5),
                 Limit::new(Peril::BusLost, LATE_FRESH, 3),
                 Limit::new(Peril::RedisAway, LATE_FRESH, 60),
+                Limit::new(Peril::RedisRestarted, LATE_FRESH, 24),
+                Limit::new(Peril::RedisPaused, LATE_FRESH, 49),
             ]),
             policy: || Policy::cache_aside().with(Switch::GuardedFills, true),
             breaking_seed: None,

@@ -58,6 +58,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
                 Limit::new(Peril::ServerKilled, ONE_QUERY, 2),
                 Limit::new(Peril::PrimaryRestarted, ONE_QUERY, 5),
                 Limit::new(Peril::PrimaryPaused, ONE_QUERY, 3),
+                Limit::new(Peril::RedisRestarted, ONE_QUERY, 2),
+                Limit::new(Peril::RedisPaused, ONE_QUERY, 3),
             ]),
             policy: || Policy::lesson().with(Switch::FleetLease, true),
             breaking_seed: None,
