@@ -370,12 +370,16 @@ impl Policy {
         let acknowledged = self.write.acknowledge != Acknowledge::No;
         let pairs = [
             (
-                acknowledged && self.write.publish == Publish::BeforeCommit,
+                kept!("contradiction.too-early")
+                    && acknowledged
+                    && self.write.publish == Publish::BeforeCommit,
                 ("write.acknowledge", "write.publish = before-commit"),
                 "everybody would confirm to have forgotten the old row while it is still the newest",
             ),
             (
-                self.beat().zip(self.silence_limit()).is_some_and(|(beat, limit)| limit <= beat),
+                self.beat()
+                    .zip(self.silence_limit())
+                    .is_some_and(|(beat, limit)| limit <= beat && kept!("contradiction.always-missed")),
                 ("bus.silence_ms", "bus.beat_ms that is as long or longer"),
                 "every server would be taken for silent between two of its signs of life",
             ),
@@ -400,8 +404,9 @@ impl Policy {
     /// What a write does to L2: as the policy says; but where writes are acknowledged, no write that stores puts its value
     /// over a newer one.
     pub fn shared_write(&self) -> SharedWrite {
+        let acknowledged = kept!("guarded.acknowledged") && self.write.acknowledge != Acknowledge::No;
         match self.write.shared {
-            SharedWrite::Set if self.write.acknowledge != Acknowledge::No => SharedWrite::ReplaceOlder,
+            SharedWrite::Set if acknowledged => SharedWrite::ReplaceOlder,
             as_it_is => as_it_is,
         }
     }
@@ -420,7 +425,7 @@ impl Policy {
 
     /// A time that acknowledged invalidation cannot do without.
     fn rests_on(&self, said_ms: u64, else_ms: u64) -> Option<Duration> {
-        let acknowledged = self.write.acknowledge != Acknowledge::No;
+        let acknowledged = kept!("hearing.acknowledged") && self.write.acknowledge != Acknowledge::No;
         let ms = if said_ms == 0 && acknowledged { else_ms } else { said_ms };
         (ms > 0).then(|| Duration::from_millis(ms))
     }

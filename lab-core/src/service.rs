@@ -118,7 +118,9 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
                     }
                     Response::Row(read.entry, read.tier)
                 }
-                Err(ReadError::Database(DatabaseError::Unknown)) => Response::Unknown,
+                Err(ReadError::Database(DatabaseError::Unknown)) if kept!("unknown.read") => {
+                    Response::Unknown
+                }
                 Err(error) => Response::Failed(error.to_string()),
             }
         }
@@ -135,7 +137,7 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
                 }
                 Response::Unconfirmed(version)
             }
-            Err(WriteError::Unknown) => Response::Unknown,
+            Err(WriteError::Unknown) if kept!("unknown.write") => Response::Unknown,
             Err(error) => Response::Failed(error.to_string()),
         },
         Request::Compute(key, time) => {
@@ -146,7 +148,9 @@ pub async fn serve<P: Ports>(cache: &TieredCache<P>, session: &Session, request:
             };
             match Box::pin(cache.get_with_lock(&key, computing)).await {
                 Ok(read) => Response::Row(read.entry, read.tier),
-                Err(ComputeError::Lock(SharedError::Unknown)) => Response::Unknown,
+                Err(ComputeError::Lock(SharedError::Unknown)) if kept!("unknown.computation") => {
+                    Response::Unknown
+                }
                 Err(error) => Response::Failed(error.to_string()),
             }
         }

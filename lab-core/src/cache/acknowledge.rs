@@ -224,7 +224,7 @@ impl<P: Ports> TieredCache<P> {
     }
 
     fn next_broadcast(&self) -> u64 {
-        self.shared.broadcasts.fetch_add(1, Ordering::AcqRel) + 1
+        self.shared.broadcasts.fetch_add(u64::from(kept!("gap.numbered")), Ordering::AcqRel) + 1
     }
 
     pub(super) fn notice(&self, number: u64, body: Body) -> Notice {

@@ -221,7 +221,7 @@ impl<P: Ports> TieredCache<P> {
             self.shared.local.leave();
         }
         self.empty_local(Why::LeaseRanOut);
-        self.shared.ports.membership().leave().await
+        if kept!("depart.gives-back") { self.shared.ports.membership().leave().await } else { Ok(()) }
     }
 
     /// Publishes a sign of life, for ever.

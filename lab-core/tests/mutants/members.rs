@@ -196,17 +196,19 @@ pub(crate) fn hearing(seed: u64) -> bool {
     half_open || silent || alone
 }
 
-/// A sign of life repeats the last number, so that a hole at the end shows.
+/// Broadcasts are counted, and a sign of life repeats the last number, so that a hole at the end shows.
 pub(crate) fn last_number(seed: u64) -> bool {
     let policy = Policy::lesson().with(Switch::Heartbeats, true);
     let ran = sim::on_ports(seed, 2, |ports| async move {
         let cache = TieredCache::new(ports[0].clone(), policy);
         cache.start().await.expect("the bus is there");
         let mut hears = ports[1].bus().subscribe().await.expect("the bus is there");
-        cache.write(&key(), &Value::new("100")).await.expect("the primary is there");
+        for value in ["100", "200"] {
+            cache.write(&key(), &Value::new(value)).await.expect("the primary is there");
+        }
         loop {
             match hears.next().await {
-                Arrival::Notice(Notice { number, body: Body::Beat, .. }, _) => break assert_eq!(number, 1),
+                Arrival::Notice(Notice { number, body: Body::Beat, .. }, _) => break assert_eq!(number, 2),
                 Arrival::Notice(..) => {}
                 Arrival::Closed => panic!("the bus is there"),
             }

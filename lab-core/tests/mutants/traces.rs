@@ -3,11 +3,14 @@
 use lab_core::check::{self, History, Part};
 use lab_core::cluster::Actor;
 use lab_core::nemesis::{self, Promise};
+use lab_core::policy::{Policy, Publish};
 use lab_core::report::{Bound, Check, Report, Verdict, figure};
 use lab_core::trace::{
     Event, EventId, Kind, MessageId, NoticeKind, OperationId, Outcome, RequestKind, Trace, Verb,
 };
 use lab_core::value::{ClientId, Instant, Key, ServerId, Tier, Value, Version};
+
+use super::stage::acknowledged;
 
 /// A trace that is written line by line; each event is a millisecond after the one before.
 #[derive(Default)]
@@ -21,6 +24,10 @@ impl Script {
             Event { at, actor, kind, key, version, cause, operation: None, message: None, source: None };
         self.0.events.push(event);
         self.0.events.last_mut().expect("it was pushed")
+    }
+
+    fn last(&mut self) -> &mut Event {
+        self.0.events.last_mut().expect("something was written")
     }
 
     fn phase(&mut self, name: &str) {
@@ -139,6 +146,48 @@ pub(crate) fn own_writes(_: u64) -> bool {
     !wanted
 }
 
+/// A read is behind if its own row was committed as something newer before it was sent, by the primary; else it is not.
+pub(crate) fn behind(_: u64) -> bool {
+    let reading = |change: fn(&mut Script)| {
+        let mut script = Script::default();
+        change(&mut script);
+        script.request(1, 1, Read, "a", 1);
+        script
+    };
+    let fresh = |script: &Script| script.check(|part| check::no_read_behind("fresh", part));
+    let mut later = reading(|_| {});
+    later.committed(2);
+    let mut silent = Script::default();
+    silent.committed(2);
+    silent.sends(1, 1, Read, "a");
+    let wanted = !fresh(&reading(|script| script.committed(2)))
+        && fresh(&reading(|script| script.committed(1)))
+        && fresh(&reading(|script| {
+            script.committed(2);
+            script.last().key = Some(Key::new("b"));
+        }))
+        && fresh(&reading(|script| {
+            script.committed(2);
+            script.last().actor = Actor::Replica(1);
+        }))
+        && fresh(&later)
+        && fresh(&silent);
+    !wanted
+}
+
+/// Choices that do not go together are refused.
+pub(crate) fn contradictions(_: u64) -> bool {
+    let changes: [fn(&mut Policy); 2] = [
+        |policy| policy.write.publish = Publish::BeforeCommit,
+        |policy| (policy.bus.beat_ms, policy.bus.silence_ms) = (200, 200),
+    ];
+    changes.into_iter().any(|change| {
+        let mut policy = acknowledged();
+        change(&mut policy);
+        policy.validate().is_ok()
+    })
+}
+
 /// A request that is lost is not answered, and differs from no other answer.
 pub(crate) fn lost_answers(_: u64) -> bool {
     let mut script = Script::default();
@@ -150,7 +199,11 @@ pub(crate) fn lost_answers(_: u64) -> bool {
     let equal = script.check(|part| check::equal_answers(part, Compute));
     script.request(3, 3, Compute, "a", 8);
     let unequal = !script.check(|part| check::equal_answers(part, Compute));
-    !(lost && unknown && equal && unequal)
+    let mut written = Script::default();
+    written.sends(1, 1, Write, "a");
+    written.request(2, 2, Read, "a", 1);
+    let reads = written.check(check::all_reads_answered) && !written.check(check::all_answered);
+    !(lost && unknown && equal && unequal && reads)
 }
 
 /// A phase holds what was sent in it, and nothing else.
@@ -226,6 +279,9 @@ pub(crate) fn verdicts(_: u64) -> bool {
     let informs = check::inform("a", 2, None, Bound::AtMost(1), None);
     let failing = Report { checks: vec![informs.clone(), broken(true)], ..report(broken(true), true) };
     let first = failing.first_failure().map(|check| check.goal);
+    let over = [1, 2, 3].map(|count| Bound::AtMost(2).oversteps(count) || Bound::AtLeast(2).oversteps(count));
+    let harm = failing.overstepped().map(|check| check.goal).collect::<Vec<_>>();
+    let over = (over, harm) == ([false, false, true], vec![true]);
     let told = (event(1), event(2), informs.goal, first) == (None, Some(EventId(7)), false, Some(true));
     let mut verdict = Verdict::default();
     for (seed, report) in [
@@ -238,6 +294,7 @@ pub(crate) fn verdicts(_: u64) -> bool {
     }
     !(bounded
         && told
+        && over
         && (verdict.tried, verdict.held, verdict.demonstrated, verdict.first_failing) == (4, 2, 3, Some(3)))
 }
 
@@ -273,8 +330,20 @@ pub(crate) fn promises(_: u64) -> bool {
     quiet.request(2, 1, Read, "a", 2);
     let invented = !quiet.keeps(NothingInvented).0;
     quiet.committed(2);
+    let mut written = Script::default();
+    written.committed(1);
+    written.request(1, 1, Write, "a", 2);
+    let nothing_lost = !written.keeps(Promise::NoLostWrite).0;
+    // It is committed, and not before the answer.
+    written.committed(2);
+    let nothing_lost = nothing_lost && !written.keeps(Promise::NoLostWrite).0;
+    let mut kept = Script::default();
+    kept.committed(2);
+    kept.request(1, 1, Write, "a", 2);
+    let nothing_lost = nothing_lost && kept.keeps(Promise::NoLostWrite) == (true, 1);
     let wanted = freshness
         && own
+        && nothing_lost
         && lost
         && converges
         && invented

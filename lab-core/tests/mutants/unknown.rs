@@ -283,3 +283,15 @@ pub(crate) fn own_unconfirmed_write(seed: u64) -> bool {
         assert_eq!(elsewhere.version(), Some(Version(2)));
     })
 }
+
+/// Of a read or a computation that got no answer in time nobody knows how it went: that is no failure.
+pub(crate) fn no_answer(seed: u64) -> bool {
+    let policy = Policy::lesson().with(Switch::Lock, true);
+    fails(seed, &policy, |world| async move {
+        inject(&world, Fault::BlackHole(from_primary(1))).await;
+        assert_eq!(read(&world, 1).await, Response::Unknown);
+        inject_all(&world, from_redis(2), Fault::BlackHole).await;
+        let compute = Request::Compute(key(), Duration::from_millis(10));
+        assert_eq!(ask(&world, 2, compute).await, Response::Unknown);
+    })
+}
