@@ -9,28 +9,23 @@ use crate::{command, workspace::Workspace};
 pub(crate) const AFTER_HELP: &str = "\
 At the place of each protection stands its name, kept!(\"…\"). The table tells which property saw first that it was left
 out, and the median number of seeds until it did. It fails where nothing sees it and no sentence says why that changes
-nothing. The tests run a share of it.";
+nothing. The tests ask only whether each is seen at all.";
 
 /// What to leave out.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only these protections, by their names
     names: Vec<String>,
-    /// Ask only whether it is seen at all, by the quickest properties first
+    /// Ask only whether it is seen at all, by the quickest properties first, as the tests do
     #[arg(long)]
     quick: bool,
-    /// Ask that of one in four, as the tests do
-    #[arg(long, conflicts_with = "names")]
-    share: bool,
 }
 
 /// Goes through the table; fails where a protection can be left out unseen.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<()> {
     let mut table = table(workspace);
-    for (wanted, flag) in [(options.quick, "--quick"), (options.share, "--share")] {
-        if wanted {
-            table.arg(flag);
-        }
+    if options.quick {
+        table.arg("--quick");
     }
     command::run(table.args(&options.names))
 }

@@ -7,7 +7,7 @@
 //! Properties are tried in an order: what `lab verify` sees, the nemesis, the port contract, then what single tests say.
 //! The table tells which one saw it first, and the median number of seeds until it did. A change that only a digest
 //! would see counts as not seen. With `--quick` it is asked only whether a protection is seen, by the quickest properties
-//! first; with `--share` that is asked of every fourth, as the suite has time for.
+//! first, as the suite does.
 
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "it tells how long it took")]
 
@@ -45,15 +45,12 @@ use properties::{PROPERTIES, Property, Sees};
 const COUNTS: u64 = 5;
 /// Where the next count's seeds begin.
 const APART: u64 = 10_000;
-/// The suite tries one in so many.
-const SHARE: usize = 4;
 
 fn main() -> ExitCode {
     let begun = Instant::now();
     let arguments: Vec<String> = env::args().skip(1).collect();
     let (flags, only): (Vec<_>, Vec<_>) = arguments.iter().partition(|word| word.starts_with('-'));
-    let share = flags.iter().any(|flag| *flag == "--share");
-    let quick = share || flags.iter().any(|flag| *flag == "--quick");
+    let quick = flags.iter().any(|flag| *flag == "--quick");
     let names: Vec<_> = list::protections();
     let told = EQUIVALENT.iter().map(|(name, _)| *name).chain(only.iter().map(|name| name.as_str()));
     let unknown: Vec<_> = told.filter(|name| !names.contains(name)).collect();
@@ -61,11 +58,8 @@ fn main() -> ExitCode {
         println!("no protection in the source has these names: {}", unknown.join(", "));
         return ExitCode::FAILURE;
     }
-    let tried = names.iter().copied().enumerate().filter(|(at, _)| !share || at % SHARE == 0);
-    let tried: Vec<_> = tried
-        .map(|(_, name)| name)
-        .filter(|name| only.is_empty() || only.iter().any(|only| only == name))
-        .collect();
+    let asked_for = |name: &&str| only.is_empty() || only.iter().any(|only| only == name);
+    let tried: Vec<_> = names.iter().copied().filter(asked_for).collect();
     // What turns red is told in the table.
     panic::set_hook(Box::new(|_| {}));
     let mut properties: Vec<&'static Property> = PROPERTIES.iter().collect();

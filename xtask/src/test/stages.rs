@@ -43,11 +43,7 @@ pub(super) const STAGES: &[Stage] = &[
     Stage { name: "clippy", goal: "no lint in the native crates", run: clippy },
     Stage { name: "clippy-wasm", goal: "no lint in what the browser runs", run: clippy_wasm },
     Stage { name: "test", goal: "the native tests, on real servers where they ask for them", run: test },
-    Stage {
-        name: "mutants",
-        goal: "some property notices when a protection is left out (a share)",
-        run: mutants,
-    },
+    Stage { name: "mutants", goal: "some property notices when a protection is left out", run: mutants },
     Stage { name: "wasm-core", goal: "the same digests in wasm as natively", run: wasm_core },
     Stage { name: "wasm-web", goal: "the tests of the page, in headless Chromium", run: wasm_web },
     Stage { name: "build", goal: "the release build of the page, into dist/", run: build },
@@ -90,7 +86,7 @@ fn test(workspace: &Workspace) -> anyhow::Result<Report> {
 }
 
 fn mutants(workspace: &Workspace) -> anyhow::Result<Report> {
-    command::run(mutants::table(workspace).arg("--share"))?;
+    command::run(mutants::table(workspace).arg("--quick"))?;
     Ok(Report::default())
 }
 
