@@ -69,6 +69,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
                 Limit::new(Peril::BusLost, FRESH_AFTER_CRASH, 110),
                 Limit::new(Peril::RedisAway, FRESH_AFTER_CRASH, 12),
                 Limit::new(Peril::DatabaseAway, FRESH_AFTER_CRASH, 3),
+                Limit::new(Peril::ServerPaused, FRESH_AFTER_CRASH, 459),
+                Limit::new(Peril::ServerKilled, FRESH_AFTER_CRASH, 737),
                 Limit::new(Peril::PrimaryRestarted, FRESH_AFTER_CRASH, 1),
                 Limit::new(Peril::PrimaryPaused, FRESH_AFTER_CRASH, 1),
                 Limit::new(Peril::RedisRestarted, FRESH_AFTER_CRASH, 13),
