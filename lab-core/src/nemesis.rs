@@ -29,7 +29,7 @@ mod promise;
 mod shrink;
 
 pub use body::play;
-pub use peril::{Broke, branch, endure, run_branch};
+pub use peril::{Branch, Broke, branch, endure, run_branch};
 pub use plan::{Action, Plan, Step, Strike, Trouble};
 pub use promise::{Promise, Violation, judge, promised, survives};
 pub use shrink::{shrink, shrink_branch};

@@ -212,14 +212,10 @@ impl Limit {
     const fn unseen(peril: Peril, check: &'static str) -> Self {
         Self { peril, check, seed: None }
     }
-}
 
-impl Preset {
-    /// The kinds of trouble that it survives: all of its goal's bounds are kept under them. A preset that is no green makes
-    /// no such promise.
-    pub fn survives(&self) -> Vec<Peril> {
-        let Role::Green(limits) = self.role else { return Vec::new() };
-        Peril::ALL.into_iter().filter(|peril| limits.iter().all(|limit| limit.peril != *peril)).collect()
+    /// Whether one of these limits says that `check` does not survive what struck.
+    pub fn covers(limits: &[Self], struck: &[Peril], check: &str) -> bool {
+        limits.iter().any(|limit| limit.check == check && struck.contains(&limit.peril))
     }
 }
 

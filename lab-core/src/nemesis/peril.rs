@@ -8,7 +8,7 @@ use super::plan::{Plan, Trouble};
 use super::promise::Promise;
 use crate::cluster::{Actor, Topology, slot};
 use crate::fault::{Link, Peril};
-use crate::scenario::{Deed, Intervention, Point, Run, RunSpec, phase};
+use crate::scenario::{Deed, Intervention, Limit, Point, Run, RunSpec, phase};
 use crate::sim;
 use crate::sim::random::{Purpose, Stream};
 use crate::trace::{Kind, Trace};
@@ -102,19 +102,29 @@ impl Place {
     }
 }
 
+/// A scenario's run that meets more than its own fault.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branch {
+    /// The run.
+    pub spec: RunSpec,
+    /// The kinds of trouble that it meets.
+    pub struck: Vec<Peril>,
+}
+
 /// The run with one to three strikes of these kinds, drawn from its seed, at instants of the plain run's act. Nothing if
 /// the plain run has no act.
-pub fn branch(spec: &RunSpec, plain: &Trace, perils: &[Peril]) -> Option<RunSpec> {
+pub fn branch(spec: &RunSpec, plain: &Trace, perils: &[Peril]) -> Option<Branch> {
     let place = Place::of(spec, plain)?;
     let mut chance = Stream::new(spec.seed, Purpose::Perils);
-    let mut branch = spec.clone();
+    let mut branch = Branch { spec: spec.clone(), struck: Vec::new() };
     for _ in 0..=chance.below(STRIKES_MAX) {
         let peril = perils.get(chance.below(u32::try_from(perils.len()).ok()?.max(1)) as usize)?;
         let strike = trouble(*peril, &mut chance, &place);
         let (begins, ends) = place.time(&mut chance);
         let fault = |at, fault| Intervention { at: Point::At(at), deed: Deed::Fault(fault) };
-        branch.interventions.push(fault(begins, strike.begins()));
-        branch.interventions.extend(strike.ends().map(|remedy| fault(ends, remedy)));
+        branch.struck.push(*peril);
+        branch.spec.interventions.push(fault(begins, strike.begins()));
+        branch.spec.interventions.extend(strike.ends().map(|remedy| fault(ends, remedy)));
     }
     Some(branch)
 }
@@ -151,13 +161,17 @@ pub fn run_branch(branch: &RunSpec) -> Result<Option<Run>, WorldError> {
     }
 }
 
-/// Lets a scenario's run meet these kinds of trouble, and its policy the nemesis, both under the seed of the spec. Says what
-/// broke, if anything did.
-pub fn endure(spec: &RunSpec, plain: &Trace, perils: &[Peril]) -> Result<(), Broke> {
+/// Lets a scenario's run meet any kind of trouble, and its policy the nemesis, both under the seed of the spec.
+///
+/// # Errors
+/// What broke that is no limit of the policy.
+pub fn endure(spec: &RunSpec, plain: &Trace, limits: &[Limit]) -> Result<(), Broke> {
     let stuck = |error: WorldError| Broke::Stuck(error.to_string());
-    let branch = branch(spec, plain, perils);
-    if let Some(run) = branch.map_or(Ok(None), |branch| run_branch(&branch)).map_err(stuck)? {
-        let beyond: Vec<_> = run.report.overstepped().map(|check| check.id.clone()).collect();
+    if let Some(Branch { spec, struck }) = branch(spec, plain, &Peril::ALL)
+        && let Some(run) = run_branch(&spec).map_err(stuck)?
+    {
+        let beyond = run.report.overstepped().map(|check| check.id.clone());
+        let beyond: Vec<_> = beyond.filter(|check| !Limit::covers(limits, &struck, check)).collect();
         if !beyond.is_empty() {
             return Err(Broke::Bounds(beyond));
         }

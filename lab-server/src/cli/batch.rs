@@ -6,10 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use indicatif::ProgressBar;
-use lab_core::fault::Peril;
 use lab_core::nemesis::{self, Broke};
 use lab_core::report::Verdict;
-use lab_core::scenario::{Run, RunSpec};
+use lab_core::scenario::{Limit, Run, RunSpec};
 use lab_core::sim;
 
 use super::{CliError, output, text};
@@ -31,8 +30,8 @@ pub(super) struct Batch {
 pub(super) struct Asked<'a> {
     /// Checks that are counted by themselves.
     pub(super) watched: &'a [&'a str],
-    /// The kinds of trouble that it must survive; nothing where it promises none.
-    pub(super) survives: Option<&'a [Peril]>,
+    /// Whether it must survive trouble: all but these limits of it.
+    pub(super) survives: Option<&'a [Limit]>,
 }
 
 /// Runs a spec under every seed.
@@ -54,7 +53,7 @@ pub(super) fn simulate(
             }
             let outcome = once(spec, seed).map(|run| {
                 let of_seed = RunSpec { seed, ..spec.clone() };
-                let endured = asked.survives.map(|perils| nemesis::endure(&of_seed, &run.trace, perils));
+                let endured = asked.survives.map(|limits| nemesis::endure(&of_seed, &run.trace, limits));
                 (run, endured)
             });
             progress.inc(1);

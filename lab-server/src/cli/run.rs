@@ -38,9 +38,9 @@ pub(super) struct Options {
     /// Try the seeds 1 to N
     #[arg(long, value_name = "N", value_parser = seed_count, allow_negative_numbers = true)]
     seeds: Option<u32>,
-    /// Let it meet trouble of these kinds besides, drawn from the seed; in the simulator, under one seed
+    /// Let it meet trouble of these kinds besides (`all` for any), drawn from the seed; in the simulator, under one seed
     #[arg(long, value_name = "KIND,…", value_delimiter = ',', value_parser = peril(), conflicts_with = "seeds")]
-    under: Vec<Peril>,
+    under: Vec<Kinds>,
     /// Set a knob of the scenario (several times, if need be)
     #[arg(long, value_name = "KNOB=VALUE", value_parser = knob)]
     set: Vec<(String, u64)>,
@@ -60,10 +60,20 @@ fn scenario() -> impl TypedValueParser<Value = ScenarioId> {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<ScenarioId>())
 }
 
+/// Kinds of trouble that one word stands for.
+#[derive(Clone, Debug)]
+struct Kinds(Vec<Peril>);
+
+const ALL_KINDS: &str = "all";
+
 /// The kinds of trouble by their names.
-fn peril() -> impl TypedValueParser<Value = Peril> {
+fn peril() -> impl TypedValueParser<Value = Kinds> {
     let names = Peril::ALL.map(|peril| PossibleValue::new(peril.slug()).help(peril.sentence()));
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<Peril>())
+    let all = PossibleValue::new(ALL_KINDS).help("Any of these");
+    PossibleValuesParser::new(names.into_iter().chain([all])).try_map(|name| {
+        let all = || Peril::ALL.to_vec();
+        if name == ALL_KINDS { Ok(Kinds(all())) } else { name.parse().map(|peril| Kinds(vec![peril])) }
+    })
 }
 
 fn seed(text: &str) -> Result<u64, String> {
@@ -218,7 +228,8 @@ fn in_trouble(options: &Options, spec: RunSpec) -> Result<RunSpec, CliError> {
         return Err(CliError::Usage(why.to_owned()));
     }
     let plain = batch::once(&spec, spec.seed)?;
-    Ok(nemesis::branch(&spec, &plain.trace, &options.under).unwrap_or(spec))
+    let kinds: Vec<_> = options.under.iter().flat_map(|Kinds(kinds)| kinds.iter().copied()).collect();
+    Ok(nemesis::branch(&spec, &plain.trace, &kinds).map_or(spec, |branch| branch.spec))
 }
 
 fn simulate(plan: &Plan<'_>) -> Result<Outcome, CliError> {

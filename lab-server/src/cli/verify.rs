@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use lab_core::fault::Peril;
 use lab_core::nemesis::Broke;
 use lab_core::report::WorldKind;
 use lab_core::scenario::{Preset, Role, RunSpec, ScenarioId, Settings};
@@ -27,8 +26,8 @@ The table:
   held       runs in which the goal held
   schedules  distinct orders in which some actor's own events came; few where each does one thing after another
   arose      runs that showed the scenario's situation; others say nothing
-  endured    of a green, in the simulator: runs that kept every bound while faults struck that it says it survives, and
-             under whose seed the nemesis broke no promise of its policy
+  endured    of a green, in the simulator: runs that kept every bound while one to three faults of any kind struck, but
+             for what it names as its limits (`lab scenarios`), and under whose seed the nemesis broke no promise
   verdict    ok, NOT OK, or ERROR where a run has none; the other lines are checked all the same. One real run is one
              schedule, so a wrong or partial fix may get away with it there: that is ok, and said
 
@@ -184,9 +183,8 @@ fn promised(role: Role) -> &'static [&'static str] {
 fn simulated(scenario: ScenarioId, preset: &'static Preset, seeds: u32) -> Result<Row, CliError> {
     let progress = text::progress(u64::from(seeds), format!("{scenario} {}", preset.name));
     let seeds = 1..=u64::from(seeds);
-    let survives = preset.survives();
-    let is_green = matches!(preset.role, Role::Green(_));
-    let asked = Asked { watched: promised(preset.role), survives: is_green.then_some(&*survives) };
+    let survives = if let Role::Green(limits) = preset.role { Some(limits) } else { None };
+    let asked = Asked { watched: promised(preset.role), survives };
     let batch = batch::simulate(&spec(scenario, preset, 1), seeds, asked, &progress);
     progress.finish_and_clear();
     let batch = batch?;
@@ -200,7 +198,7 @@ fn simulated(scenario: ScenarioId, preset: &'static Preset, seeds: u32) -> Resul
         schedules: batch.verdict.schedules.len(),
         promised: batch.watched_held,
         first_failing: batch.verdict.first_failing,
-        endured: is_green.then_some(batch.endured),
+        endured: survives.map(|_| batch.endured),
         first_broken: batch.first_broken,
     })
 }
@@ -293,12 +291,10 @@ impl Row {
     fn broken_in_trouble(&self, seed: u64, broke: &Broke) -> String {
         let (scenario, preset) = (self.scenario, self.preset);
         let told = format!("in trouble it breaks at {}: {broke}", text::triple(scenario, preset.name, seed));
-        let kinds: Vec<_> = preset.survives().into_iter().map(Peril::slug).collect();
         match broke {
             Broke::Bounds(_) => format!(
-                "{told}; again: lab run {scenario} --policy {} --seed {seed} --under {}",
-                preset.name,
-                kinds.join(",")
+                "{told}; again: lab run {scenario} --policy {} --seed {seed} --under all",
+                preset.name
             ),
             Broke::Promise(_) | Broke::Stuck(_) => told,
         }

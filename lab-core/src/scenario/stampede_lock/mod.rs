@@ -41,13 +41,16 @@ pub(super) static SCENARIO: Scenario = Scenario {
         Preset { name: "unprotected", role: Role::Red, policy: Policy::lesson, breaking_seed: Some(1) },
         Preset {
             name: "lock",
+            // A lock lives in Redis, and no longer than its time: who loses either computes beside its next holder.
             role: Role::Green(&[
                 Limit::new(Peril::RedisAway, COMPUTED_ONCE, 18),
                 Limit::new(Peril::RedisAway, id::EQUAL_ANSWERS, 18),
                 Limit::new(Peril::ServerPaused, COMPUTED_ONCE, 39),
                 Limit::new(Peril::ServerKilled, COMPUTED_ONCE, 2),
                 Limit::unseen(Peril::RedisRestarted, COMPUTED_ONCE),
+                Limit::unseen(Peril::RedisRestarted, id::EQUAL_ANSWERS),
                 Limit::unseen(Peril::RedisPaused, COMPUTED_ONCE),
+                Limit::unseen(Peril::RedisPaused, id::EQUAL_ANSWERS),
             ]),
             policy: || Policy::lesson().with(Switch::Lock, true),
             breaking_seed: None,
@@ -62,6 +65,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
                 Limit::new(Peril::RedisRestarted, COMPUTED_ONCE, 231),
                 Limit::new(Peril::RedisRestarted, id::EQUAL_ANSWERS, 231),
                 Limit::unseen(Peril::RedisPaused, COMPUTED_ONCE),
+                Limit::unseen(Peril::RedisPaused, id::EQUAL_ANSWERS),
             ]),
             policy: || Policy::lesson().with(Switch::PushWaiters, true),
             breaking_seed: None,
