@@ -28,7 +28,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
         (EVERYBODY, "All three.", "Of the last price no server was told."),
     ],
     presets: &[
-        ("forget", "The lesson’s code", "Commit, then publish and forget: who does not hear it does not know."),
+        (
+            "forget",
+            "The lesson’s code",
+            "Commit, then publish and forget: who does not hear it does not know.",
+        ),
         (
             "silence-and-outbox",
             "Silence limit and outbox",
@@ -50,13 +54,21 @@ pub(in crate::scenario) static WORDS: Words = Words {
             "Numbers and heartbeats",
             "Heartbeats repeat the last number; a dead socket swallows them as well.",
         ),
-        ("outbox-only", "Outbox only", "Another server publishes in the writer’s place, into the same dead socket."),
+        (
+            "outbox-only",
+            "Outbox only",
+            "Another server publishes in the writer’s place, into the same dead socket.",
+        ),
         (
             "publish-first",
             "Publish before commit",
             "Nothing is left to be said after the commit; but whoever forgets the old price finds it in L2 again.",
         ),
-        ("say-it-twice", "Say it twice", "The writer invalidates once more, 200 ms later. By then it is dead."),
+        (
+            "say-it-twice",
+            "Say it twice",
+            "The writer invalidates once more, 200 ms later. By then it is dead.",
+        ),
     ],
     knobs: &[(WAIT.name, "Wait before each look"), (RELAY_WAIT.name, "Wait after the crash")],
     checks: &[

@@ -1,7 +1,8 @@
 //! Stale-set race, in English.
 
 use super::{
-    EVERYBODY, HOLD, IN_FLIGHT, LATE_FRESH, LOCAL_FRESH, LOOK, LOOK_AGAIN, NOBODY, SETTLE, SHARED_FRESH, SLOW_ONLY,
+    EVERYBODY, HOLD, IN_FLIGHT, LATE_FRESH, LOCAL_FRESH, LOOK, LOOK_AGAIN, NOBODY, SETTLE, SHARED_FRESH,
+    SLOW_ONLY,
 };
 use crate::check::id;
 use crate::scenario::{Words, phase};
@@ -60,7 +61,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
         (phase::WARM, "warm", "Every server reads another product, so that its connections are there."),
         (phase::ACT, "act", "**srv-2** is about to miss, and the database’s answer will be **held up**."),
         (LOOK, "look", "All is quiet. **What do the caches hold?**"),
-        (IN_FLIGHT, "in flight", "**srv-3** has lost its copy and asks L2, whose answer will be **held up** as well."),
+        (
+            IN_FLIGHT,
+            "in flight",
+            "**srv-3** has lost its copy and asks L2, whose answer will be **held up** as well.",
+        ),
         (LOOK_AGAIN, "look again", "All is quiet again. **What does srv-3 answer?**"),
     ],
 };

@@ -1,7 +1,8 @@
 //! Stale-set race, in Japanese.
 
 use super::{
-    EVERYBODY, HOLD, IN_FLIGHT, LATE_FRESH, LOCAL_FRESH, LOOK, LOOK_AGAIN, NOBODY, SETTLE, SHARED_FRESH, SLOW_ONLY,
+    EVERYBODY, HOLD, IN_FLIGHT, LATE_FRESH, LOCAL_FRESH, LOOK, LOOK_AGAIN, NOBODY, SETTLE, SHARED_FRESH,
+    SLOW_ONLY,
 };
 use crate::check::id;
 use crate::scenario::{Words, phase};
@@ -25,7 +26,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
         (EVERYBODY, "ほぼ全員、1 時間にわたって。", "L2 から古い値が戻ってくる。"),
     ],
     presets: &[
-        ("delete", "更新時に削除", "DB を更新し、L2 と自分の L1 から削除して、パブリッシュする。もっともよくあるコード。"),
+        (
+            "delete",
+            "更新時に削除",
+            "DB を更新し、L2 と自分の L1 から削除して、パブリッシュする。もっともよくあるコード。",
+        ),
         (
             "guarded-fills",
             "トークンつきキャッシュ登録",
@@ -55,7 +60,11 @@ pub(in crate::scenario) static WORDS: Words = Words {
         (phase::WARM, "ウォームアップ", "接続を確立するため、各サーバーが別の商品を読みます。"),
         (phase::ACT, "検証開始", "これから **srv-2** がミスします。DB の応答は**途中で止められます**。"),
         (LOOK, "確認", "すべて静まりました。**キャッシュは何を持っている**でしょうか。"),
-        (IN_FLIGHT, "L2 の応答待ち", "**srv-3** は手元のコピーを失い、L2 に問い合わせます。この応答も**途中で止められます**。"),
+        (
+            IN_FLIGHT,
+            "L2 の応答待ち",
+            "**srv-3** は手元のコピーを失い、L2 に問い合わせます。この応答も**途中で止められます**。",
+        ),
         (LOOK_AGAIN, "再確認", "再びすべて静まりました。**srv-3 は何を返す**でしょうか。"),
     ],
 };
