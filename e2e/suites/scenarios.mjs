@@ -43,6 +43,14 @@ export async function otherScenarios({ browser, url }) {
     const queries = await herd.page.locator('[data-testid="figure-db-queries"] b').innerText();
     assert(queries === "1", `${queries} queries`);
   });
+  await check("a green says under which faults it does not keep its goal, and another policy says nothing of it", async () => {
+    await at(herd.page, "tab-policy").click();
+    const limits = await at(herd.page, "limits").innerText();
+    assert(limits.includes("A server stands still") && limits.includes("query"), `it says: ${limits}`);
+    assert(!limits.includes("Notices come late"), "late notices do it no harm");
+    await at(herd.page, "preset-single-flight").click();
+    await until("the limits", () => at(herd.page, "limits").count(), (count) => count === 0);
+  });
   await check("no error in the herd's console", () => assert(herd.errors.length === 0, herd.errors.join("\n")));
   await herd.close();
 

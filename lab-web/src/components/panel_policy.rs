@@ -1,7 +1,8 @@
-//! The Policy: presets and switches, knobs, the verdict over many seeds, and what the choice costs.
+//! The Policy: presets and switches, knobs, the verdict over many seeds, what the choice costs, and what it does not survive.
 
+use lab_core::fault::Peril;
 use lab_core::report::{Figure, Unit};
-use lab_core::scenario::{Knob, Preset};
+use lab_core::scenario::{Knob, Preset, Role};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
@@ -60,7 +61,10 @@ pub(crate) fn PanelPolicy(props: &PolicyProps) -> Html {
             if !lab.veiled() { <SeedGrid lab={lab.clone()} verdicts={props.verdicts.clone()} /> }
             <h3>{ ui::KNOBS.get(lang) }</h3>
             { for scenario.knobs.iter().map(|knob| slider(lab, knob)) }
-            if !lab.veiled() { { costs(lab) } }
+            if !lab.veiled() {
+                { costs(lab) }
+                { limits(lab) }
+            }
         </div>
     }
 }
@@ -100,9 +104,12 @@ fn preset_chip(lab: &UseReducerHandle<Lab>, preset: &'static Preset) -> Html {
     }
 }
 
+fn chosen(lab: &Lab) -> Option<&'static Preset> {
+    lab.scenario().scenario().presets.iter().find(|preset| is_chosen(lab, preset))
+}
+
 fn preset_sentence(lab: &Lab) -> Html {
-    let chosen = lab.scenario().scenario().presets.iter().find(|preset| is_chosen(lab, preset));
-    let Some(chosen) = chosen else { return Html::default() };
+    let Some(chosen) = chosen(lab) else { return Html::default() };
     html! { <p class="note said">{ names::preset(lab.scenario(), chosen.name, lab.lang).1 }</p> }
 }
 
@@ -129,6 +136,27 @@ fn costs(lab: &Lab) -> Html {
                 </thead>
                 <tbody>{ for rows(before, now, lang) }</tbody>
             </table>
+        </div>
+    }
+}
+
+/// Under which faults the chosen green does not keep its goal, and what of it breaks.
+fn limits(lab: &Lab) -> Html {
+    let (scenario, lang) = (lab.scenario(), lab.lang);
+    let Some(Role::Green(limits)) = chosen(lab).map(|preset| preset.role) else { return Html::default() };
+    let lead = if limits.is_empty() { ui::NO_LIMITS } else { ui::LIMITS_LEAD };
+    let line = |peril: Peril| {
+        let broken = limits.iter().filter(|limit| limit.peril == peril);
+        let broken: Vec<_> = broken.map(|limit| names::check(scenario, limit.check, lang)).collect();
+        let broken = broken.join(ui::LIST_COMMA.get(lang));
+        (!broken.is_empty())
+            .then(|| html! { <li>{ lesson::peril(peril, lang) }<small>{ broken }</small></li> })
+    };
+    html! {
+        <div class="limits" data-testid="limits">
+            <h3>{ ui::LIMITS.get(lang) }</h3>
+            <p class="note">{ lead.get(lang) }</p>
+            <ul>{ for Peril::ALL.into_iter().filter_map(line) }</ul>
         </div>
     }
 }

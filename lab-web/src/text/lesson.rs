@@ -1,6 +1,7 @@
 //! Words around a lesson: its own, which stand in the scenario's folder, with the values of its knobs; and those that
 //! lessons share: steps, chapters, switches, figures, faults.
 
+use lab_core::fault::Peril;
 use lab_core::policy::Switch;
 use lab_core::report::figure;
 use lab_core::scenario::{COURSE, Chapter, RunSpec, Words, words};
@@ -40,6 +41,30 @@ pub(crate) fn chapter(chapter: Chapter) -> Text {
         Chapter::Consistency => ui::CHAPTER_CONSISTENCY,
         Chapter::Failure => ui::CHAPTER_FAILURE,
         Chapter::Growth => ui::CHAPTER_GROWTH,
+    }
+}
+
+/// A kind of trouble, in a sentence without its end.
+pub(crate) fn peril(peril: Peril, lang: Lang) -> &'static str {
+    if lang == Lang::En {
+        return peril.sentence();
+    }
+    match peril {
+        Peril::BusLate => "通知が遅れる",
+        Peril::BusLost => "通知、または通知を運ぶ接続が失われる",
+        Peril::RedisAway => "サーバーから Redis への通信が遅い、または届かない",
+        Peril::DatabaseAway => {
+            "サーバーからプライマリへの通信が遅い、または届かない。あるいは SQL の実行が遅い"
+        }
+        Peril::ServerPaused => "サーバーが一時停止し、再開する",
+        Peril::ServerKilled => "サーバーが落ちる（再起動する場合もある）",
+        Peril::ClockOff => "サーバーの時計がずれる",
+        Peril::PrimaryRestarted => "プライマリが落ち、再起動する",
+        Peril::PrimaryPaused => "プライマリが一時停止し、再開する",
+        Peril::RedisRestarted => "Redis のマスターが落ち、再起動する（その間にレプリカが昇格することもある）",
+        Peril::RedisPaused => {
+            "Redis のマスターが一時停止し、再開する（その間にレプリカが昇格することもある）"
+        }
     }
 }
 

@@ -213,6 +213,11 @@ texts! {
     WORKER_BROKE = "The background worker broke off. Retry starts a new one.",
         "バックグラウンドワーカーが異常終了しました。「再試行」で新しく開始します。";
     WHAT_IT_COSTS = "What it costs", "コスト";
+    LIMITS = "What it does not survive", "このポリシーが耐えられない障害";
+    LIMITS_LEAD = "Found by letting more faults strike this very run. What no longer holds then:",
+        "この実行にさらに障害を起こして見つけたものです。そのとき成り立たなくなる条件：";
+    NO_LIMITS = "No further fault that was tried breaks its promise.",
+        "さらに障害を起こしても、約束が破られた実行はありませんでした。";
     BEFORE = "before", "変更前";
     NOW = "now", "変更後";
     UNDO = "Undo", "元に戻す";
