@@ -89,6 +89,7 @@ impl fmt::Display for Link {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Delay { link, by_ms: 0 } => write!(f, "{link} is no slower any more"),
             Self::Delay { link, by_ms } => write!(f, "{link} is slower by {by_ms} ms"),
             Self::Cut(link) => write!(f, "{link} is cut"),
             Self::BlackHole(link) => write!(f, "{link} swallows everything"),
@@ -100,6 +101,8 @@ impl fmt::Display for Fault {
             Self::Reset(link) => write!(f, "the connections {link} end"),
             Self::Hold(link) => write!(f, "{link} holds back what is sent"),
             Self::Release(link) => write!(f, "{link} lets go what it held back"),
+            Self::SlowStatements { by_ms: 0 } => f.write_str("statements take as long as before"),
+            Self::Skew { server, by_ms: 0 } => write!(f, "the clock of {server} is set right"),
             Self::SlowStatements { by_ms } => write!(f, "statements are slower by {by_ms} ms"),
             Self::PauseReplay(actor) => write!(f, "{actor} replays nothing"),
             Self::ResumeReplay(actor) => write!(f, "{actor} replays again"),
@@ -136,6 +139,11 @@ impl Fault {
             Self::Skew { server, .. } => Some(Actor::Server(server)),
             _ => None,
         }
+    }
+
+    /// Whether it only ends another.
+    pub fn mends(self) -> bool {
+        self.remedy().is_none() && !matches!(self, Self::Reset(_))
     }
 
     /// What ends it; `None` for what ends something itself, and for a reset, which is over at once.

@@ -230,10 +230,11 @@ pub enum LockWait {
 pub struct BusRule {
     /// Whether L1 is emptied when a notice's sequence number shows a hole; see also [`Policy::needs_gaps`].
     pub gaps: bool,
-    /// How often a server publishes a sign of life with its last sequence number, in milliseconds; 0 = never; see also
-    /// [`Policy::beat`].
+    /// How often a server publishes a sign of life with its last sequence number, in milliseconds; 0 = never, unless
+    /// something else rests on it ([`Policy::beat`]).
     pub beat_ms: u64,
-    /// After how long without any notice L1 is not served, in milliseconds; 0 = never; see also [`Policy::silence_limit`].
+    /// After how long without any notice L1 is not served, in milliseconds; 0 = never, unless something else
+    /// rests on it ([`Policy::silence_limit`]).
     pub silence_ms: u64,
 }
 

@@ -1,8 +1,9 @@
 //! What a green says it survives breaks none of its bounds, and what it says it does not survive does.
 
-use lab_core::fault::Peril;
+use lab_core::fault::{Fault, Peril};
 use lab_core::nemesis::{self, Branch};
-use lab_core::scenario::{Limit, Preset, Role, Run, RunSpec, ScenarioId};
+use lab_core::scenario::{Deed, Limit, Preset, Role, Run, RunSpec, ScenarioId};
+use lab_core::trace::Kind;
 use lab_core::{sim, source};
 
 /// Seeds of a light scenario; of the herd, whose runs are long, a tenth.
@@ -51,20 +52,33 @@ fn overstepped(run: &Run) -> Vec<&str> {
     run.report.overstepped().map(|check| check.id.as_str()).collect()
 }
 
+/// Faults that began or ended, and that no line of the scenario asked for.
+fn struck_from_outside(run: &Run) -> usize {
+    let events = run.trace.events.iter().filter(|event| event.source.is_none());
+    events.filter(|event| matches!(event.kind, Kind::Injected { .. })).count()
+}
+
 #[test]
 fn a_green_survives_all_that_it_does_not_name() {
+    let mut injected = 0;
     for (scenario, preset, limits) in greens() {
+        let mut judged = 0;
         for seed in 1..=share(scenario, SEEDS) {
             let Branch { spec, struck } = branch(&spec(scenario, preset, seed), &Peril::ALL);
             assert!(!spec.interventions.is_empty() && !struck.is_empty());
             let Some(run) = branched(&spec) else { continue };
+            judged += 1;
             let beyond: Vec<_> = overstepped(&run)
                 .into_iter()
                 .filter(|check| !Limit::covers(limits, &struck, check))
                 .collect();
             assert_eq!(beyond, [""; 0], "{} breaks under {struck:?}: {}", preset.name, told(&spec));
+            injected += struck_from_outside(&run);
         }
+        let tried = share(scenario, SEEDS);
+        assert!(judged * 10 >= tried * 9, "{}: only {judged} of {tried} runs could be judged", preset.name);
     }
+    assert!(injected > 1_000, "only {injected} faults began or ended");
 }
 
 /// One kind at a time: what is named for one kind is no excuse under another.
@@ -113,6 +127,30 @@ fn a_broken_branch_is_told_with_no_more_than_it_needs() {
     let broken = broken.expect("some seed strikes more than once, and breaks");
     let small = nemesis::shrink_branch(broken.clone(), breaks);
     assert!(breaks(&small) && small.interventions.len() < broken.interventions.len(), "{}", told(&small));
+    // Each fault that stays keeps its end, and none is left that ends nothing.
+    let faults = |spec: &RunSpec| -> Vec<Fault> {
+        let faults = spec.interventions.iter().map(|intervention| match intervention.deed {
+            Deed::Fault(fault) => fault,
+            Deed::Request { .. } => panic!("nobody sent a request"),
+        });
+        faults.collect()
+    };
+    let (before, after) = (faults(&broken), faults(&small));
+    for (place, fault) in after.iter().enumerate() {
+        let ends = |end| after.get(place + 1) == Some(&end);
+        assert!(
+            fault.mends()
+                || fault.remedy().is_none_or(ends)
+                || !before.contains(&fault.remedy().unwrap_or(*fault)),
+            "{}",
+            told(&small)
+        );
+        assert!(
+            !fault.mends() || (place > 0 && after[place - 1].remedy() == Some(*fault)),
+            "{}",
+            told(&small)
+        );
+    }
 }
 
 #[test]

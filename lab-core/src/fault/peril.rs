@@ -1,4 +1,4 @@
-//! Kinds of trouble: faults, as coarse as a promise can be said in a sentence.
+//! What a green says it survives, or does not.
 
 use std::fmt;
 use std::str::FromStr;
@@ -68,7 +68,7 @@ impl Peril {
         }
     }
 
-    /// Its name in commands and links.
+    /// Its name in commands.
     pub fn slug(self) -> &'static str {
         match self {
             Self::BusLate => "bus-late",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::plan::{Plan, Trouble};
 use super::promise::Promise;
+use super::shrink::shrink_branch;
 use crate::cluster::{Actor, Topology, slot};
 use crate::fault::{Link, Peril};
 use crate::scenario::{Deed, Intervention, Limit, Point, Run, RunSpec, phase};
@@ -132,8 +133,8 @@ pub fn branch(spec: &RunSpec, plain: &Trace, perils: &[Peril]) -> Option<Branch>
 /// How a run broke that met more than its own fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Broke {
-    /// The scenario's run went beyond these bounds of its goal.
-    Bounds(Vec<String>),
+    /// The scenario's run went beyond these bounds of its goal, under these strikes and no fewer.
+    Bounds(Vec<String>, Vec<Intervention>),
     /// The policy broke this promise under the nemesis.
     Promise(Promise),
     /// A run did not end, or the world broke; why.
@@ -143,7 +144,13 @@ pub enum Broke {
 impl fmt::Display for Broke {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bounds(checks) => write!(f, "beyond its bound: {}", checks.join(", ")),
+            Self::Bounds(checks, strikes) => {
+                write!(f, "beyond its bound: {} (", checks.join(", "))?;
+                for (number, strike) in strikes.iter().enumerate() {
+                    write!(f, "{}{strike}", if number == 0 { "" } else { "; " })?;
+                }
+                f.write_str(")")
+            }
             Self::Promise(promise) => write!(f, "the nemesis breaks {promise:?}"),
             Self::Stuck(why) => f.write_str(why),
         }
@@ -173,7 +180,12 @@ pub fn endure(spec: &RunSpec, plain: &Trace, limits: &[Limit]) -> Result<(), Bro
         let beyond = run.report.overstepped().map(|check| check.id.clone());
         let beyond: Vec<_> = beyond.filter(|check| !Limit::covers(limits, &struck, check)).collect();
         if !beyond.is_empty() {
-            return Err(Broke::Bounds(beyond));
+            let breaks = |less: &RunSpec| {
+                let run = run_branch(less).ok().flatten();
+                run.is_some_and(|run| run.report.overstepped().any(|check| beyond.contains(&check.id)))
+            };
+            let smallest = shrink_branch(spec, breaks);
+            return Err(Broke::Bounds(beyond, smallest.interventions));
         }
     }
     let found = super::run(&Plan::draw(&spec.policy, spec.seed)).map_err(stuck)?;

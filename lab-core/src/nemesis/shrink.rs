@@ -29,20 +29,18 @@ pub fn shrink_branch(branch: RunSpec, mut breaks: impl FnMut(&RunSpec) -> bool) 
     }
 }
 
-/// The branch without the strike that begins there; nothing if none does.
+/// The branch without the strike that begins there, and its end, which stands right behind it; nothing if none begins.
 fn without_strike(branch: &RunSpec, place: usize) -> Option<RunSpec> {
     let fault = |intervention: &Intervention| match intervention.deed {
         Deed::Fault(fault) => Some(fault),
         Deed::Request { .. } => None,
     };
-    let begins = fault(&branch.interventions[place])?;
+    let begins = fault(&branch.interventions[place]).filter(|begins| !begins.mends())?;
     let ends = begins.remedy();
     let mut less = branch.clone();
     less.interventions.remove(place);
-    if let Some(end) =
-        less.interventions[place..].iter().position(|other| ends.is_some() && fault(other) == ends)
-    {
-        less.interventions.remove(place + end);
+    if ends.is_some() && less.interventions.get(place).and_then(fault) == ends {
+        less.interventions.remove(place);
     }
     Some(less)
 }
@@ -71,7 +69,8 @@ fn candidates(plan: &Plan) -> impl Iterator<Item = Plan> {
             halves.map(|after_ms| with(plan, |plan| plan.clients[client][step].after_ms = after_ms))
         },
     );
-    strikes.chain(clients).chain(steps).chain(pauses)
+    let idle = plan.busy.then(|| with(plan, |plan| plan.busy = false));
+    idle.into_iter().chain(strikes).chain(clients).chain(steps).chain(pauses)
 }
 
 fn with(plan: &Plan, change: impl FnOnce(&mut Plan)) -> Plan {

@@ -1,6 +1,8 @@
 //! What somebody does to a run that is under way. A run with an intervention is a branch of the one without it: up to the
 //! point at which it happens both are the same, event for event.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
@@ -36,6 +38,19 @@ pub struct Intervention {
     pub at: Point,
     /// What.
     pub deed: Deed,
+}
+
+impl fmt::Display for Intervention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Point::After(event) => write!(f, "after event {}: ", event.0)?,
+            Point::At(instant) => write!(f, "at {:.2} ms ", instant.as_millis_f64())?,
+        }
+        match &self.deed {
+            Deed::Fault(fault) => fault.fmt(f),
+            Deed::Request { client, .. } => write!(f, "{client} sends a request"),
+        }
+    }
 }
 
 /// A point of a run.

@@ -1,7 +1,8 @@
 //! Processors that others use too: a server's task that could go on waits for its turn.
 //!
 //! Without it a task goes on at the very instant at which it can, and two tasks of a server are seldom ready together: many
-//! orders never come up. A turn begins at a multiple of [`QUANTUM`], so that several begin at once, in an order of chance.
+//! orders never come up. Four of five wait for a turn, which begins at a multiple of half a millisecond, so that several begin at once, in an
+//! order of chance.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,7 +17,7 @@ pub enum Pace {
     /// As soon as they can.
     #[default]
     AtOnce,
-    /// When it is their turn: within 2 ms mostly, rarely after 50.
+    /// When it is their turn: within 2 ms mostly, rarely after 10 to 50.
     Busy,
 }
 

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lab_core::fault::Peril;
-use lab_core::nemesis;
+use lab_core::nemesis::{self, Branch};
 use lab_core::recording::Recording;
 use lab_core::report::{Check, Figure, Report, Verdict, WorldKind};
-use lab_core::scenario::{Deed, Intervention, Lang, Point, Role, Run, RunSpec, ScenarioId, Settings};
-use lab_core::trace::Trace;
+use lab_core::scenario::{Intervention, Lang, Limit, Role, Run, RunSpec, ScenarioId, Settings};
+use lab_core::trace::{Kind, Trace};
 use serde::Serialize;
 
 use super::batch::Asked;
@@ -92,6 +92,8 @@ struct Plan<'a> {
     policy: &'static str,
     role: Role,
     spec: RunSpec,
+    /// The kinds of trouble that it meets besides.
+    struck: Vec<Peril>,
     seeds: std::ops::RangeInclusive<u64>,
 }
 
@@ -217,19 +219,21 @@ fn plan(options: &Options) -> Result<Plan<'_>, CliError> {
         settings,
         interventions: Vec::new(),
     };
-    let spec = if options.under.is_empty() { spec } else { in_trouble(options, spec)? };
-    Ok(Plan { options, policy: preset.name, role: preset.role, spec, seeds })
+    let plain = Branch { spec, struck: Vec::new() };
+    let Branch { spec, struck } =
+        if options.under.is_empty() { plain } else { in_trouble(options, plain.spec)? };
+    Ok(Plan { struck, options, policy: preset.name, role: preset.role, spec, seeds })
 }
 
 /// The run with what goes wrong besides.
-fn in_trouble(options: &Options, spec: RunSpec) -> Result<RunSpec, CliError> {
+fn in_trouble(options: &Options, spec: RunSpec) -> Result<Branch, CliError> {
     if options.world != WorldChoice::Sim {
         let why = "--under is for the simulator: leave out --world real";
         return Err(CliError::Usage(why.to_owned()));
     }
     let plain = batch::once(&spec, spec.seed)?;
     let kinds: Vec<_> = options.under.iter().flat_map(|Kinds(kinds)| kinds.iter().copied()).collect();
-    Ok(nemesis::branch(&spec, &plain.trace, &kinds).map_or(spec, |branch| branch.spec))
+    Ok(nemesis::branch(&spec, &plain.trace, &kinds).unwrap_or(Branch { spec, struck: Vec::new() }))
 }
 
 fn simulate(plan: &Plan<'_>) -> Result<Outcome, CliError> {
@@ -279,6 +283,12 @@ struct Told<'a> {
     seed: u64,
     checks: &'a [Check],
     demonstration: bool,
+    /// What was done to the run from outside.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    interventions: &'a [Intervention],
+    /// In trouble it is not the goal that counts, but what happened more often than it may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overstepped: Option<Vec<&'a str>>,
     figures: &'a BTreeMap<String, Figure>,
     /// The fingerprint of that run; the same in every simulation of it.
     digest: String,
@@ -296,6 +306,7 @@ struct Seeds {
 
 fn tell(plan: &Plan<'_>, verdict: &Verdict, seed: u64, shown: &Run) -> Result<(), CliError> {
     let (scenario, policy) = (plan.spec.scenario, plan.policy);
+    let in_trouble = !plan.options.under.is_empty();
     if plan.options.json {
         let told = Told {
             scenario,
@@ -312,6 +323,9 @@ fn tell(plan: &Plan<'_>, verdict: &Verdict, seed: u64, shown: &Run) -> Result<()
             seed,
             checks: &shown.report.checks,
             demonstration: shown.report.demonstration,
+            interventions: &plan.spec.interventions,
+            overstepped: in_trouble
+                .then(|| shown.report.overstepped().map(|check| check.id.as_str()).collect()),
             figures: &shown.report.figures,
             digest: format!("{:016x}", shown.trace.digest()),
             events: shown.trace.events.len(),
@@ -326,11 +340,11 @@ fn tell(plan: &Plan<'_>, verdict: &Verdict, seed: u64, shown: &Run) -> Result<()
         let (events, digest) = (shown.trace.events.len(), shown.trace.digest());
         say!("{scenario}: {}", scenario.words(Lang::En).goal());
         say!("policy {policy}, {world}, seed {seed}: {events} events, digest {digest:016x}");
-        text::report(&shown.report);
-        say!("{}", if plan.options.under.is_empty() { sum(verdict) } else { bounds(&shown.report) });
+        text::report(&shown.report, in_trouble);
+        say!("{}", if in_trouble { bounds(plan, &shown.report) } else { sum(verdict) });
     }
-    if !plan.options.under.is_empty() {
-        tell_trouble(plan);
+    if in_trouble {
+        tell_trouble(shown);
     } else if let Some(failing) = verdict.first_failing {
         tell_failure(plan, failing);
     }
@@ -346,21 +360,29 @@ fn sum(verdict: &Verdict) -> String {
 }
 
 /// In trouble requests fail; what counts is that nothing happened more often than it may.
-fn bounds(report: &Report) -> String {
+fn bounds(plan: &Plan<'_>, report: &Report) -> String {
     let overstepped: Vec<_> = report.overstepped().map(|check| check.id.as_str()).collect();
     if overstepped.is_empty() {
-        "in trouble: every bound of the goal held".to_owned()
-    } else {
-        format!("in trouble: beyond its bound: {}", overstepped.join(", "))
+        return "in trouble: every bound of the goal held".to_owned();
+    }
+    let told = format!("in trouble: beyond its bound: {}", overstepped.join(", "));
+    match plan.role {
+        Role::Green(limits) if overstepped.iter().all(|id| Limit::covers(limits, &plan.struck, id)) => {
+            format!("{told}; this policy names that as its limit (`lab scenarios`)")
+        }
+        Role::Green(_) => format!("{told}; this policy does not name that as its limit"),
+        _ => told,
     }
 }
 
-/// Tells what went wrong besides.
-fn tell_trouble(plan: &Plan<'_>) {
+/// Tells what went wrong besides: what came about, which is not all that was drawn.
+fn tell_trouble(shown: &Run) {
+    // What no line of the scenario asked for came from outside.
+    let outside = shown.trace.events.iter().filter(|event| event.source.is_none());
     note!("besides, this went wrong:");
-    for Intervention { at, deed } in &plan.spec.interventions {
-        if let (Point::At(at), Deed::Fault(fault)) = (at, deed) {
-            note!("  at {:>8.2} ms  {}", at.as_millis_f64(), fault);
+    for event in outside {
+        if let Kind::Injected { fault } = event.kind {
+            note!("  at {:>8.2} ms  {fault}", event.at.as_millis_f64());
         }
     }
 }

@@ -31,11 +31,11 @@ fn describe(id: ScenarioId) {
     say!("{:>2}  {}: {}", scenario.number, scenario.slug, words.goal());
     for preset in scenario.presets {
         let sentence = words.preset(preset.name).map_or("", |(_, sentence)| sentence);
-        say!("      --policy {:<17} {:<8} {sentence}", preset.name, role(preset.role));
+        say!("      --policy {:<18} {:<8} {sentence}", preset.name, role(preset.role));
         for limit in limits(preset.role) {
             let Limit { peril, check, seed } = limit;
             let again = seed.map_or_else(String::new, |seed| format!(" (--seed {seed} --under {peril})"));
-            say!("{:33}does not survive {peril}: {check} breaks{again}", "");
+            say!("{:34}does not survive {peril}: {check} breaks{again}", "");
         }
     }
     for knob in scenario.knobs {

@@ -24,23 +24,29 @@ The table:
              wrong: some seed breaks it
              partial: it breaks, and the policy's smaller promise holds
   held       runs in which the goal held
-  schedules  distinct orders in which some actor's own events came; few where each does one thing after another
+  schedules  runs that differ in the order of some actor's own events; few
+             where each does one thing after another
   arose      runs that showed the scenario's situation; others say nothing
-  endured    of a green, in the simulator: runs that kept every bound while one to three faults of any kind struck, but
-             for what it names as its limits (`lab scenarios`), and under whose seed the nemesis broke no promise
-  verdict    ok, NOT OK, or ERROR where a run has none; the other lines are checked all the same. One real run is one
-             schedule, so a wrong or partial fix may get away with it there: that is ok, and said
+  endured    of a green, in the simulator: runs that kept every bound while one
+             to three faults of any kind struck, but for what it names as its
+             limits (`lab scenarios`), and under whose seed the nemesis broke
+             no promise
+  verdict    ok, NOT OK, or ERROR where a run has none; the other lines are
+             checked all the same. One real run is one schedule, so a wrong or
+             partial fix may get away with it there: that is ok, and said
 
 Examples:
-  lab verify --seeds 1000                        every policy of every scenario, in the simulator
-  lab verify --world real                        each policy once on real servers
-  lab verify --world real --only wrong,partial   only the fixes that look right and are not: do they break there, too?
+  lab verify --seeds 1000                 every policy, in the simulator
+  lab verify --world real                 each policy once on real servers
+  lab verify --world real --only wrong,partial
+                                          do the fixes that look right, and
+                                          are not, break there, too?
 
 Exit codes:
   0    everything is as expected
   1    something is not
   2    wrong usage
-  3    some line has no verdict: the world, or a part of it, could not be had
+  3    some line has no verdict: the world, or a part of it, was not there
   130  interrupted (143 by SIGTERM, 129 by SIGHUP)
 ";
 
@@ -278,9 +284,7 @@ impl Row {
             Role::Wrong | Role::Partial(_) => "no seed breaks it".to_owned(),
         })
     }
-}
 
-impl Row {
     /// Which schedule a real run takes is chance: what fails in some only may get away with one.
     fn got_away(&self) -> bool {
         let fails_in_some = matches!(self.preset.role, Role::Wrong | Role::Partial(_));
@@ -292,7 +296,7 @@ impl Row {
         let (scenario, preset) = (self.scenario, self.preset);
         let told = format!("in trouble it breaks at {}: {broke}", text::triple(scenario, preset.name, seed));
         match broke {
-            Broke::Bounds(_) => format!(
+            Broke::Bounds(..) => format!(
                 "{told}; again: lab run {scenario} --policy {} --seed {seed} --under all",
                 preset.name
             ),

@@ -351,8 +351,8 @@ impl RedisServer {
         self.node.kill();
     }
 
-    /// Starts it again, empty (what it once received as a replica is not kept either), under its old name and address, and waits until it answers; the rest of the
-    /// cluster may need seconds more to take it back.
+    /// Starts it again, empty (what it once received as a replica is not kept either), under its old name and address, and
+    /// waits until it answers; the rest of the cluster may need seconds more to take it back.
     pub async fn restart(&self, within: Duration) -> Result<(), HarnessError> {
         self.node.respawn().await?;
         self.answers(Deadline::after(within)).await

@@ -148,7 +148,7 @@ fn switch_ja(switch: Switch) -> (&'static str, &'static str) {
         }
         Switch::SequenceNumbers => ("連番", "通知の連番に抜けがあれば L1 を空にする"),
         Switch::Heartbeats => ("ハートビート", "各サーバーが最後の番号を毎秒 10 回送る"),
-        Switch::SilenceLimit => ("沈黙の上限", "0.5 秒何も届かなければ L1 を使わない"),
+        Switch::SilenceLimit => ("無通信タイムアウト", "0.5 秒何も届かなければ L1 を使わない"),
     }
 }
 
@@ -199,11 +199,6 @@ pub(crate) fn fault(fault: &Fault, lang: Lang) -> String {
     };
     let place = place(*fault, lang);
     if place.is_empty() { what } else { format!("{place} {what}") }
-}
-
-/// Whether it ends another fault.
-pub(crate) fn mends(fault: Fault) -> bool {
-    fault.remedy().is_none() && !matches!(fault, Fault::Reset(_))
 }
 
 /// Where a fault strikes; nothing where that is everywhere.

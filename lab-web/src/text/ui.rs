@@ -119,7 +119,7 @@ texts! {
     EXPIRED_TAG = "expired {} ago", "{}前に期限切れ";
     DROPPED_TAG = "dropped {} ago", "{}前に破棄";
     EMPTY_TAG = "nothing cached yet", "まだ何もない";
-    LOST_TAG = "its memory is gone", "メモリーは消えた";
+    LOST_TAG = "its memory is gone", "メモリー上のデータは消失";
     ABSENT = "no row", "行なし";
     MASTER = "master", "マスター";
     REPLICA = "replica", "レプリカ";

@@ -1,8 +1,8 @@
 //! Which Redis node a server asks, and which one carries the bus: as long as no node falls silent, the masters that the
 //! cluster began with.
 //!
-//! A server learns that another node leads a shard when it is told so (MOVED), or when it asks the cluster anew: its connection
-//! was refused, or a call was not answered in time.
+//! A server learns that another node leads a shard when it is told so (MOVED), or when it asks the cluster anew: its
+//! connection was refused, or a call was not answered in time.
 
 use super::connections::Purpose;
 use super::{Envelope, State};

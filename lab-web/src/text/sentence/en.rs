@@ -77,7 +77,7 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
 }
 
 fn injected(fault: Fault) -> String {
-    if lesson::mends(fault) {
+    if fault.mends() {
         return format!("The scenario ends a fault: {}.", lesson::place(fault, Lang::En));
     }
     format!("The scenario breaks something: {}.", lesson::fault(&fault, Lang::En))

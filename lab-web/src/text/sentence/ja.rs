@@ -67,17 +67,19 @@ pub(super) fn sentence(context: &Context<'_>) -> String {
             topology.postgres_replicas
         ),
         Kind::RoleChanged { role: Role::Master } => {
-            format!("**{who}** が選出され、再生済みのデータを持ってこのシャードのマスターになります。")
+            format!(
+                "**{who}** が選出され、レプリケーション済みのデータを引き継いで、このシャードのマスターに昇格します。"
+            )
         }
         Kind::RoleChanged { role: Role::Replica } => {
-            format!("**{who}** は別のノードがマスターになったことを知り、そのレプリカになります。")
+            format!("**{who}** は別のノードがマスターになったことを知り、レプリカに降格します。")
         }
         inside => within(context, inside),
     }
 }
 
 fn injected(fault: Fault) -> String {
-    if lesson::mends(fault) {
+    if fault.mends() {
         return format!("シナリオが障害を取り除きます：{}。", lesson::place(fault, Lang::Ja));
     }
     format!("シナリオが障害を起こします：{}。", lesson::fault(&fault, Lang::Ja))
@@ -88,10 +90,9 @@ fn within(context: &Context<'_>, kind: &Kind) -> String {
     let (who, key) = (context.event.actor, &context.key);
     match kind {
         Kind::L1Hit => match context.stale_ns {
-            Some(ns) => format!(
-                "**{who}** の L1 に {key} がありますが、**{}** 前に DB で更新される前のバージョンです。",
-                span(ns)
-            ),
+            Some(ns) => {
+                format!("**{who}** の L1 に {key} がありますが、DB では **{}** 前に更新済みです。", span(ns))
+            }
             None => format!("**{who}** の L1 に {key} があります。"),
         },
         Kind::L1Miss => format!("**{who}** の L1 に {key} はありません。"),
@@ -290,7 +291,7 @@ pub(super) fn why(why: Why) -> &'static str {
         Why::L2Refused => "L2 が拒否したか、結果が不明",
         Why::LeaseRanOut => "サーバーのメンバー期限が切れた",
         Why::Gap => "通知を取りこぼした",
-        Why::Silence => "バスが長く沈黙している",
+        Why::Silence => "バスからの通知が途絶えている",
         Why::Asked => "シナリオの指示",
     }
 }
