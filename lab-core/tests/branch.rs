@@ -104,3 +104,19 @@ fn a_recording_names_its_interventions() {
     assert!(text.contains(r#""interventions":[{"at":{"at":5}"#), "{}", &text[..800]);
     assert_eq!(Recording::read(&text), Ok(recording));
 }
+
+/// The herd waits for its query, and nothing happens for 50 ms.
+#[test]
+fn interventions_in_one_silence_come_in_their_order_and_at_their_instants() {
+    let parent = RunSpec::preset(ScenarioId::ThunderingHerd, "lease", 4).expect("a preset");
+    let events = trace(&parent).events;
+    let silence = events.windows(2).find(|pair| pair[1].at.since(pair[0].at).as_millis() > 20);
+    let begins = silence.expect("a query takes its time")[0].at;
+    let at = |ms: u64| Instant(begins.0 + ms * 1_000_000);
+    let slow = |by_ms: u64| Deed::Fault(Fault::Delay { link: Link::BusTo(ServerId(2)), by_ms });
+    let interventions = [(9, slow(9)), (3, slow(3)), (6, slow(6))];
+    let interventions = interventions.map(|(ms, deed)| Intervention { at: Point::At(at(ms)), deed });
+    let branched = trace(&RunSpec { interventions: interventions.to_vec(), ..parent });
+    let injected = branched.events.iter().filter(|event| matches!(event.kind, Kind::Injected { .. }));
+    assert_eq!(injected.map(|event| event.at).collect::<Vec<_>>(), [at(3), at(6), at(9)]);
+}

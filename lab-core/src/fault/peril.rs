@@ -17,7 +17,7 @@ pub enum Peril {
     RedisAway,
     /// The primary is far from a server, or slow.
     DatabaseAway,
-    /// A server stands still, and goes on.
+    /// A server stands still, for four seconds at most, and goes on.
     ServerPaused,
     /// A server dies, for good or to be started again.
     ServerKilled,
@@ -56,7 +56,7 @@ impl Peril {
             Self::BusLost => "Notices are lost, or the connections that bring them",
             Self::RedisAway => "Redis is late for a server, or out of its reach",
             Self::DatabaseAway => "The primary is late for a server, or out of its reach, or slow",
-            Self::ServerPaused => "A server stands still, and goes on",
+            Self::ServerPaused => "A server stands still for up to 4 s, and goes on",
             Self::ServerKilled => "A server dies, for good or to be started again",
             Self::ClockOff => "A server's clock is ahead, or behind",
             Self::PrimaryRestarted => "The primary dies and is started again",

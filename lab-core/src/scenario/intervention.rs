@@ -63,6 +63,16 @@ pub enum Point {
     At(Instant),
 }
 
+impl Point {
+    /// The instant, where it is one.
+    pub(crate) fn instant(self) -> Option<Instant> {
+        match self {
+            Self::At(instant) => Some(instant),
+            Self::After(_) => None,
+        }
+    }
+}
+
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -35,9 +35,13 @@ impl Branch {
         if let Some(error) = self.failed.lock().expect("no holder panics").take() {
             return Err(error);
         }
+        // Where nothing is on the agenda for long, several instants lie before what comes next: each has its turn, and what is
+        // done then its consequences.
+        let next = self.coming.iter().filter_map(|intervention| intervention.at.instant()).min();
+        let next = next.filter(|next| executor.is_idle(kernel) && kernel.is_before_next(*next));
         let is_due = |intervention: &mut Intervention| match intervention.at {
             Point::After(event) => kernel.events() > event.index(),
-            Point::At(instant) => executor.is_idle(kernel) && kernel.is_before_next(instant),
+            Point::At(instant) => Some(instant) == next,
         };
         let due: Vec<_> = self.coming.extract_if(.., is_due).collect();
         for Intervention { at, deed } in due {

@@ -56,7 +56,7 @@ pub(crate) fn peril(peril: Peril, lang: Lang) -> &'static str {
         Peril::DatabaseAway => {
             "サーバーからプライマリへの通信が遅い、または届かない。あるいは SQL の実行が遅い"
         }
-        Peril::ServerPaused => "サーバーが一時停止し、再開する",
+        Peril::ServerPaused => "サーバーが最長 4 秒停止し、再開する",
         Peril::ServerKilled => "サーバーが落ちる（再起動する場合もある）",
         Peril::ClockOff => "サーバーの時計がずれる",
         Peril::PrimaryRestarted => "プライマリが落ち、再起動する",

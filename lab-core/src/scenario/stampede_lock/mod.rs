@@ -45,7 +45,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
             role: Role::Green(&[
                 Limit::new(Peril::RedisAway, COMPUTED_ONCE, 18),
                 Limit::new(Peril::RedisAway, id::EQUAL_ANSWERS, 18),
-                Limit::new(Peril::ServerPaused, COMPUTED_ONCE, 39),
                 Limit::new(Peril::ServerKilled, COMPUTED_ONCE, 2),
                 Limit::unseen(Peril::RedisRestarted, COMPUTED_ONCE),
                 Limit::unseen(Peril::RedisRestarted, id::EQUAL_ANSWERS),
@@ -60,7 +59,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
             role: Role::Green(&[
                 Limit::new(Peril::RedisAway, COMPUTED_ONCE, 18),
                 Limit::new(Peril::RedisAway, id::EQUAL_ANSWERS, 18),
-                Limit::new(Peril::ServerPaused, COMPUTED_ONCE, 6),
                 Limit::new(Peril::ServerKilled, COMPUTED_ONCE, 2),
                 Limit::new(Peril::RedisRestarted, COMPUTED_ONCE, 231),
                 Limit::new(Peril::RedisRestarted, id::EQUAL_ANSWERS, 231),

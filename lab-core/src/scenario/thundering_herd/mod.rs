@@ -52,9 +52,9 @@ pub(super) static SCENARIO: Scenario = Scenario {
             name: "lease",
             // Whoever cannot ask for the lease, or waits longer than it lasts, asks the database itself.
             role: Role::Green(&[
-                Limit::new(Peril::RedisAway, ONE_QUERY, 4),
+                Limit::new(Peril::RedisAway, ONE_QUERY, 8),
                 Limit::new(Peril::DatabaseAway, ONE_QUERY, 14),
-                Limit::new(Peril::ServerPaused, ONE_QUERY, 3),
+                Limit::new(Peril::ServerPaused, ONE_QUERY, 8),
                 Limit::new(Peril::ServerKilled, ONE_QUERY, 2),
                 Limit::new(Peril::PrimaryRestarted, ONE_QUERY, 5),
                 Limit::new(Peril::PrimaryPaused, ONE_QUERY, 3),
