@@ -42,6 +42,35 @@ fn a_green_run_holds() {
     assert_eq!(code("run stampede-lock --policy lock --seed 7"), 0);
 }
 
+/// What a green names as its limit is told as that, with what went wrong besides; what it survives is no failure.
+#[test]
+fn a_green_in_trouble_says_what_broke_and_whether_that_is_its_limit() {
+    let output = run("run thundering-herd --policy lease --seed 8 --under redis-away");
+    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
+    let (said, noted) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("beyond its bound: one-query; this policy names that as its limit"), "{said}");
+    let struck: Vec<f64> = noted
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("at ")?.split_whitespace().next()?.parse().ok())
+        .collect();
+    assert!(!struck.is_empty() && struck.is_sorted(), "{noted}");
+
+    let survived =
+        "run stampede-lock --policy lock --seed 25 --under server-killed,redis-restarted,primary-restarted";
+    let output = run(survived);
+    assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("less    all-answered") && !said.contains("FAILED"), "{said}");
+    let report = json(&format!("{survived} --json"));
+    assert_eq!(report["overstepped"], Value::Array(Vec::new()), "{report}");
+    assert!(!report["interventions"].as_array().is_some_and(Vec::is_empty), "{report}");
+    assert_eq!(json("run stampede-lock --json")["interventions"], Value::Null);
+
+    assert_eq!(code("run stampede-lock --under all --world real"), 2, "it is for the simulator");
+    assert_eq!(code("run stampede-lock --under all --seeds 3"), 2, "and for one seed");
+    assert_eq!(code("run stampede-lock --under nonsense"), 2);
+}
+
 #[test]
 fn the_report_is_json_with_its_fields() {
     let report = json("run stampede-lock --seeds 4 --json");
